@@ -1,0 +1,22 @@
+#ifndef RAFT_TYPES_H
+#define RAFT_TYPES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+
+/* 1-based position in the log; 0 means "none" or "before the first entry". */
+typedef uint64_t raft_index;
+/* Election term; 0 only before the first election. */
+typedef uint64_t raft_term;
+/* A node's identity: random, non-zero, made with its data directory, never used again. */
+typedef uint64_t raft_id;
+
+/* What must survive a crash besides the log itself; one durable record (checklist P1). */
+struct raft_hard_state {
+    raft_term term;
+    raft_id vote; /* 0: none in this term. Cleared only when term grows (P2). */
+};
+
+#endif

@@ -1,0 +1,32 @@
+#ifndef BASE_MUTANT_H
+#define BASE_MUTANT_H
+
+/* Deliberate bugs for `make mutants` (tests/mutants.md lists them): MUT(12) is true only in a build
+ * with CORACLE_MUTANTS when mutant 12 was chosen at run time; everywhere else it is the constant 0
+ * and costs nothing. Write: if (MUT(12) || correct_condition). */
+#ifdef CORACLE_MUTANTS
+extern int mutant_active;
+#define MUT(number) (mutant_active == (number))
+#else
+#define MUT(number) 0
+#endif
+
+/* COVER("name") counts that a rare path was taken (builds with CORACLE_COVER; else nothing). The
+ * simulator prints every mark and fails a full run where one never fired. */
+#ifdef CORACLE_COVER
+struct cover_mark {
+    const char *name;
+    unsigned long hits;
+    struct cover_mark *next;
+};
+void cover_hit(struct cover_mark *mark);
+#define COVER(text)                                         \
+    do {                                                    \
+        static struct cover_mark cover_mark_ = {text, 0, 0}; \
+        cover_hit(&cover_mark_);                            \
+    } while (0)
+#else
+#define COVER(text) ((void)0)
+#endif
+
+#endif

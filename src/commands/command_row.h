@@ -1,0 +1,100 @@
+#ifndef COMMANDS_COMMAND_ROW_H
+#define COMMANDS_COMMAND_ROW_H
+
+#include "keyspace/keyspace.h"
+#include "resp/command.h"
+#include "resp/reply.h"
+
+/* One row per command, each in the file of its family. Data rows are here, node and connection rows in node/; main.c (and the
+ * simulator) put the const tables together into one command_table. */
+
+enum command_flag { /* names as COMMAND INFO shows them where Redis has them */
+    COMMAND_WRITE = 1 << 0,
+    COMMAND_READONLY = 1 << 1,
+    COMMAND_DENYOOM = 1 << 2,
+    COMMAND_ADMIN = 1 << 3,
+    COMMAND_NOSCRIPT = 1 << 4,
+    COMMAND_LOADING = 1 << 5,
+    COMMAND_STALE = 1 << 6,
+    COMMAND_FAST = 1 << 7,
+    COMMAND_NO_AUTH = 1 << 8,
+    COMMAND_ALLOW_BUSY = 1 << 9,
+    COMMAND_NO_MULTI = 1 << 10,
+    COMMAND_SKIP_SLOWLOG = 1 << 11,
+    COMMAND_PUBSUB = 1 << 12,
+    COMMAND_BLOCKING = 1 << 13,
+    COMMAND_MOVABLE_KEYS = 1 << 14,
+    COMMAND_TEXT_ONLY = 1 << 15,  /* a verb of the text grammar: unknown to RESP clients */
+};
+
+enum command_kind {
+    COMMAND_DATA,       /* runs against a keyspace_view: through the log if WRITE, else as a read */
+    COMMAND_NODE,       /* runs at the node that got it, at once: INFO, CONFIG, RAFT */
+    COMMAND_CONNECTION, /* changes the client's own state: HELLO, SELECT, MULTI, CLIENT */
+    COMMAND_CONTAINER,  /* has subcommands only */
+};
+
+/* Where keys stand in the arguments; Redis's legacy triple. first 0: none; last < 0 counts from the end. */
+struct command_keys {
+    int16_t first;
+    int16_t last;
+    int16_t step;
+};
+
+/* What data commands see. */
+struct command_run {
+    struct keyspace_view view;
+    raft_index index;       /* writes: of the entry; reads: the state's applied index */
+    uint64_t seed;          /* writes: deterministic random seed (cluster seed, index); reads: local */
+};
+
+struct client; /* node/client.h */
+
+struct command_row {
+    const char *name;            /* lower case; "config|get" for a subcommand */
+    uint16_t number;             /* stable for ever, in log entries; 0 for what is never logged */
+    uint8_t version;             /* of its semantics in the log */
+    enum command_kind kind;
+    int16_t arity;               /* as Redis: negative = at least */
+    uint32_t flags;
+    struct command_keys keys;
+    /* DATA: refuses what is wrong in the arguments alone, before anything is logged: writes an error and returns
+     * false. Pure. May be NULL. */
+    bool (*check)(const struct command *command, struct reply *reply);
+    /* DATA: reads and writes alike; inside EXEC too. */
+    void (*run)(struct command_run *run, const struct command *command, struct reply *reply);
+    /* NODE and CONNECTION. */
+    void (*run_local)(struct client *client, const struct command *command, struct reply *reply);
+    /* Documentation: COMMAND DOCS and docs/ come from here. */
+    const char *group;           /* "string", "generic", ... */
+    const char *acl_categories;  /* "@write @string @slow" as COMMAND INFO shows */
+    const char *summary;
+    const char *since;
+    const char *complexity;
+    const char *arguments;       /* syntax line, e.g. "key value [NX | XX] [GET] [EX seconds | ...]" */
+};
+
+struct command_table;
+/* Builds the lookup (names case-insensitive; numbers) from `count` arrays. ASSERTs that no name or number repeats. Returns owned. */
+struct command_family {
+    const struct command_row *row;
+    size_t row_count;
+};
+struct command_table *command_table_new(const struct command_family *family, size_t count);
+void command_table_free(struct command_table *t);
+/* NULL if unknown. For a container looks at arg[1] too: *is_subcommand_unknown tells the two apart. */
+const struct command_row *command_table_find(const struct command_table *t, const struct command *command,
+                                             bool *is_subcommand_unknown);
+const struct command_row *command_table_by_name(const struct command_table *t, struct slice name); /* "config|get" too */
+const struct command_row *command_table_by_number(const struct command_table *t, uint16_t number);
+size_t command_table_count(const struct command_table *t);
+const struct command_row *command_table_at(const struct command_table *t, size_t position); /* sorted by name */
+bool command_arity_ok(const struct command_row *row, size_t arg_count);
+
+/* The data families, in commands/. */
+extern const struct command_family commands_string;
+extern const struct command_family commands_generic;
+extern const struct command_family commands_expiry;
+extern const struct command_family commands_text;
+
+#endif

@@ -1,0 +1,85 @@
+#ifndef KEYSPACE_KEYSPACE_H
+#define KEYSPACE_KEYSPACE_H
+
+#include "base/checksum.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "raft/types.h"
+
+/* The replicated data. Commands change it only through this funnel, so that its two hooks see every change: snapshots,
+ * WATCH, blocked clients, notifications and the change feed hang on them. Deterministic: same entries, same bytes,
+ * on every node; no clock, no rand, no address or capacity dependent order (DESIGN §6).
+ *
+ * Time is log time. A key whose expiry is <= the time of the running step is absent to it. */
+struct keyspace;
+struct value; /* keyspace/value.h: a typed value built of bounded chunks */
+
+struct keyspace_hooks {
+    /* The key is about to change or vanish; its old value is still there. */
+    void (*before_change)(void *ctx, uint32_t db, struct slice key);
+    /* It has changed. `event` is the Redis notification name ("set", "del", "expired", "incrby", ...). */
+    void (*changed)(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
+    void *ctx;
+};
+
+/* `seed` keys the hash (drawn at formation). Hooks may be NULL functions. Returns owned. */
+struct keyspace *keyspace_new(const struct siphash_key *seed, const struct keyspace_hooks *hooks);
+void keyspace_free(struct keyspace *k);
+/* A BLANK node learns its seed before anything is stored. */
+void keyspace_set_seed(struct keyspace *k, const struct siphash_key *seed);
+
+/* Begin applying the entry `index` at log time `time_ms` (0: the entry carries none, time stays). Removes up to
+ * LIMIT_EXPIRED_PER_ENTRY due keys first, in expiry order (ties by insertion), the same everywhere. */
+void keyspace_begin_entry(struct keyspace *k, raft_index index, int64_t time_ms);
+raft_index keyspace_index(const struct keyspace *k);   /* of the last begun entry */
+int64_t keyspace_time_ms(const struct keyspace *k);    /* log time of the last begun entry that had one */
+
+/* A view to run one command in. A write runs at the entry's time; a read at `read_time_ms`, the leader's stamp. */
+struct keyspace_view {
+    struct keyspace *keyspace;
+    uint32_t db;
+    int64_t time_ms;   /* due at or before this: absent */
+    bool is_write;     /* changes allowed */
+    bool met_due;      /* set by a read that met a key due at time_ms but not yet at the state's time: it must
+                          not be answered before an entry with that time is applied (DESIGN §6, pulses) */
+};
+
+/* Lookup. NULL when absent. The value is borrowed until the next change. */
+const struct value *keyspace_get(struct keyspace_view *view, struct slice key);
+
+/* The funnel. All need view->is_write; `event` is a static string. */
+/* Replace or create; takes `value`. Keeps the expiry only if keep_expiry. */
+void keyspace_set(struct keyspace_view *view, struct slice key, struct value *value, bool keep_expiry, const char *event);
+bool keyspace_delete(struct keyspace_view *view, struct slice key, const char *event); /* false: was absent */
+/* For in-place changes: fires before_change and returns the mutable value (NULL when absent); then keyspace_changed. */
+struct value *keyspace_edit(struct keyspace_view *view, struct slice key);
+void keyspace_changed(struct keyspace_view *view, struct slice key, const char *event);
+void keyspace_flush(struct keyspace_view *view, bool all_databases);
+
+/* Expiry: Unix ms in log time. */
+#define KEYSPACE_NO_EXPIRY INT64_MIN
+int64_t keyspace_expiry(struct keyspace_view *view, struct slice key);   /* KEYSPACE_NO_EXPIRY also when absent */
+void keyspace_set_expiry(struct keyspace_view *view, struct slice key, int64_t at_ms, const char *event);
+/* True if there was one. */
+bool keyspace_clear_expiry(struct keyspace_view *view, struct slice key, const char *event);
+int64_t keyspace_next_due(const struct keyspace *k); /* earliest expiry of all, KEYSPACE_NO_EXPIRY if none */
+
+/* Index of the key's last change; 0 when absent and never seen... WATCH: (key, index) pairs are compared at EXEC.
+ * A key that was deleted answers 0, one created anew answers the creating entry's index. */
+raft_index keyspace_last_change(struct keyspace_view *view, struct slice key);
+
+uint64_t keyspace_count(const struct keyspace *k, uint32_t db);          /* keys present, due ones not yet removed included */
+uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db);
+uint64_t keyspace_memory(const struct keyspace *k);                      /* bytes, approximate, for maxmemory and INFO */
+uint64_t keyspace_expired_total(const struct keyspace *k);               /* since start */
+
+/* Full digest of everything that is state (keys, values, expiries, last-change indices, log time, sessions): order-independent
+ * sum of per-key keyed hashes. O(n). Equal on nodes that applied the same entries. */
+uint64_t keyspace_digest(const struct keyspace *k);
+
+/* Walk in hash order: calls fn for every key of `db` present (due or not). For SCAN (52-bit cursors), digest and snapshots. fn must not change the keyspace. */
+void keyspace_each(const struct keyspace *k, uint32_t db,
+                   void (*fn)(void *ctx, struct slice key, const struct value *value, int64_t expiry_ms, raft_index last_change),
+                   void *ctx);
+
+#endif

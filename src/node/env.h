@@ -1,0 +1,43 @@
+#ifndef NODE_ENV_H
+#define NODE_ENV_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "node/hello.h"
+#include "storage/vfs.h"
+
+/* Everything outside a node, as calls it makes: net/ in the server, the simulator in tests. None of them calls back into the node
+ * before it returns. */
+
+typedef uint64_t link_id; /* never reused in a process; 0: none */
+
+/* Work for the storage thread: run() there, then node_disk_done() on the loop. One thread, in order of submission. */
+struct disk_job {
+    struct list queue; /* for the environment */
+    void (*run)(struct disk_job *job);
+};
+
+struct node_env {
+    void *ctx;
+    struct vfs *vfs;          /* the data directory */
+    struct log_sink log;
+    /* Wall clock, Unix ms. Only for log time; may jump. */
+    int64_t (*wall_ms)(void *ctx);
+    /* CLOCK_BOOTTIME, µs. The one clock of Raft and leases. */
+    uint64_t (*now_us)(void *ctx);
+    void (*random)(void *ctx, void *p, size_t n);
+
+    /* Connect to `address`; later node_link_up or node_link_down(id). */
+    void (*dial)(void *ctx, link_id id, const char *address, const struct peer_hello *mine);
+    /* Queue one message; parts are copied or written at once. On an unknown or closed link: nothing. */
+    void (*send)(void *ctx, link_id id, const struct slice *part, size_t part_count);
+    /* Close after telling the peer `reason` (NULL: nothing). No node_link_down follows. */
+    void (*hang_up)(void *ctx, link_id id, const char *reason);
+    size_t (*unsent_bytes)(void *ctx, link_id id);
+
+    void (*submit)(void *ctx, struct disk_job *job);
+    /* The node can't go on (disk error, removed, divergence): the process ends after `reason` was logged. */
+    void (*fatal)(void *ctx, const char *reason);
+};
+
+#endif

@@ -1,0 +1,85 @@
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "commands/command_row.h"
+#include "node/env.h"
+#include "node/options.h"
+#include "raft/raft.h"
+
+/* One cluster member: raft + keyspace + commands + storage, without sockets, threads or clocks. net/ drives it in the server, the
+ * simulator in tests; both run the same objects. Single-threaded but for disk jobs.
+ *
+ * A driver's iteration: feed what arrived (client_process, node_link_message, node_disk_done), then node_iterate once (before the
+ * loop sleeps: ev_prepare), which steps Raft with the whole batch, sends, applies, serves reads; then write out every client and
+ * link that has output. Sleep no longer than node_wake_us. */
+struct node;
+
+/* Opens the data directory (blocking), recovers, starts. The options and table are borrowed for the node's life; the
+ * options may change between calls (CONFIG SET). On an error logs one plain sentence and returns NULL with *error. */
+struct node *node_open(const struct node_env *env, struct options *options, const struct command_table *table, enum err *error);
+/* Stops without ceremony: as after a crash, but in an orderly process. All clients must be closed before. */
+void node_close(struct node *n);
+/* A clean shutdown: proposes the session's CLOSE, hands leadership over where it can; true when done (call node_iterate meanwhile). */
+bool node_drain(struct node *n);
+
+void node_iterate(struct node *n);
+/* When node_iterate must run again at the latest, µs. */
+uint64_t node_wake_us(const struct node *n);
+
+void node_disk_done(struct node *n, struct disk_job *job);
+
+/* Links. Hello for an inbound connection of that role: */
+void node_get_hello(struct node *n, enum link_role role, struct peer_hello *mine);
+/* A handshake completed. Inbound: draws an id into *id. False: refused, `reason` (>= 256 bytes) says why; the environment tells the
+ * peer and closes. */
+bool node_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason);
+void node_link_message(struct node *n, link_id id, struct slice message);
+/* Closed, could not be made, or refused by the peer; why is a plain phrase. */
+void node_link_down(struct node *n, link_id id, const char *why, bool was_refused);
+
+/* For rows, INFO and tests. */
+const struct options *node_options(const struct node *n);
+const struct node_env *node_environment(const struct node *n);
+struct keyspace *node_keyspace(struct node *n);
+const struct command_table *node_commands(const struct node *n);
+const struct raft *node_raft(const struct node *n); /* NULL while BLANK */
+
+struct node_status {
+    bool is_blank;
+    uint64_t cluster_id;
+    raft_id id;
+    uint64_t incarnation;
+    struct raft_status raft;         /* zero while BLANK */
+    raft_index applied;
+    const char *leader_address;      /* "" if none known; borrowed */
+    const char *own_address;
+    uint64_t session_number;
+    bool session_is_open;
+    uint64_t forwards_pending;       /* writes of own clients under way */
+    uint64_t forward_bytes;
+    uint64_t reads_served_locally;   /* answered from this node's own state, all levels */
+    uint64_t reads_pending;
+    uint64_t disk_syncs;
+    uint64_t disk_bytes;
+    uint64_t log_file_bytes;
+    uint64_t log_record_bytes;
+    uint64_t elections;              /* role changes to candidate since start */
+    int64_t log_time_ms;             /* of the last applied entry */
+    bool is_disk_full;
+    const char *trouble;             /* NULL, or one sentence: waiting for nodes, wiped disk, no quorum, ... */
+};
+void node_get_status(struct node *n, struct node_status *status);
+
+/* One member as `status`, RAFT MEMBERS and INFO show it. */
+struct node_member {
+    raft_id id;
+    const char *address;
+    bool is_self, is_leader, is_voter, is_learner;
+    bool is_reachable;               /* self, or heard from within two election timeouts */
+    bool is_in_sync;                 /* leader's view, spread with heartbeats: lag below a second's worth or 1,000 entries */
+    raft_index match;                /* leader's knowledge; 0 unknown */
+    uint64_t last_contact_us;
+};
+uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t capacity);
+
+#endif

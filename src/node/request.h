@@ -1,0 +1,71 @@
+#ifndef NODE_REQUEST_H
+#define NODE_REQUEST_H
+
+#include "base/chunk.h"
+#include "base/list.h"
+#include "node/node.h"
+
+/* A client's command on its way through the node core (session.c, read.c, apply.c). client.c makes one, the core decides it
+ * exactly once: done, NOT done, or unknown (DESIGN §7). Requests of one client are decided and answered in program order:
+ * a read sees all earlier writes of its connection and none of its later ones (§3). */
+enum request_kind { REQUEST_WRITE, REQUEST_READ };
+enum request_state {
+    REQUEST_UNSENT,    /* write: has no seq yet, may be refused */
+    REQUEST_SENT,      /* write: in the window; only apply, CANCEL or CLOSE decide it */
+    REQUEST_GIVEN_UP,  /* write: answered UNKNOWN; stays in the window without a client */
+    REQUEST_UNCONFIRMED, /* read: waits for a read index */
+    REQUEST_CONFIRMED, /* read: waits for apply and for earlier requests of its client */
+};
+
+struct request {
+    struct list in_client;  /* FIFO of the client's undecided requests: client->requests */
+    struct list in_node;    /* the core's own queues */
+    struct client *client;  /* NULL once its client has gone or was answered */
+    const struct command_row *row;
+    enum request_kind kind;
+    enum request_state state;
+    uint32_t db;
+    uint64_t deadline_us;   /* request-timeout after it was read */
+
+    /* Writes: the encoded entry, header room included, in a chunk the request references. */
+    struct chunk *chunk;
+    size_t offset;
+    size_t size;
+    uint64_t seq;
+
+    /* Reads: arguments, kept by whoever made the request until it is decided; run_fn overrides row->run (WATCH). */
+    struct command command;
+    enum read_level level;
+    void (*run_fn)(struct request *request, struct command_run *run, struct reply *reply);
+    uint64_t batch;         /* of its read index */
+    raft_index read_index;
+    int64_t read_time_ms;
+};
+
+/* --- the core's side, called by client.c --- */
+
+/* A read or write was made. The core owns in_node and the state from here. Never decides it before it returns... except
+ * that node_try_read_now may be asked first. */
+void node_submit_write(struct node *n, struct request *request, const struct command *command);
+void node_submit_read(struct node *n, struct request *request);
+/* True when a read of that level can be answered this instant on this node (lease held and read after now_us was taken, or stale),
+ * and fills *run; the caller has no earlier undecided request. */
+bool node_try_read_now(struct node *n, enum read_level level, uint32_t db, struct command_run *run);
+/* The client went away: reads are forgotten (the request may be freed at once when true is returned); a sent write stays until
+ * decided: the core frees it later through request_free. */
+bool node_abandon(struct node *n, struct request *request);
+/* A transaction's nested commands as one payload; see proposal.h. */
+
+/* --- the client's side, implemented in client.c, called by the core --- */
+
+/* Where the reply of this request goes (REPLY_DISCARD when the client has gone). */
+void client_reply_begin(struct request *request, struct reply *reply);
+/* What was written since begin is void (a read met a due key and is tried again later). */
+void client_reply_abort(struct request *request);
+/* Decided: the reply is complete. Frees the request and lets the replies behind it go. */
+void client_reply_end(struct request *request);
+/* Transaction item `position` is a connection or node command: run it at the origin and write its reply (spliced). */
+void client_reply_local(struct request *request, size_t position, struct reply *reply);
+void request_free(struct request *request);
+
+#endif
