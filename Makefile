@@ -1,0 +1,177 @@
+# coracle's build. `make help` lists what there is to make.
+#
+#   BUILD    release (default), debug (ASan + UBSan), sim, hostile, tsan, cov, fuzz
+#   CC       gcc (default) or clang
+#   WERROR=1 warnings are errors
+#   V=1      show the commands
+#   B=dir    where everything made goes (default: build)
+#   PARTS="raft src/base"   only these folders' sources and tests (default: all)
+#
+# Sources are found by wildcard. Everything made lies below build/<BUILD>, or build/<BUILD>-<CC> when
+# CC is not gcc, so that builds of different kinds never mix.
+
+BUILD ?= release
+B ?= build
+SEEDS ?= 500
+FUZZ_SECONDS ?= 5
+NODES ?= 3
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin AR),default)
+AR := ar
+endif
+CC_NAME := $(notdir $(firstword $(CC)))
+O := $(B)/$(BUILD)$(if $(filter-out gcc cc,$(CC_NAME)),-$(CC_NAME))
+Q := $(if $(V),,@)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+all: coracle
+
+# --- Flags --------------------------------------------------------------------------------------
+
+BUILD_CFLAGS_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+SANITIZE := -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+BUILD_CFLAGS_debug := -O1 -g $(SANITIZE) -DCORACLE_SLOW_CHECKS
+BUILD_CFLAGS_hostile := $(BUILD_CFLAGS_debug) -DCORACLE_HOSTILE
+BUILD_CFLAGS_sim := -O2 -g -DCORACLE_SLOW_CHECKS -DCORACLE_COVER -DCORACLE_MUTANTS
+BUILD_CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DCORACLE_SLOW_CHECKS
+BUILD_CFLAGS_cov := -O0 -g --coverage -DCORACLE_SLOW_CHECKS
+BUILD_CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+    -fno-sanitize-recover=all -DCORACLE_SLOW_CHECKS
+ifeq ($(BUILD_CFLAGS_$(BUILD)),)
+$(error BUILD=$(BUILD) is not one of release debug sim hostile tsan cov fuzz)
+endif
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align \
+    -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
+    -Wformat=2 -Wundef -Wvla -Wswitch-enum -Wdouble-promotion -Wwrite-strings \
+    -Wnull-dereference -Wimplicit-fallthrough -Wredundant-decls
+ifeq ($(findstring clang,$(CC_NAME)),)
+WARNINGS += -Wlogical-op -Wduplicated-cond
+endif
+
+# jemalloc is a switch (JEMALLOC=no turns it off), on when found; never together with a sanitizer,
+# which brings an allocator of its own.
+ifeq ($(BUILD),release)
+JEMALLOC ?= $(shell pkg-config --exists jemalloc 2>/dev/null && echo yes || \
+    { printf '\043include <jemalloc/jemalloc.h>\nint main(void) { return 0; }\n' | \
+    $(CC) -x c - -o /dev/null -ljemalloc 2>/dev/null && echo yes; } || echo no)
+else
+JEMALLOC := no
+endif
+ifeq ($(JEMALLOC),yes)
+FEATURES := -DHAVE_JEMALLOC
+FEATURE_LIBS := -ljemalloc
+endif
+
+CPPFLAGS_ALL := -I. -Isrc -D_POSIX_C_SOURCE=200809L $(FEATURES) $(CPPFLAGS)
+CFLAGS_ALL := -std=c11 -pthread $(BUILD_CFLAGS_$(BUILD)) $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror) \
+    $(CFLAGS)
+LDFLAGS_ALL := -pthread $(filter -fsanitize=% --coverage -fno-sanitize-recover=%,$(BUILD_CFLAGS_$(BUILD))) $(LDFLAGS)
+
+# --- Sources ------------------------------------------------------------------------------------
+
+PARTS ?= resp raft $(patsubst %/,%,$(sort $(dir $(wildcard src/*/*.c))))
+NET_SRC := $(sort $(if $(filter src/net,$(PARTS)),$(wildcard src/net/*.c)))
+LIB_SRC := $(sort $(filter-out src/net/%,$(foreach p,$(PARTS),$(wildcard $(p)/*.c))))
+MAIN_SRC := $(if $(filter command line,$(origin PARTS)),,$(wildcard src/main.c))
+SIM_SRC := $(sort $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+INTEGRATION_SRC := $(sort $(wildcard integration/*.c))
+# tests/<part>/test_*.c are test programs, run_*.c are programs that a script runs; the other .c files of the
+# same folder are linked into each of them, tests/test.c and tests/lib/*.c into all (as an archive).
+TEST_LIB_SRC := $(sort $(wildcard tests/*.c tests/lib/*.c))
+TEST_DIRS := $(if $(filter command line,$(origin PARTS)),$(patsubst %,tests/%/,$(notdir $(PARTS))),tests/*/)
+UNIT_DIRS := $(filter-out tests/fuzz/ tests/bench/ tests/lib/,$(sort $(dir $(wildcard $(addsuffix *.c,$(TEST_DIRS))))))
+UNIT_SRC := $(foreach d,$(UNIT_DIRS),$(wildcard $(d)test_*.c))
+RUN_SRC := $(foreach d,$(UNIT_DIRS),$(wildcard $(d)run_*.c))
+
+objects = $(patsubst %.c,$(O)/obj/%.o,$(1))
+LIB := $(O)/libcoracle.a
+NET_LIB := $(O)/libcoraclenet.a
+TEST_LIB := $(O)/libcoracletest.a
+UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
+RUN_BIN := $(patsubst %.c,$(O)/%,$(RUN_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
+INTEGRATION_BIN := $(patsubst integration/%.c,$(O)/integration/%,$(INTEGRATION_SRC))
+ALL_SRC := $(LIB_SRC) $(NET_SRC) $(MAIN_SRC) $(UNIT_SRC) $(RUN_SRC) $(SIM_SRC) $(FUZZ_SRC) \
+    $(INTEGRATION_SRC) $(wildcard tests/*.c tests/*/*.c)
+
+# --- Rules --------------------------------------------------------------------------------------
+
+# Rewritten only when the flags change; every object depends on it.
+FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+
+$(O)/obj/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(LIB): $(call objects,$(LIB_SRC))
+$(NET_LIB): $(call objects,$(NET_SRC))
+$(TEST_LIB): $(call objects,$(TEST_LIB_SRC))
+# The list of members is remembered, so that a source that went away leaves the archive too.
+$(LIB) $(NET_LIB) $(TEST_LIB): $(O)/sources
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+ARCHIVED := $(LIB_SRC) $(NET_SRC) $(TEST_LIB_SRC)
+$(O)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(ARCHIVED)' | cmp -s - $@ || echo '$(ARCHIVED)' > $@
+define link_program
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+endef
+
+$(O)/coracle: $(call objects,$(MAIN_SRC)) $(NET_LIB) $(LIB)
+	$(link_program) -lev -lm $(FEATURE_LIBS)
+
+# $(1): a program's source below tests/<part>/
+define unit_rule
+$(O)/$(basename $(1)): $(call objects,$(1) \
+    $(filter-out $(dir $(1))test_% $(dir $(1))run_% tests/sim/main.c,$(wildcard $(dir $(1))*.c))) \
+    $(TEST_LIB) $(if $(filter tests/net/%,$(1)),$(NET_LIB)) $(LIB)
+	$$(link_program) $(if $(filter tests/net/%,$(1)),-lev) -lm
+endef
+$(foreach t,$(UNIT_SRC) $(RUN_SRC),$(eval $(call unit_rule,$(t))))
+
+$(O)/coracle-sim: $(call objects,$(SIM_SRC)) $(LIB)
+	$(link_program) -lm
+$(O)/coracle-load: $(call objects,tests/bench/load.c) $(LIB)
+	$(link_program) -lm
+$(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call objects,$(filter-out $(FUZZ_SRC),$(wildcard tests/fuzz/*.c))) \
+    $(TEST_LIB) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm
+$(O)/integration/%: $(O)/obj/integration/%.o $(LIB)
+	$(link_program) -lhiredis -lev -lm
+
+# --- What one asks for --------------------------------------------------------------------------
+
+.PHONY: all help unit coracle lib objects unit-programs programs sim-program load fuzz-programs integration-programs \
+    FORCE clean
+FORCE:
+# Without src/main.c (a tree under construction) everything else is still compiled.
+coracle: $(if $(MAIN_SRC),$(O)/coracle,lib)
+lib: $(LIB) $(NET_LIB)
+objects: $(sort $(call objects,$(ALL_SRC)))
+unit-programs: $(UNIT_BIN) $(RUN_BIN)
+sim-program: $(if $(SIM_SRC),$(O)/coracle-sim)
+load: $(if $(wildcard tests/bench/load.c),$(O)/coracle-load)
+fuzz-programs: $(FUZZ_BIN)
+integration-programs: $(INTEGRATION_BIN)
+# Runs every unit test; V=1 is not needed to see failures.
+unit: unit-programs
+	@failed=0; for t in $(UNIT_BIN); do $$t || { failed=1; echo "FAIL $$t exited with $$?"; }; done; exit $$failed
+clean:
+	rm -rf build
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
