@@ -1,0 +1,606 @@
+/* The loader of `make bench`: the same program, with the same cost per operation, for every system compared.
+ *
+ * One thread and one epoll. Each client keeps `pipeline` requests under way: it writes them with one send, reads until
+ * all are answered, records the time from that send to the arrival of each reply, and sends the next ones. Every
+ * reply's type (for GET also its length) is checked; an error reply, a wrong type, a missing key or a lost connection
+ * makes the run invalid: exit code 1 and the word INVALID, so a system can't look fast by failing.
+ *
+ * The loader's own CPU time is printed: where it is near 100 % of the elapsed time, the loader is what was measured. */
+#include "tests/bench/load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/bench/histogram.h"
+
+enum { LOAD_INPUT_BYTES = 256 * 1024 };
+
+struct load_client {
+    int fd;
+    size_t waiting;      /* replies not yet seen of the batch under way */
+    uint64_t sent_at_ns;
+    char *out;           /* one batch of requests */
+    size_t out_len;
+    size_t out_sent;
+    size_t skip;         /* bytes of a bulk reply, CRLF included, that are still to come */
+    char *in;            /* an incomplete reply line */
+    size_t in_len;
+};
+
+struct load {
+    const struct load_options *options;
+    int epoll_fd;
+    struct load_client *client;
+    char *value;
+    uint64_t random;
+    uint64_t next_key;
+    uint64_t started_ns;   /* of measuring; 0 during warm-up and fill */
+    uint64_t issued;       /* requests sent */
+    uint64_t done;         /* replies that counted */
+    uint64_t errors;       /* error replies */
+    uint64_t wrong;        /* replies of a wrong type or length */
+    uint64_t missing;      /* nil where a value must be */
+    char first_error[160];
+    bool is_over;
+    struct histogram latency;
+};
+
+uint64_t load_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+double load_cpu_seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014): one multiply-mix per draw, any seed is a good one. */
+uint64_t load_random(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+int load_connect(const struct load_address *address, bool wait)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(address->port)};
+    if (inet_pton(AF_INET, address->host, &in.sin_addr) != 1) {
+        errno = EINVAL;
+        return -1;
+    }
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (!wait) {
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+    }
+    if (connect(fd, (struct sockaddr *)&in, sizeof in) != 0 && errno != EINPROGRESS) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+static void load_die(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+/* ---- requests ---- */
+
+static uint64_t load_draw_key(struct load *l)
+{
+    return l->options->sequential || l->options->fill ? l->next_key++ : load_random(&l->random) % l->options->keys;
+}
+
+/* Appends "$16\r\nkey:000000001234\r\n": keys have one length, so that requests of one kind do. */
+static char *load_put_key(char *p, uint64_t key)
+{
+    memcpy(p, "$16\r\nkey:000000000000\r\n", 23);
+    for (char *digit = p + 20; key != 0; digit--) {
+        *digit = (char)('0' + key % 10);
+        key /= 10;
+    }
+    return p + 23;
+}
+
+static char *load_put_value(struct load *l, char *p)
+{
+    p += sprintf(p, "$%zu\r\n", l->options->value_size);
+    memcpy(p, l->value, l->options->value_size);
+    if (l->options->value_size >= 8) {
+        uint64_t noise = load_random(&l->random) | 0x4040404040404040u; /* values differ, as real ones do */
+        memcpy(p, &noise, 8);
+    }
+    p += l->options->value_size;
+    *p++ = '\r';
+    *p++ = '\n';
+    return p;
+}
+
+static char *load_put_request(struct load *l, char *p)
+{
+    switch (l->options->workload) {
+    case LOAD_PING:
+        return (char *)memcpy(p, "*1\r\n$4\r\nPING\r\n", 14) + 14;
+    case LOAD_SET:
+        memcpy(p, "*3\r\n$3\r\nSET\r\n", 13);
+        return load_put_value(l, load_put_key(p + 13, load_draw_key(l)));
+    case LOAD_GET:
+        memcpy(p, "*2\r\n$3\r\nGET\r\n", 13);
+        return load_put_key(p + 13, load_draw_key(l));
+    case LOAD_INCR:
+        memcpy(p, "*2\r\n$4\r\nINCR\r\n", 14);
+        return load_put_key(p + 14, load_draw_key(l));
+    case LOAD_MSET:
+        p += sprintf(p, "*%d\r\n$4\r\nMSET\r\n", 1 + 2 * LOAD_MSET_PAIRS);
+        for (int i = 0; i < LOAD_MSET_PAIRS; i++) {
+            p = load_put_value(l, load_put_key(p, load_draw_key(l)));
+        }
+        return p;
+    }
+    abort();
+}
+
+static size_t load_request_bound(const struct load_options *o)
+{
+    return (size_t)LOAD_MSET_PAIRS * (o->value_size + 64) + 64;
+}
+
+static void load_watch(struct load *l, struct load_client *c, uint32_t events, int operation)
+{
+    struct epoll_event event = {.events = events, .data = {.ptr = c}};
+    if (epoll_ctl(l->epoll_fd, operation, c->fd, &event) != 0) {
+        load_die("epoll_ctl");
+    }
+}
+
+static void load_flush(struct load *l, struct load_client *c)
+{
+    bool was_blocked = c->out_sent > 0;
+    ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        load_die("send");
+    }
+    c->out_sent += n > 0 ? (size_t)n : 0;
+    if (c->out_sent < c->out_len) {
+        load_watch(l, c, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+    } else if (was_blocked) {
+        load_watch(l, c, EPOLLIN, EPOLL_CTL_MOD);
+    }
+}
+
+/* Sends the next batch, or nothing when the requests are used up. */
+static void load_send_batch(struct load *l, struct load_client *c)
+{
+    size_t batch = l->options->pipeline;
+    if (l->options->requests > 0) {
+        uint64_t left = l->options->requests - l->issued;
+        batch = left < batch ? (size_t)left : batch;
+    }
+    if (batch == 0) {
+        return;
+    }
+    char *end = c->out;
+    for (size_t i = 0; i < batch; i++) {
+        end = load_put_request(l, end);
+    }
+    c->out_len = (size_t)(end - c->out);
+    c->out_sent = 0;
+    c->waiting = batch;
+    l->issued += batch;
+    c->sent_at_ns = load_now_ns();
+    load_flush(l, c);
+}
+
+/* ---- replies ---- */
+
+static void load_note_wrong(struct load *l, const char *line, size_t len)
+{
+    if (l->first_error[0] == '\0') {
+        snprintf(l->first_error, sizeof l->first_error, "%.*s", (int)(len < 150 ? len : 150), line);
+    }
+}
+
+/* Checks one reply's first line (without CRLF). Returns how many bytes of a bulk follow it. */
+static size_t load_check_line(struct load *l, const char *line, size_t len)
+{
+    static const char expected[] = {[LOAD_PING] = '+', [LOAD_SET] = '+', [LOAD_GET] = '$', [LOAD_INCR] = ':', [LOAD_MSET] = '+'};
+    char type = expected[l->options->workload];
+    if (len == 0 || line[0] != type) {
+        *(len > 0 && line[0] == '-' ? &l->errors : &l->wrong) += 1;
+        load_note_wrong(l, line, len);
+        return 0;
+    }
+    if (type == '$') {
+        long size = strtol(line + 1, NULL, 10);
+        if (size < 0) {
+            l->missing++;
+            return 0;
+        }
+        if ((size_t)size != l->options->value_size) {
+            l->wrong++;
+            load_note_wrong(l, line, len);
+        }
+        return (size_t)size + 2;
+    }
+    if (type == '+' && !(len == 3 && memcmp(line, "+OK", 3) == 0) && !(len == 5 && memcmp(line, "+PONG", 5) == 0)) {
+        l->wrong++;
+        load_note_wrong(l, line, len);
+    }
+    return 0;
+}
+
+static void load_count_reply(struct load *l, struct load_client *c, uint64_t now)
+{
+    if (c->waiting == 0) {
+        l->wrong++;
+        load_note_wrong(l, "(a reply that nobody asked for)", 31);
+        return;
+    }
+    c->waiting--;
+    if (l->started_ns != 0) {
+        l->done++;
+        histogram_record(&l->latency, now - c->sent_at_ns);
+    }
+}
+
+/* Consumes what it can of `len` bytes at `p`; returns how many were consumed. */
+static size_t load_parse(struct load *l, struct load_client *c, const char *p, size_t len, uint64_t now)
+{
+    size_t used = 0;
+    while (used < len) {
+        if (c->skip > 0) {
+            size_t n = len - used < c->skip ? len - used : c->skip;
+            used += n;
+            c->skip -= n;
+            if (c->skip > 0) {
+                break;
+            }
+            load_count_reply(l, c, now);
+            continue;
+        }
+        const char *lf = memchr(p + used, '\n', len - used);
+        if (lf == NULL) {
+            break;
+        }
+        const char *line = p + used;
+        size_t line_len = (size_t)(lf - line);
+        used += line_len + 1;
+        c->skip = load_check_line(l, line, line_len > 0 && lf[-1] == '\r' ? line_len - 1 : line_len);
+        if (c->skip == 0) {
+            load_count_reply(l, c, now);
+        }
+    }
+    return used;
+}
+
+static void load_on_readable(struct load *l, struct load_client *c)
+{
+    static char input[LOAD_INPUT_BYTES];
+    memcpy(input, c->in, c->in_len);
+    ssize_t n = recv(c->fd, input + c->in_len, sizeof input - c->in_len, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        errno = n == 0 ? ECONNRESET : errno;
+        load_die("the server closed a connection");
+    }
+    size_t len = c->in_len + (size_t)n;
+    size_t used = load_parse(l, c, input, len, load_now_ns());
+    c->in_len = len - used;
+    if (c->in_len > 1024) {
+        errno = EPROTO;
+        load_die("a reply line longer than 1024 bytes");
+    }
+    memcpy(c->in, input + used, c->in_len);
+    if (c->waiting == 0 && !l->is_over) {
+        load_send_batch(l, c);
+    }
+}
+
+/* ---- the run ---- */
+
+static void load_authenticate(const struct load_options *o, int fd)
+{
+    char line[700];
+    if (o->password == NULL) {
+        return;
+    }
+    int n = snprintf(line, sizeof line, "*2\r\n$4\r\nAUTH\r\n$%zu\r\n%s\r\n", strlen(o->password), o->password);
+    fcntl(fd, F_SETFL, 0);
+    if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n || recv(fd, line, 5, MSG_WAITALL) != 5 || memcmp(line, "+OK\r\n", 5) != 0) {
+        errno = EACCES;
+        load_die("AUTH");
+    }
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+static void load_open(struct load *l, const struct load_options *o)
+{
+    *l = (struct load){.options = o, .random = o->seed, .epoll_fd = epoll_create1(0)};
+    l->client = calloc(o->clients, sizeof *l->client);
+    l->value = malloc(o->value_size + 1);
+    for (size_t i = 0; i < o->value_size; i++) {
+        l->value[i] = (char)('a' + load_random(&l->random) % 26);
+    }
+    for (size_t i = 0; i < o->clients; i++) {
+        struct load_client *c = &l->client[i];
+        c->out = malloc(load_request_bound(o) * o->pipeline);
+        c->in = malloc(1024);
+        c->fd = load_connect(&o->node[0], true);
+        if (c->fd < 0) {
+            load_die("connect");
+        }
+        load_authenticate(o, c->fd);
+        load_watch(l, c, EPOLLIN, EPOLL_CTL_ADD);
+    }
+}
+
+static void load_close(struct load *l)
+{
+    for (size_t i = 0; i < l->options->clients; i++) {
+        close(l->client[i].fd);
+        free(l->client[i].out);
+        free(l->client[i].in);
+    }
+    free(l->client);
+    free(l->value);
+    close(l->epoll_fd);
+}
+
+static bool load_is_idle(const struct load *l)
+{
+    for (size_t i = 0; i < l->options->clients; i++) {
+        if (l->client[i].waiting > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void load_wait(struct load *l)
+{
+    struct epoll_event event[256];
+    int n = epoll_wait(l->epoll_fd, event, 256, 1000);
+    for (int i = 0; i < n; i++) {
+        struct load_client *c = event[i].data.ptr;
+        if (event[i].events & EPOLLOUT) {
+            load_flush(l, c);
+        }
+        if (event[i].events & ~(uint32_t)EPOLLOUT) {
+            load_on_readable(l, c);
+        }
+    }
+}
+
+/* Returns how long was measured, in seconds; the CPU time of that span in *cpu. */
+static double load_run(struct load *l, double *cpu)
+{
+    const struct load_options *o = l->options;
+    uint64_t begin = load_now_ns();
+    for (size_t i = 0; i < o->clients; i++) {
+        load_send_batch(l, &l->client[i]);
+    }
+    *cpu = load_cpu_seconds();
+    if (o->warmup <= 0) {
+        l->started_ns = begin;
+    }
+    for (;;) {
+        load_wait(l);
+        uint64_t now = load_now_ns();
+        if (l->started_ns == 0 && (double)(now - begin) / 1e9 >= o->warmup) {
+            l->started_ns = now;
+            *cpu = load_cpu_seconds();
+        }
+        if (o->requests > 0 ? l->issued >= o->requests && load_is_idle(l)
+                            : l->started_ns != 0 && (double)(now - l->started_ns) / 1e9 >= o->seconds) {
+            *cpu = load_cpu_seconds() - *cpu;
+            return (double)(now - l->started_ns) / 1e9;
+        }
+    }
+}
+
+/* The rest of the batches under way is waited for, so that the server is idle when the loader ends. */
+static void load_drain(struct load *l)
+{
+    uint64_t begin = load_now_ns();
+    l->is_over = true;
+    l->started_ns = 0;
+    while (!load_is_idle(l)) {
+        load_wait(l);
+        if (load_now_ns() - begin > 10000000000u) {
+            errno = ETIMEDOUT;
+            load_die("replies missing 10 s after the last request");
+        }
+    }
+}
+
+static void load_fill(const struct load_options *o)
+{
+    struct load_options fill = *o;
+    struct load l;
+    double cpu;
+    fill.workload = LOAD_SET;
+    fill.clients = 8;
+    fill.pipeline = 64;
+    fill.requests = o->keys;
+    fill.warmup = 0;
+    load_open(&l, &fill);
+    load_run(&l, &cpu);
+    if (l.errors + l.wrong > 0) {
+        fprintf(stderr, "load: INVALID: filling failed: %s\n", l.first_error);
+        exit(1);
+    }
+    load_close(&l);
+}
+
+static int load_print(const struct load *l, double seconds, double cpu)
+{
+    const struct histogram *h = &l->latency;
+    bool is_invalid = l->errors + l->wrong + l->missing > 0 || l->done == 0;
+    double ops = (double)l->done / seconds;
+    double us = l->done > 0 ? cpu * 1e6 / (double)l->done : 0;
+    if (l->options->tab) {
+        printf("valid=%d ops=%.0f done=%llu seconds=%.3f p50_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f cpu_s=%.3f cpu_us_per_op=%.2f\n",
+               !is_invalid, ops, (unsigned long long)l->done, seconds, (double)histogram_quantile(h, 0.5) / 1e3,
+               (double)histogram_quantile(h, 0.99) / 1e3, (double)histogram_quantile(h, 0.999) / 1e3, (double)h->max / 1e3, cpu, us);
+    } else {
+        printf("%llu requests in %.2f s: %.0f per second\n", (unsigned long long)l->done, seconds, ops);
+        printf("latency: p50 %.3f ms, p99 %.3f ms, p99.9 %.3f ms, max %.3f ms\n", (double)histogram_quantile(h, 0.5) / 1e6,
+               (double)histogram_quantile(h, 0.99) / 1e6, (double)histogram_quantile(h, 0.999) / 1e6, (double)h->max / 1e6);
+        printf("the loader itself: %.2f s of CPU, %.1f us per request, %.0f %% of the time\n", cpu, us, 100 * cpu / seconds);
+    }
+    if (is_invalid) {
+        fprintf(stderr, "load: INVALID: %llu error replies, %llu wrong replies, %llu missing keys, %llu counted; first: %s\n",
+                (unsigned long long)l->errors, (unsigned long long)l->wrong, (unsigned long long)l->missing, (unsigned long long)l->done,
+                l->first_error);
+    }
+    return is_invalid ? 1 : 0;
+}
+
+/* ---- options ---- */
+
+static void load_usage(void)
+{
+    printf("load: one thread, epoll, checks every reply\n"
+           "  --host H --port P      where (default 127.0.0.1 6379)\n"
+           "  --password W           AUTH first\n"
+           "  --clients N            connections (50)\n"
+           "  --pipeline P           requests under way per connection (1)\n"
+           "  --workload W           ping|set|get|incr|mset (set)\n"
+           "  --value-size N         bytes per value (100)\n"
+           "  --keys N               random keys among N (100000)\n"
+           "  --sequential           every key once, in order, instead\n"
+           "  --seconds S            measure so long (5), after --warmup S (0.5)\n"
+           "  --requests N           instead of --seconds\n"
+           "  --fill                 write every key once before measuring\n"
+           "  --seed N               of keys and values (1)\n"
+           "  --tab                  one line name=value ...\n"
+           "  --failover H:P,H:P,..  unique writes over several nodes for --seconds; prints the longest time without\n"
+           "                         an acknowledged write; error replies and lost connections are counted, not fatal\n");
+}
+
+static void load_parse_nodes(struct load_options *o, const char *list)
+{
+    o->node_count = 0;
+    for (const char *p = list; *p != '\0' && o->node_count < LOAD_MAX_NODES;) {
+        size_t len = strcspn(p, ",");
+        struct load_address *a = &o->node[o->node_count++];
+        unsigned port = 0;
+        if (len >= sizeof a->host || sscanf(p, "%63[^:]:%u", a->host, &port) != 2 || port == 0 || port > 65535) {
+            errno = EINVAL;
+            load_die("--failover wants host:port,host:port,...");
+        }
+        a->port = (uint16_t)port;
+        p += len + (p[len] == ',');
+    }
+}
+
+static enum load_workload load_parse_workload(const char *name)
+{
+    static const char *const names[] = {"ping", "set", "get", "incr", "mset"};
+    for (int i = 0; i < 5; i++) {
+        if (strcasecmp(name, names[i]) == 0) {
+            return (enum load_workload)i;
+        }
+    }
+    errno = EINVAL;
+    load_die(name);
+    return LOAD_PING;
+}
+
+static void load_parse_option(struct load_options *o, int option, const char *arg)
+{
+    switch (option) {
+    case 'h': snprintf(o->node[0].host, sizeof o->node[0].host, "%s", arg); break;
+    case 'p': o->node[0].port = (uint16_t)strtoul(arg, NULL, 10); break;
+    case 'a': o->password = arg; break;
+    case 'c': o->clients = strtoul(arg, NULL, 10); break;
+    case 'P': o->pipeline = strtoul(arg, NULL, 10); break;
+    case 'w': o->workload = load_parse_workload(arg); break;
+    case 'v': o->value_size = strtoul(arg, NULL, 10); break;
+    case 'k': o->keys = strtoull(arg, NULL, 10); break;
+    case 'q': o->sequential = true; break;
+    case 's': o->seconds = strtod(arg, NULL); break;
+    case 'W': o->warmup = strtod(arg, NULL); break;
+    case 'r': o->requests = strtoull(arg, NULL, 10); break;
+    case 'f': o->fill = true; break;
+    case 'S': o->seed = strtoull(arg, NULL, 10); break;
+    case 't': o->tab = true; break;
+    case 'F': o->failover = true; load_parse_nodes(o, arg); break;
+    default: load_usage(); exit(option == '?' ? 2 : 0);
+    }
+}
+
+static void load_parse_options(struct load_options *o, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"host", 1, NULL, 'h'}, {"port", 1, NULL, 'p'}, {"password", 1, NULL, 'a'}, {"clients", 1, NULL, 'c'},
+        {"pipeline", 1, NULL, 'P'}, {"workload", 1, NULL, 'w'}, {"value-size", 1, NULL, 'v'}, {"keys", 1, NULL, 'k'},
+        {"sequential", 0, NULL, 'q'}, {"seconds", 1, NULL, 's'}, {"warmup", 1, NULL, 'W'}, {"requests", 1, NULL, 'r'},
+        {"fill", 0, NULL, 'f'}, {"seed", 1, NULL, 'S'}, {"tab", 0, NULL, 't'}, {"failover", 1, NULL, 'F'},
+        {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        load_parse_option(o, option, optarg);
+    }
+    if (optind < argc || o->clients == 0 || o->clients > 10000 || o->pipeline == 0 || o->pipeline > 100000 || o->keys == 0 ||
+        o->value_size > 64u * 1024 * 1024) {
+        load_usage();
+        exit(2);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct load_options o = {.node = {{.host = "127.0.0.1", .port = 6379}}, .node_count = 1, .clients = 50, .pipeline = 1,
+        .workload = LOAD_SET, .value_size = 100, .keys = 100000, .seconds = 5, .warmup = 0.5, .seed = 1};
+    load_parse_options(&o, argc, argv);
+    signal(SIGPIPE, SIG_IGN);
+    if (o.failover) {
+        return failover_run(&o);
+    }
+    if (o.fill) {
+        load_fill(&o);
+        o.fill = false;
+    }
+    struct load l;
+    double cpu;
+    load_open(&l, &o);
+    double seconds = load_run(&l, &cpu);
+    load_drain(&l);
+    int code = load_print(&l, seconds, cpu);
+    load_close(&l);
+    return code;
+}

@@ -1,0 +1,47 @@
+#ifndef BENCH_LOAD_H
+#define BENCH_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the two halves of the loader share: load.c (a steady load on one address) and failover.c (writes that go on
+ * while nodes die). */
+enum load_workload { LOAD_PING, LOAD_SET, LOAD_GET, LOAD_INCR, LOAD_MSET };
+
+enum { LOAD_MAX_NODES = 16, LOAD_MSET_PAIRS = 10 };
+
+struct load_address {
+    char host[64];
+    uint16_t port;
+};
+
+struct load_options {
+    struct load_address node[LOAD_MAX_NODES]; /* the first is the only one of a steady load */
+    size_t node_count;
+    size_t clients;
+    size_t pipeline;
+    enum load_workload workload;
+    size_t value_size;
+    uint64_t keys;      /* random keys are drawn from 0..keys-1 */
+    uint64_t requests;  /* 0: until the time is over */
+    double seconds;     /* of measuring, after warmup */
+    double warmup;
+    uint64_t seed;
+    bool fill;          /* write every key once first (GET then never meets a missing key) */
+    bool sequential;    /* keys 0, 1, 2, ... instead of random ones: every key unique */
+    bool tab;           /* one line name=value ... for scripts */
+    bool failover;
+    const char *password;
+};
+
+uint64_t load_now_ns(void);
+double load_cpu_seconds(void);
+uint64_t load_random(uint64_t *state);
+/* A connected non-blocking socket with TCP_NODELAY; -1 and errno when it fails. With `wait` the connection is
+ * finished before it returns, else it may still be in progress. */
+int load_connect(const struct load_address *address, bool wait);
+/* 0 when every check held, 1 when the run is invalid. Prints the result. */
+int failover_run(const struct load_options *options);
+
+#endif
