@@ -17,6 +17,18 @@ struct disk_job {
     void (*run)(struct disk_job *job);
 };
 
+/* What the operating system says about this process; for INFO. */
+struct process_info {
+    int64_t process_id;
+    uint64_t resident_bytes;
+    uint64_t cpu_user_us;
+    uint64_t cpu_system_us;
+    char run_id[41]; /* 40 hex digits, new at each start */
+    char executable[256];
+    char config_file[256];
+    char multiplexing[32];
+};
+
 struct node_env {
     void *ctx;
     struct vfs *vfs;          /* the data directory */
@@ -38,6 +50,11 @@ struct node_env {
     void (*submit)(void *ctx, struct disk_job *job);
     /* The node can't go on (disk error, removed, divergence): the process ends after `reason` was logged. */
     void (*fatal)(void *ctx, const char *reason);
+
+    /* Optional, NULL in the simulator. */
+    void (*process_info)(void *ctx, struct process_info *info);
+    /* CONFIG SET changed an option of scope `node`. */
+    void (*option_changed)(void *ctx, const char *name);
 };
 
 #endif

@@ -54,7 +54,18 @@ bool node_try_read_now(struct node *n, enum read_level level, uint32_t db, struc
 /* The client went away: reads are forgotten (the request may be freed at once when true is returned); a sent write stays until
  * decided: the core frees it later through request_free. */
 bool node_abandon(struct node *n, struct request *request);
-/* A transaction's nested commands as one payload; see proposal.h. */
+/* A transaction's nested commands as one payload; see exec_payload.h. */
+
+/* All O(1), implemented by the core: */
+/* The registry the node made with clients_new (clients.h). */
+struct clients *node_clients(struct node *n);
+/* forward-window-bytes is reached: clients are not read on until it shrinks. */
+bool node_window_is_full(const struct node *n);
+bool node_has_leader(const struct node *n);
+/* NULL, or the error text ("OOM ...", "MISCONF ...", "LOADING ...") a write of that row is refused with at once. Borrowed. */
+const char *node_write_refusal(struct node *n, const struct command_row *row);
+/* For CONFIG SET of options of scope `node`. */
+struct options *node_options_edit(struct node *n);
 
 /* --- the client's side, implemented in client.c, called by the core --- */
 
@@ -64,6 +75,12 @@ void client_reply_begin(struct request *request, struct reply *reply);
 void client_reply_abort(struct request *request);
 /* Decided: the reply is complete. Frees the request and lets the replies behind it go. */
 void client_reply_end(struct request *request);
+/* The reply is complete (UNKNOWN, for one), the outcome isn't: as client_reply_end, but the request is not freed. Its client is NULL afterwards and
+ * the core keeps it until request_free. */
+void client_reply_detach(struct request *request);
+/* The undecided requests of one client in program order; NULL at the end. */
+struct request *client_first_request(struct client *c);
+struct request *client_next_request(struct request *request);
 /* Transaction item `position` is a connection or node command: run it at the origin and write its reply (spliced). */
 void client_reply_local(struct request *request, size_t position, struct reply *reply);
 void request_free(struct request *request);
