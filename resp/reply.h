@@ -10,6 +10,7 @@ enum reply_protocol {
     REPLY_RESP2,
     REPLY_RESP3,
     REPLY_DISCARD, /* nobody waits: nothing is written */
+    REPLY_TEXT,    /* a row of the text grammar: every value is a line, an error is `ERROR: ...` */
 };
 
 struct reply {
@@ -21,6 +22,7 @@ struct reply {
 void reply_simple(struct reply *r, const char *text);             /* +text; CR and LF become blanks */
 /* -CODE message. `text` begins with the code word ("ERR ..."); CR and LF become blanks. */
 void reply_error(struct reply *r, const char *text);
+/* Formatted, CR and LF at both ends dropped first, as Redis does. */
 void reply_errorf(struct reply *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_error_slice(struct reply *r, struct slice text);
 void reply_int(struct reply *r, int64_t value);
@@ -38,9 +40,10 @@ void reply_map(struct reply *r, size_t pair_count);               /* %n, or *2n 
 void reply_set(struct reply *r, size_t count);                    /* ~n, or *n */
 void reply_push(struct reply *r, size_t count);                   /* >n, or *n */
 void reply_bool(struct reply *r, bool value);                     /* #t/#f, or :1/:0 */
-void reply_double(struct reply *r, double value);                 /* ,v (%.17g), or a bulk */
-void reply_verbatim(struct reply *r, const char *format3, struct slice text); /* =n txt:..., or a bulk */
-/* A whole line of the text grammar: `text` and '\n', no marks. Only rows of the text grammar use it. */
+void reply_double(struct reply *r, double value);                 /* ,v (%.17g, inf, -inf, nan), or a bulk */
+void reply_verbatim(struct reply *r, const char *format3, struct slice text); /* =n txt:..., or a bulk; format3 is 3 bytes */
+/* A whole line of the text grammar: `text` and '\n', no marks, in any protocol. Only rows of the text
+ * grammar use it; resp/text.h has their lines. */
 void reply_line(struct reply *r, struct slice text);
 /* `value` as the text grammar prints it: as it is, or quoted and escaped like redis-cli where it holds a
  * control character, a quote or a byte that is not UTF-8. Appends to `out`. */
