@@ -17,13 +17,16 @@ extern int mutant_active;
 struct cover_mark {
     const char *name;
     unsigned long hits;
-    struct cover_mark *next;
 };
-void cover_hit(struct cover_mark *mark);
-#define COVER(text)                                         \
-    do {                                                    \
-        static struct cover_mark cover_mark_ = {text, 0, 0}; \
-        cover_hit(&cover_mark_);                            \
+/* Every mark linked into the program, hit or not; a name may occur at several places. */
+void cover_for_each(void (*fn)(void *ctx, const struct cover_mark *mark), void *ctx);
+void cover_reset(void);
+#define COVER(text)                                                                       \
+    do {                                                                                  \
+        static struct cover_mark cover_mark_ = {text, 0};                                 \
+        static struct cover_mark *cover_pointer_                                          \
+            __attribute__((section("cover_marks"), used)) = &cover_mark_;                 \
+        cover_pointer_->hits++;                                                           \
     } while (0)
 #else
 #define COVER(text) ((void)0)
