@@ -108,6 +108,12 @@ bool test_equal_bytes(const void *a,
     return ok;
 }
 
+bool test_equal_slice(
+    struct slice a, const char *b, const char *text, const char *file, int line)
+{
+    return test_equal_bytes(a.p, a.n, b, strlen(b), text, file, line);
+}
+
 bool test_equal_string(const char *a, const char *b, const char *text, const char *file, int line)
 {
     bool ok = a && b ? strcmp(a, b) == 0 : a == b;
@@ -198,12 +204,12 @@ static void set_label(const char *file)
 static void on_abort(int number)
 {
     (void)number;
-    static const char head[] = "FAIL ";
+    static const char head[] = "  aborted in ";
     ssize_t ignored = write(1, head, sizeof head - 1);
     ignored = write(1, label, strlen(label));
     ignored = write(1, " ", 1);
     ignored = write(1, current_name, strlen(current_name));
-    ignored = write(1, " (aborted)\n", 11);
+    ignored = write(1, "\n", 1);
     (void)ignored;
     signal(SIGABRT, SIG_DFL);
 }
@@ -247,5 +253,5 @@ int test_main(int argc, char **argv, const char *file)
     }
     if (run == 0)
         printf("FAIL %s (no test ran)\n", label);
-    return failed > 0 || run == 0;
+    return failed > 0 || run == 0 ? 3 : 0;
 }

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/slice.h"
+
 /* The harness of every C unit test: one executable per tests/<part>/test_<module>.c.
  *
  *     TEST(quorum_of_three_is_two) { CHECK_EQ_INT(quorum_size(3), 2); }
@@ -14,7 +16,8 @@
  * Tests run in the order they stand in the file; `test_x [word...]` runs those whose name contains one
  * of the words. Each prints "ok <part>/<file> <name>" or, after its messages, "FAIL <part>/<file> <name>".
  * A CHECK that fails is reported and the test goes on; a REQUIRE ends the test there. A test that
- * checks nothing fails. The exit status is 1 if anything failed. */
+ * checks nothing fails. The exit status is 3 if a test failed, so that whoever runs it can tell a crash
+ * or a sanitizer's report, which no FAIL line tells of. */
 
 typedef void (*test_fn)(void);
 
@@ -60,6 +63,8 @@ bool test_equal_bytes(const void *a,
                       const char *text,
                       const char *file,
                       int line);
+bool test_equal_slice(
+    struct slice a, const char *b, const char *text, const char *file, int line);
 bool test_equal_string(const char *a, const char *b, const char *text, const char *file, int line);
 bool test_contains(const char *whole, const char *part, const char *text, const char *file, int line);
 void test_leave(void) __attribute__((noreturn));
@@ -79,9 +84,9 @@ void test_leave(void) __attribute__((noreturn));
 #define CHECK_EQ_STR(a, b) test_equal_string((a), (b), #a " == " #b, __FILE__, __LINE__)
 #define CHECK_EQ_BYTES(a, a_size, b, b_size) \
     test_equal_bytes((a), (a_size), (b), (b_size), #a " == " #b, __FILE__, __LINE__)
-/* A struct slice (any struct with p and n) against a NUL-terminated string. */
+/* A struct slice against a NUL-terminated string. */
 #define CHECK_EQ_SLICE(s, string) \
-    test_equal_bytes((s).p, (s).n, (string), strlen(string), #s " == " #string, __FILE__, __LINE__)
+    test_equal_slice((s), (string), #s " == " #string, __FILE__, __LINE__)
 #define CHECK_CONTAINS(whole, part) \
     test_contains((whole), (part), #whole " contains " #part, __FILE__, __LINE__)
 
