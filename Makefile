@@ -97,7 +97,7 @@ RUN_BIN := $(patsubst %.c,$(O)/%,$(RUN_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 INTEGRATION_BIN := $(patsubst integration/%.c,$(O)/integration/%,$(INTEGRATION_SRC))
 ALL_SRC := $(LIB_SRC) $(NET_SRC) $(MAIN_SRC) $(UNIT_SRC) $(RUN_SRC) $(SIM_SRC) $(FUZZ_SRC) \
-    $(INTEGRATION_SRC) $(wildcard tests/*.c tests/*/*.c)
+    $(INTEGRATION_SRC) $(wildcard integration/lib/*.c) $(TEST_LIB_SRC) $(wildcard tests/*/*.c)
 
 # --- Rules --------------------------------------------------------------------------------------
 
@@ -144,14 +144,15 @@ $(foreach t,$(UNIT_SRC) $(RUN_SRC),$(eval $(call unit_rule,$(t))))
 
 $(O)/coracle-sim: $(call objects,$(SIM_SRC)) $(LIB)
 	$(link_program) -lm
-$(O)/coracle-load: $(call objects,tests/bench/load.c) $(LIB)
+# The load generator knows no part of the server, so that it cannot share a mistake with it.
+$(O)/coracle-load: $(call objects,$(sort $(wildcard tests/bench/*.c)))
 	$(link_program) -lm
 $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call objects,$(filter-out $(FUZZ_SRC),$(wildcard tests/fuzz/*.c))) \
     $(TEST_LIB) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm
-$(O)/integration/%: $(O)/obj/integration/%.o $(LIB)
+$(O)/integration/%: $(O)/obj/integration/%.o $(call objects,$(sort $(wildcard integration/lib/*.c))) $(LIB)
 	$(link_program) -lhiredis -lev -lm
 
 # --- What one asks for --------------------------------------------------------------------------
