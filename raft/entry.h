@@ -46,6 +46,8 @@ struct raft_entry {
 void entry_begin(uint8_t *at, enum raft_entry_type type, int64_t time_ms, size_t payload_size);
 /* Fill index and term and make the checksum. */
 void entry_seal(uint8_t *at, raft_index index, raft_term term);
+/* A view of the whole entry at `at`, which must be known to be sound (made here, or decoded before). */
+void entry_view(const uint8_t *at, struct raft_entry *entry);
 /* Decode the entry at the front of `bytes`. ERR_TOO_BIG when bytes hold only part of it, ERR_CORRUPT on a bad
  * size or checksum, ERR_FORMAT on an unknown version or type. */
 MUST_CHECK enum err entry_decode(struct slice bytes, struct raft_entry *entry);

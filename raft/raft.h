@@ -46,11 +46,15 @@ struct raft_start {
     raft_term prev_term;              /* term of entry first_index - 1; 0 when first_index is 1 */
     const struct raft_entry *entry;   /* the newest entries, contiguous, ending at last_index: the first memory tail */
     uint32_t entry_count;
+    uint32_t term_run_count;          /* runs of equal terms over [first_index, last_index], oldest first; may be 0 when `entry` reaches back to first_index */
+    const struct raft_term_run *term_run;
     uint32_t conf_count;              /* every configuration in the log (and before it), oldest first */
     const struct raft_conf *conf;
     const raft_index *conf_index;
     bool may_not_vote;                /* tainted log (P9): no vote, no campaign until caught up */
     raft_term vote_only_above;        /* SUSPECT log (amended P9): votes only in terms above this; 0: no limit */
+    raft_term vote_last_term;         /* SUSPECT log: votes (also its own) only for logs whose (last term, last index) */
+    raft_index vote_last_index;       /* ... is at least this, the bad batch's end; 0: no limit */
 };
 
 /* A member's first life: an empty log and no configuration (it waits), or, through raft_new with a configuration

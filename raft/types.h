@@ -19,4 +19,11 @@ struct raft_hard_state {
     raft_id vote; /* 0: none in this term. Cleared only when term grows (P2). */
 };
 
+/* Where a run of entries of one term begins; it ends before the next run. Terms never decrease along a log, so
+ * a whole log's terms are a handful of these. */
+struct raft_term_run {
+    raft_index first;
+    raft_term term;
+};
+
 #endif
