@@ -30,6 +30,15 @@ static size_t front_door_method(struct slice line)
     return n > 0 && n < line.n && line.p[n] == ' ' ? n : 0;
 }
 
+static bool front_door_is_blank(struct slice line)
+{
+    size_t i = 0;
+    while (i < line.n && word_is_blank(line.p[i])) {
+        i++;
+    }
+    return i == line.n;
+}
+
 /* A whole line "METHOD target HTTP/1.x". Blanks inside the target don't excuse a request from
  * being HTTP: its parser answers 400. */
 static bool front_door_is_http(struct slice line)
@@ -48,7 +57,8 @@ static bool front_door_is_http(struct slice line)
     }
     const uint8_t *p = line.p + line.n - tail;
     uint8_t digit = line.p[line.n - 1];
-    return memcmp(p, version, sizeof version - 1) == 0 && digit >= '0' && digit <= '9';
+    struct slice target = {line.p + method + 1, line.n - method - 1 - tail};
+    return !front_door_is_blank(target) && memcmp(p, version, sizeof version - 1) == 0 && digit >= '0' && digit <= '9';
 }
 
 /* The cut beginning of a line that may be an HTTP request's: a method and a target in one of its
@@ -100,15 +110,6 @@ static enum front_door_kind front_door_by_byte(uint8_t byte)
     bool may_begin_verb =
         front_door_is_letter(byte) || word_is_blank(byte) || byte == '"' || byte == '\'';
     return may_begin_verb ? FRONT_DOOR_NEED_MORE : FRONT_DOOR_INLINE;
-}
-
-static bool front_door_is_blank(struct slice line)
-{
-    size_t i = 0;
-    while (i < line.n && word_is_blank(line.p[i])) {
-        i++;
-    }
-    return i == line.n;
 }
 
 enum front_door_kind front_door_decide(struct front_door *d, struct slice input)
