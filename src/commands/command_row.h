@@ -72,6 +72,11 @@ struct command_row {
     const char *since;
     const char *complexity;
     const char *arguments;       /* syntax line, e.g. "key value [NX | XX] [GET] [EX seconds | ...]" */
+    /* What COMMAND INFO and DOCS show besides; NULL is "". */
+    const char *key_flags;       /* of the one key spec, where keys.first > 0: "RW access update" */
+    const char *key_notes;
+    const char *tips;            /* separated by blanks: "request_policy:all_shards ..." */
+    const char *history;         /* lines "6.2.0 Added the `GET` option." separated by '\n' */
 };
 
 struct command_table;
@@ -82,7 +87,7 @@ struct command_family {
 };
 struct command_table *command_table_new(const struct command_family *family, size_t count);
 void command_table_free(struct command_table *t);
-/* NULL if unknown. For a container looks at arg[1] too: *is_subcommand_unknown tells the two apart. */
+/* NULL if unknown. Also finds rows with COMMAND_TEXT_ONLY, which callers must refuse to RESP clients. For a container looks at arg[1] too: *is_subcommand_unknown tells the two apart. */
 const struct command_row *command_table_find(const struct command_table *t, const struct command *command,
                                              bool *is_subcommand_unknown);
 const struct command_row *command_table_by_name(const struct command_table *t, struct slice name); /* "config|get" too */

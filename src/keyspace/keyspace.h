@@ -20,6 +20,8 @@ struct keyspace_hooks {
     /* It has changed. `event` is the Redis notification name ("set", "del", "expired", "incrby", ...). */
     void (*changed)(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
     void *ctx;
+    /* A whole database was emptied at once (FLUSHALL): no key is announced one by one. Its keys are already gone. */
+    void (*flushed)(void *ctx, uint32_t db, raft_index index);
 };
 
 /* `seed` keys the hash (drawn at formation). Hooks may be NULL functions. Returns owned. */
@@ -44,16 +46,25 @@ struct keyspace_view {
                           not be answered before an entry with that time is applied (DESIGN §6, pulses) */
 };
 
-/* Lookup. NULL when absent. The value is borrowed until the next change. */
+/* What decides whether a key is due: log time, for a read the later of its stamp and the state's. Unix ms. */
+int64_t keyspace_view_time(const struct keyspace_view *view);
+
+/* Lookup. NULL when absent. The value is borrowed until the next change. A write that meets a due key removes it ("expired"). */
 const struct value *keyspace_get(struct keyspace_view *view, struct slice key);
 
 /* The funnel. All need view->is_write; `event` is a static string. */
 /* Replace or create; takes `value`. Keeps the expiry only if keep_expiry. */
 void keyspace_set(struct keyspace_view *view, struct slice key, struct value *value, bool keep_expiry, const char *event);
+/* The same with a string of these bytes; reuses the memory of the value it replaces where that fits. */
+void keyspace_set_string(struct keyspace_view *view, struct slice key, struct slice bytes, bool keep_expiry, const char *event);
 bool keyspace_delete(struct keyspace_view *view, struct slice key, const char *event); /* false: was absent */
 /* For in-place changes: fires before_change and returns the mutable value (NULL when absent); then keyspace_changed. */
 struct value *keyspace_edit(struct keyspace_view *view, struct slice key);
 void keyspace_changed(struct keyspace_view *view, struct slice key, const char *event);
+/* The same for changes that may move the value (append, conversion): the caller may store another one in *slot, having freed
+ * or handed on the old one. Borrowed until keyspace_changed, which must follow. */
+struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key);
+/* The trees are freed in pieces later (keyspace_begin_entry, keyspace_idle), so this is O(1) in the number of keys. */
 void keyspace_flush(struct keyspace_view *view, bool all_databases);
 
 /* Expiry: Unix ms in log time. */
@@ -76,6 +87,10 @@ uint64_t keyspace_expired_total(const struct keyspace *k);               /* sinc
 /* Full digest of everything that is state (keys, values, expiries, last-change indices, log time, sessions): order-independent
  * sum of per-key keyed hashes. O(n). Equal on nodes that applied the same entries. */
 uint64_t keyspace_digest(const struct keyspace *k);
+
+/* Work that can wait: a bounded piece (tens of µs) of freeing dropped values and resizing tables. Not state: call it whenever the
+ * loop has nothing better to do. True while there is more. */
+bool keyspace_idle(struct keyspace *k);
 
 /* Walk in hash order: calls fn for every key of `db` present (due or not). For SCAN (52-bit cursors), digest and snapshots. fn must not change the keyspace. */
 void keyspace_each(const struct keyspace *k, uint32_t db,

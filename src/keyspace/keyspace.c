@@ -1,0 +1,446 @@
+/* The funnel: every change of the data passes through one of the functions under "changes", and each of them
+ *   1. fires before_change while the old value is still there,
+ *   2. makes the change and keeps entry, expiry heap and memory count together,
+ *   3. stores the entry's index as the key's last change, then fires changed.
+ *
+ * K1  A key whose expiry is <= the time of a step is absent to that step, whether it was removed already or not.
+ * K2  Only entries change state; a read leaves no trace, also not in the tables' layout.
+ * K3  Due keys are removed at the beginning of an entry, LIMIT_EXPIRED_PER_ENTRY at most, in the order (expiry, last change,
+ *     database, key), or by a write that meets one. Both depend on the entries alone.
+ * K4  Between keyspace_edit and keyspace_changed nothing else changes. */
+
+#include "keyspace/keyspace.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/mutant.h"
+#include "keyspace/keyspace_internal.h"
+#include "keyspace/value.h"
+
+enum {
+    KEYSPACE_FREED_PER_ENTRY = 32, /* pieces of dropped trees freed while one entry is applied */
+    KEYSPACE_FREED_PER_IDLE = 512,
+    KEYSPACE_CHAINS_PER_IDLE = 512,
+};
+
+/* --- life --- */
+
+struct keyspace *keyspace_new(const struct siphash_key *seed, const struct keyspace_hooks *hooks)
+{
+    struct keyspace *k = mem_alloc_zero(sizeof *k);
+    k->seed = *seed;
+    if (hooks) {
+        k->hooks = *hooks;
+    }
+    for (size_t i = 0; i < LIMIT_DATABASES; i++) {
+        dict_init(&k->db[i].dict);
+        expiry_init(&k->db[i].expiry);
+    }
+    graveyard_init(&k->graveyard);
+    return k;
+}
+
+static void keyspace_drop_db(struct keyspace *k, struct keyspace_db *db)
+{
+    graveyard_add_dict(&k->graveyard, &db->dict);
+    expiry_deinit(&db->expiry);
+    db->memory = 0;
+}
+
+void keyspace_free(struct keyspace *k)
+{
+    if (!k) {
+        return;
+    }
+    for (size_t i = 0; i < LIMIT_DATABASES; i++) {
+        keyspace_drop_db(k, &k->db[i]);
+    }
+    graveyard_deinit(&k->graveyard);
+    mem_free(k->session);
+    mem_free(k);
+}
+
+void keyspace_set_seed(struct keyspace *k, const struct siphash_key *seed)
+{
+    for (size_t i = 0; i < LIMIT_DATABASES; i++) {
+        ASSERT(k->db[i].dict.count == 0);
+    }
+    k->seed = *seed;
+}
+
+raft_index keyspace_index(const struct keyspace *k)
+{
+    return k->index;
+}
+
+int64_t keyspace_time_ms(const struct keyspace *k)
+{
+    return k->time_ms;
+}
+
+/* --- finding --- */
+
+static struct keyspace_db *keyspace_db_of(const struct keyspace_view *view)
+{
+    ASSERT(view->db < LIMIT_DATABASES);
+    return &view->keyspace->db[view->db];
+}
+
+int64_t keyspace_view_time(const struct keyspace_view *view)
+{
+    int64_t state_ms = view->keyspace->time_ms;
+    return view->is_write || state_ms > view->time_ms ? state_ms : view->time_ms;
+}
+
+static int64_t keyspace_entry_expiry(const struct keyspace_db *db, const struct dict_entry *e)
+{
+    return e->expiry_position ? expiry_at(&db->expiry, e) : KEYSPACE_NO_EXPIRY;
+}
+
+static size_t keyspace_entry_memory(const struct dict_entry *e)
+{
+    return dict_entry_memory(e) + value_memory(e->value);
+}
+
+static void keyspace_before_change(struct keyspace *k, uint32_t db, struct slice key)
+{
+    ASSERT(!k->edited); /* K4 */
+    if (k->hooks.before_change) {
+        k->hooks.before_change(k->hooks.ctx, db, key);
+    }
+}
+
+static void keyspace_after_change(struct keyspace *k, uint32_t db, struct slice key, const char *event)
+{
+    if (k->hooks.changed) {
+        k->hooks.changed(k->hooks.ctx, db, key, event, k->index);
+    }
+}
+
+static void keyspace_remove(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
+{
+    keyspace_before_change(k, db, dict_entry_key(e));
+    expiry_clear(&k->db[db].expiry, e);
+    dict_remove(&k->db[db].dict, e);
+    k->db[db].memory -= keyspace_entry_memory(e);
+    graveyard_add_value(&k->graveyard, e->value);
+    e->value = NULL;
+    keyspace_after_change(k, db, dict_entry_key(e), event);
+    dict_entry_free(e);
+}
+
+static void keyspace_expire(struct keyspace *k, uint32_t db, struct dict_entry *e)
+{
+    k->expired_total++;
+    keyspace_remove(k, db, e, "expired");
+}
+
+/* The entry of a key that is present to this view (K1). */
+static struct dict_entry *keyspace_find_hashed(struct keyspace_view *view, struct slice key, uint64_t hash)
+{
+    struct keyspace *k = view->keyspace;
+    struct keyspace_db *db = keyspace_db_of(view);
+    struct dict_entry *e = dict_find(&db->dict, hash, key);
+    if (!e || e->expiry_position == 0) {
+        return e;
+    }
+    int64_t at_ms = expiry_at(&db->expiry, e);
+    if (at_ms > keyspace_view_time(view)) {
+        return e;
+    }
+    if (view->is_write) {
+        COVER("write meets a due key");
+        keyspace_expire(k, view->db, e);
+    } else if (at_ms > k->time_ms) {
+        COVER("read meets a key due at its stamp only");
+        view->met_due = true;
+    }
+    return NULL;
+}
+
+static struct dict_entry *keyspace_find(struct keyspace_view *view, struct slice key)
+{
+    return keyspace_find_hashed(view, key, siphash64_fast(&view->keyspace->seed, key.p, key.n));
+}
+
+const struct value *keyspace_get(struct keyspace_view *view, struct slice key)
+{
+    struct dict_entry *e = keyspace_find(view, key);
+    return e ? e->value : NULL;
+}
+
+raft_index keyspace_last_change(struct keyspace_view *view, struct slice key)
+{
+    struct dict_entry *e = keyspace_find(view, key);
+    return e ? e->last_change : 0;
+}
+
+int64_t keyspace_expiry(struct keyspace_view *view, struct slice key)
+{
+    struct dict_entry *e = keyspace_find(view, key);
+    return e ? keyspace_entry_expiry(keyspace_db_of(view), e) : KEYSPACE_NO_EXPIRY;
+}
+
+/* --- changes --- */
+
+/* The entry is as it shall be: record that it changed. */
+static void keyspace_mark(struct keyspace_view *view, struct dict_entry *e, const char *event)
+{
+    struct keyspace *k = view->keyspace;
+    e->last_change = k->index;
+    expiry_touch(&k->db[view->db].expiry, e);
+    keyspace_after_change(k, view->db, dict_entry_key(e), event);
+}
+
+/* Fires before_change and returns the entry to put a value into: an existing one still holds its old value. */
+static struct dict_entry *keyspace_prepare_set(struct keyspace_view *view, struct slice key, bool keep_expiry)
+{
+    struct keyspace *k = view->keyspace;
+    struct keyspace_db *db = keyspace_db_of(view);
+    ASSERT(view->is_write);
+    uint64_t hash = siphash64_fast(&k->seed, key.p, key.n);
+    struct dict_entry *e = keyspace_find_hashed(view, key, hash);
+    keyspace_before_change(k, view->db, key);
+    if (!e) {
+        e = dict_insert(&db->dict, hash, key);
+        db->memory += dict_entry_memory(e);
+    } else if (!keep_expiry) {
+        expiry_clear(&db->expiry, e);
+    }
+    return e;
+}
+
+void keyspace_set(struct keyspace_view *view, struct slice key, struct value *value, bool keep_expiry, const char *event)
+{
+    struct keyspace *k = view->keyspace;
+    struct keyspace_db *db = keyspace_db_of(view);
+    struct dict_entry *e = keyspace_prepare_set(view, key, keep_expiry);
+    if (e->value) {
+        db->memory -= value_memory(e->value);
+        graveyard_add_value(&k->graveyard, e->value);
+    }
+    e->value = value;
+    db->memory += value_memory(value);
+    keyspace_mark(view, e, event);
+}
+
+void keyspace_set_string(struct keyspace_view *view, struct slice key, struct slice bytes, bool keep_expiry, const char *event)
+{
+    struct keyspace *k = view->keyspace;
+    struct keyspace_db *db = keyspace_db_of(view);
+    struct dict_entry *e = keyspace_prepare_set(view, key, keep_expiry);
+    if (e->value) {
+        db->memory -= value_memory(e->value);
+        if (value_get_type(e->value) == VALUE_STRING && !value_is_big(e->value)) {
+            e->value = value_string_assign(e->value, bytes);
+        } else {
+            graveyard_add_value(&k->graveyard, e->value);
+            e->value = value_new_string(bytes);
+        }
+    } else {
+        e->value = value_new_string(bytes);
+    }
+    db->memory += value_memory(e->value);
+    keyspace_mark(view, e, event);
+}
+
+bool keyspace_delete(struct keyspace_view *view, struct slice key, const char *event)
+{
+    ASSERT(view->is_write);
+    struct dict_entry *e = keyspace_find(view, key);
+    if (!e) {
+        return false;
+    }
+    keyspace_remove(view->keyspace, view->db, e, event);
+    return true;
+}
+
+struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key)
+{
+    struct keyspace *k = view->keyspace;
+    ASSERT(view->is_write);
+    struct dict_entry *e = keyspace_find(view, key);
+    if (!e) {
+        return NULL;
+    }
+    keyspace_before_change(k, view->db, key);
+    k->edited = e;
+    k->edited_db = view->db;
+    k->edited_memory = value_memory(e->value);
+    return &e->value;
+}
+
+struct value *keyspace_edit(struct keyspace_view *view, struct slice key)
+{
+    struct value **slot = keyspace_edit_slot(view, key);
+    return slot ? *slot : NULL;
+}
+
+void keyspace_changed(struct keyspace_view *view, struct slice key, const char *event)
+{
+    struct keyspace *k = view->keyspace;
+    struct dict_entry *e = k->edited;
+    ASSERT(e && k->edited_db == view->db && slice_equal(dict_entry_key(e), key)); /* K4 */
+    k->edited = NULL;
+    keyspace_db_of(view)->memory += value_memory(e->value);
+    keyspace_db_of(view)->memory -= k->edited_memory;
+    keyspace_mark(view, e, event);
+}
+
+void keyspace_set_expiry(struct keyspace_view *view, struct slice key, int64_t at_ms, const char *event)
+{
+    ASSERT(view->is_write && at_ms != KEYSPACE_NO_EXPIRY);
+    struct dict_entry *e = keyspace_find(view, key);
+    if (!e) {
+        return;
+    }
+    keyspace_before_change(view->keyspace, view->db, key);
+    expiry_set(&keyspace_db_of(view)->expiry, e, at_ms);
+    keyspace_mark(view, e, event);
+}
+
+bool keyspace_clear_expiry(struct keyspace_view *view, struct slice key, const char *event)
+{
+    ASSERT(view->is_write);
+    struct dict_entry *e = keyspace_find(view, key);
+    if (!e || e->expiry_position == 0) {
+        return false;
+    }
+    keyspace_before_change(view->keyspace, view->db, key);
+    expiry_clear(&keyspace_db_of(view)->expiry, e);
+    keyspace_mark(view, e, event);
+    return true;
+}
+
+static void keyspace_flush_db(struct keyspace *k, uint32_t number)
+{
+    struct keyspace_db *db = &k->db[number];
+    if (db->dict.count == 0) {
+        return;
+    }
+    keyspace_drop_db(k, db);
+    if (k->hooks.flushed) {
+        k->hooks.flushed(k->hooks.ctx, number, k->index);
+    }
+}
+
+void keyspace_flush(struct keyspace_view *view, bool all_databases)
+{
+    struct keyspace *k = view->keyspace;
+    ASSERT(view->is_write && !k->edited);
+    for (uint32_t i = 0; i < LIMIT_DATABASES; i++) {
+        if (all_databases || i == view->db) {
+            keyspace_flush_db(k, i);
+        }
+    }
+}
+
+/* --- entries --- */
+
+/* The first key of all to expire and its database; NULL if none expires. Ties go by last change, then by the database's number,
+ * so keys of two databases never need comparing. */
+static const struct expiry_item *keyspace_first_due(const struct keyspace *k, uint32_t *db)
+{
+    const struct expiry_item *first = NULL;
+    for (uint32_t i = 0; i < LIMIT_DATABASES; i++) {
+        const struct expiry_item *item = expiry_first(&k->db[i].expiry);
+        if (item && (!first || item->at_ms < first->at_ms ||
+                     (item->at_ms == first->at_ms && item->entry->last_change < first->entry->last_change))) {
+            first = item;
+            *db = i;
+        }
+    }
+    return first;
+}
+
+void keyspace_begin_entry(struct keyspace *k, raft_index index, int64_t time_ms)
+{
+    ASSERT(!k->edited);
+    k->index = index;
+    if (time_ms > k->time_ms) { /* never back */
+        k->time_ms = time_ms;
+    }
+    for (size_t removed = 0; removed < LIMIT_EXPIRED_PER_ENTRY; removed++) { /* K3 */
+        uint32_t db = 0;
+        const struct expiry_item *first = keyspace_first_due(k, &db);
+        if (!first || first->at_ms > k->time_ms) {
+            break;
+        }
+        keyspace_expire(k, db, first->entry);
+    }
+    graveyard_step(&k->graveyard, KEYSPACE_FREED_PER_ENTRY);
+}
+
+int64_t keyspace_next_due(const struct keyspace *k)
+{
+    uint32_t db;
+    const struct expiry_item *first = keyspace_first_due(k, &db);
+    return first ? first->at_ms : KEYSPACE_NO_EXPIRY;
+}
+
+bool keyspace_idle(struct keyspace *k)
+{
+    bool has_more = graveyard_step(&k->graveyard, KEYSPACE_FREED_PER_IDLE);
+    for (size_t i = 0; i < LIMIT_DATABASES; i++) {
+        if (dict_resize_step(&k->db[i].dict, KEYSPACE_CHAINS_PER_IDLE)) {
+            return true;
+        }
+    }
+    return has_more;
+}
+
+/* --- looking at it as a whole --- */
+
+uint64_t keyspace_count(const struct keyspace *k, uint32_t db)
+{
+    return k->db[db].dict.count;
+}
+
+uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db)
+{
+    return k->db[db].expiry.count;
+}
+
+uint64_t keyspace_memory(const struct keyspace *k)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < LIMIT_DATABASES; i++) {
+        const struct keyspace_db *db = &k->db[i];
+        bytes += db->memory + dict_table_memory(&db->dict) + db->expiry.capacity * sizeof(struct expiry_item);
+    }
+    return bytes;
+}
+
+uint64_t keyspace_expired_total(const struct keyspace *k)
+{
+    return k->expired_total;
+}
+
+struct keyspace_each_call {
+    const struct keyspace_db *db;
+    void (*fn)(void *ctx, struct slice key, const struct value *value, int64_t expiry_ms, raft_index last_change);
+    void *ctx;
+};
+
+static void keyspace_each_entry(void *ctx, const struct dict_entry *e)
+{
+    const struct keyspace_each_call *call = ctx;
+    call->fn(call->ctx, dict_entry_key(e), e->value, keyspace_entry_expiry(call->db, e), e->last_change);
+}
+
+void keyspace_each(const struct keyspace *k,
+                   uint32_t db,
+                   void (*fn)(void *ctx, struct slice key, const struct value *value, int64_t expiry_ms, raft_index last_change),
+                   void *ctx)
+{
+    struct keyspace_each_call call = {&k->db[db], fn, ctx};
+    dict_scan(&k->db[db].dict, 0, SIZE_MAX, keyspace_each_entry, &call);
+}
+
+void keyspace_check(const struct keyspace *k)
+{
+    for (size_t i = 0; i < LIMIT_DATABASES; i++) {
+        dict_check(&k->db[i].dict);
+        expiry_check(&k->db[i].expiry);
+    }
+}

@@ -1,0 +1,39 @@
+#ifndef KEYSPACE_KEYSPACE_INTERNAL_H
+#define KEYSPACE_KEYSPACE_INTERNAL_H
+
+#include "base/limits.h"
+#include "keyspace/dict.h"
+#include "keyspace/expiry.h"
+#include "keyspace/graveyard.h"
+#include "keyspace/keyspace.h"
+#include "keyspace/sessions.h"
+
+/* For the files of keyspace/ and their tests. */
+struct keyspace_db {
+    struct dict dict;
+    struct expiry_heap expiry;
+    uint64_t memory;               /* of entries and values; not state */
+};
+
+struct keyspace {
+    /* State: the same on every node that applied the same entries. */
+    struct siphash_key seed;
+    raft_index index;
+    int64_t time_ms;
+    struct keyspace_db db[LIMIT_DATABASES];
+    struct session_state *session; /* sorted by member */
+    size_t session_count;
+
+    /* Not state. */
+    struct keyspace_hooks hooks;
+    struct dict_entry *edited;     /* between keyspace_edit and keyspace_changed */
+    uint32_t edited_db;
+    size_t edited_memory;          /* of its value, as counted in `memory` of its database */
+    uint64_t expired_total;
+    struct graveyard graveyard;
+};
+
+/* Asserts the invariants of all tables and heaps. O(n). */
+void keyspace_check(const struct keyspace *k);
+
+#endif
