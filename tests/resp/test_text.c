@@ -101,7 +101,8 @@ TEST(help_shows_every_verb_with_an_example)
     struct buf out = {0};
     text_append_help(&out);
     buf_append_byte(&out, 0);
-    const char *help = (const char *)buf_slice(&out).p;
+    REQUIRE(out.data != NULL);
+    const char *help = (const char *)(out.data + out.start);
     size_t lines = 1;
     for (const char *p = help; *p; p++) {
         lines += *p == '\n';
