@@ -177,6 +177,47 @@ unit: unit-programs
 	    if [ $$status -ne 0 ] && [ $$status -ne 3 ]; then echo "FAIL $$t (exit status $$status)"; fi; \
 	done; exit $$failed
 clean:
-	rm -rf build
+	rm -rf $(B)
+
+# The scripts call make again for each build they need; B, SEEDS and the like reach them so.
+export B SEEDS FUZZ_SECONDS NODES V MAKE
+.PHONY: test run sim mutants fuzz integration scripts lint includes coverage nightly soak bench
+test:
+	@tests/install-deps test
+	@tests/run
+scripts sim mutants fuzz integration lint includes:
+	@V=1 tests/run $@
+run:
+	@tests/install-deps run
+	@$(MAKE) --no-print-directory BUILD=release coracle
+	@exec integration/run-cluster.sh $(B)/release/coracle
+coverage:
+	@$(MAKE) --no-print-directory BUILD=cov unit > $(B)/coverage.log 2>&1 || { tail -n 30 $(B)/coverage.log; exit 1; }
+	@tests/coverage $(B)/cov
+nightly:
+	@tests/install-deps test
+	@tests/nightly
+soak:
+	@tests/soak
+bench:
+	@tests/install-deps test
+	@$(MAKE) --no-print-directory BUILD=release coracle load
+	@if [ -x tests/bench/run ]; then CORACLE_BUILD=$(B)/release tests/bench/run; else echo "tests/bench/run is missing"; exit 1; fi
+
+help:
+	@echo "make              build/release/coracle"
+	@echo "make run          start a cluster on 127.0.0.1:7001.. (NODES=1|3|5), Ctrl-C stops it"
+	@echo "make test         build and run every test, at most 20 minutes"
+	@echo "make unit         unit tests of one build (BUILD=debug, PARTS=\"raft src/base\")"
+	@echo "make sim          the simulator, SEEDS=$(SEEDS)"
+	@echo "make mutants      every deliberate bug must be found"
+	@echo "make fuzz         each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make scripts      scripted Raft scenarios"
+	@echo "make integration  real processes: redis-cli, hiredis, nc, kill -9"
+	@echo "make lint includes   the rules of the house"
+	@echo "make bench        figures beside redis-server"
+	@echo "make coverage     line coverage of the unit tests"
+	@echo "make nightly soak all of it at full length; until stopped"
+	@echo "make clean        remove $(B)/"
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
