@@ -39,4 +39,51 @@ struct options {
 void options_init(struct options *o); /* defaults */
 void options_deinit(struct options *o);
 
+/* The table behind all of it, sorted as options.def is. */
+struct option_row {
+    const char *name;
+    enum option_type type;
+    enum option_scope scope;
+    unsigned flags;          /* of enum option_flag */
+    size_t offset;           /* of the field in struct options */
+    int64_t number;          /* default: INT, BYTES, BOOL (0, 1), ENUM (position) */
+    const char *text;        /* default: STRING */
+    int64_t min;             /* INT, BYTES */
+    int64_t max;             /* INT, BYTES; STRING: longest value in bytes */
+    const char *choices;     /* ENUM: "a|b|c" */
+    const char *help;
+};
+size_t options_count(void);
+const struct option_row *options_at(size_t position);
+const struct option_row *options_find(struct slice name); /* in any case; NULL */
+/* The known name nearest to a mistyped one; NULL when none is near. */
+const char *options_nearest(struct slice name);
+
+struct buf;
+/* The value as CONFIG GET and a configuration file show it. Appends. */
+void options_format(const struct options *o, const struct option_row *row, struct buf *out);
+/* Set one from its text. On ERR_INVALID appends to `why` a phrase as Redis words it ("argument must be between 1 and
+ * 65535 inclusive"), and *o is unchanged. Does not look at OPTION_STARTUP_ONLY. */
+MUST_CHECK enum err options_set(struct options *o, const struct option_row *row, struct slice value, struct buf *why);
+
+/* A configuration file in Redis's format: "name value [value...]" per line, '#' comments, quotes as in an inline request.
+ * The first mistake ends it: ERR_INVALID and a whole sentence in `why` that names `file`, line and remedy. */
+MUST_CHECK enum err options_parse_text(struct options *o, struct slice text, const char *file, struct buf *why);
+
+/* The command line: [file] [--name value...]... */
+enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+struct options_command_line {
+    enum options_action action;
+    const char *file; /* NULL: none; borrowed from argv */
+    int first_flag;   /* position in argv of the first --name */
+};
+/* Looks at argv without setting anything. ERR_INVALID with a sentence in `why`. */
+MUST_CHECK enum err options_scan_arguments(int argc, char **argv, struct options_command_line *line, struct buf *why);
+/* Sets what the flags from argv[first] on say; they override the file. */
+MUST_CHECK enum err options_parse_flags(struct options *o, int argc, char **argv, int first, struct buf *why);
+/* Rules between options (lease < election-timeout, ...). */
+MUST_CHECK enum err options_check(const struct options *o, struct buf *why);
+/* The text of --help. Appends. */
+void options_help(struct buf *out);
+
 #endif

@@ -1,0 +1,329 @@
+#include "node/client_internal.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* What Redis's processCommand does, in its order (COMPAT §2.1): unknown command, arity, password, not in a transaction, memory and disk,
+ * then queue in MULTI, or run.
+ *
+ *   data write          -> check -> request -> the log (node_submit_write)
+ *   data read           -> check -> at once where the level allows it, else request (node_submit_read)
+ *   node, connection    -> run here; INFO and the like after everything in front of them is decided */
+
+bool client_needs_password(const struct client *c)
+{
+    return node_options(c->node)->requirepass[0] != '\0';
+}
+
+void client_set_authenticated(struct client *c, bool is_authenticated)
+{
+    c->is_authenticated = is_authenticated;
+    c->resp.is_authenticated = is_authenticated;
+}
+
+void client_reset(struct client *c)
+{
+    transaction_discard(c);
+    c->db = 0;
+    c->protocol = REPLY_RESP2;
+    c->read_level = -1;
+    slice_replace(&c->name, (struct slice){0});
+    client_set_authenticated(c, !client_needs_password(c));
+}
+
+/* --- refusals --------------------------------------------------------------------------------- */
+
+/* `text` with its code, as reply_error takes it. In a transaction the refusal makes EXEC fail, and a refused
+ * EXEC ends it. */
+static void client_reject(struct client *c, const struct command_row *row, struct slice text, enum reply_protocol protocol)
+{
+    struct reply reply = client_local_begin(c, protocol);
+
+    if (c->transaction) {
+        c->transaction->is_aborted = true;
+    }
+    if (row && row->run_local == row_exec) {
+        bool is_plain = text.n > 4 && memcmp(text.p, "ERR ", 4) == 0;
+        struct slice shown = is_plain ? slice_skip(text, 4) : text;
+
+        transaction_discard(c);
+        reply_errorf(&reply, "EXECABORT Transaction discarded because of: %.*s", (int)shown.n, (const char *)shown.p);
+    } else {
+        reply_error_slice(&reply, text);
+    }
+    client_local_end(c, &reply);
+}
+
+/* At most `max` bytes, up to a NUL as C's %s sees it. */
+static void append_shown(struct buf *out, struct slice s, size_t max)
+{
+    size_t n = s.n < max ? s.n : max;
+    const uint8_t *nul = n > 0 ? memchr(s.p, 0, n) : NULL;
+
+    buf_append(out, s.p, nul ? (size_t)(nul - s.p) : n);
+}
+
+static void client_reject_unknown(struct client *c, bool is_subcommand_unknown, const struct command *command,
+                                  enum reply_protocol protocol)
+{
+    struct buf text = {0};
+
+    if (is_subcommand_unknown) {
+        buf_printf(&text, "ERR unknown subcommand '");
+        append_shown(&text, command->arg[1], 128);
+        buf_printf(&text, "'. Try ");
+        for (size_t i = 0; i < command->arg[0].n; i++) {
+            buf_append_byte(&text, (uint8_t)toupper(command->arg[0].p[i]));
+        }
+        buf_printf(&text, " HELP.");
+    } else {
+        buf_printf(&text, "ERR unknown command '");
+        append_shown(&text, command->arg[0], 128);
+        buf_printf(&text, "', with args beginning with: ");
+        size_t args_start = buf_size(&text);
+        for (size_t i = 1; i < command->arg_count && buf_size(&text) - args_start < 128; i++) {
+            size_t room = 128 - (buf_size(&text) - args_start);
+
+            buf_append_byte(&text, '\'');
+            append_shown(&text, command->arg[i], room);
+            buf_append(&text, "' ", 2);
+        }
+    }
+    client_reject(c, NULL, buf_slice(&text), protocol);
+    buf_deinit(&text);
+}
+
+/* The bytes one log entry would need, about. */
+static bool command_is_too_big(const struct command *command)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 1; i < command->arg_count; i++) {
+        bytes += command->arg[i].n + 4;
+        if (bytes > LIMIT_ENTRY_BYTES - 1024) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* NULL when the command may be queued or run. */
+static const char *client_refusal(struct client *c, const struct command_row *row, const struct command *command)
+{
+    if (!c->is_authenticated && client_needs_password(c) && !(row->flags & COMMAND_NO_AUTH)) {
+        return "NOAUTH Authentication required.";
+    }
+    if (c->transaction && (row->flags & COMMAND_NO_MULTI)) {
+        return "ERR Command not allowed inside a transaction";
+    }
+    if (row->kind == COMMAND_DATA && (row->flags & COMMAND_WRITE)) {
+        if (command_is_too_big(command)) {
+            return "ERR the command is too big for one log entry (1 GiB)";
+        }
+        return node_write_refusal(c->node, row);
+    }
+    if (row->run_local == row_exec && c->transaction) {
+        for (size_t i = 0; i < c->transaction->count; i++) {
+            const struct command_row *queued = c->transaction->item[i].row;
+            const char *refusal = queued->flags & COMMAND_WRITE ? node_write_refusal(c->node, queued) : NULL;
+
+            if (refusal) {
+                return refusal;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static bool slot_keeps(struct client_slot *slot, const struct command *command)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < command->arg_count; i++) {
+        bytes += command->arg[i].n;
+    }
+    if (command->arg_count > SLOT_ARGS || bytes > SLOT_BYTES) {
+        struct command_copy copy;
+
+        command_copy_init(&copy, command);
+        slot->block = copy.arg;
+        slot->request.command = (struct command){copy.arg, copy.arg_count};
+        return false;
+    }
+    uint8_t *at = slot->bytes;
+    for (size_t i = 0; i < command->arg_count; i++) {
+        if (command->arg[i].n > 0) {
+            memcpy(at, command->arg[i].p, command->arg[i].n);
+        }
+        slot->arg[i] = (struct slice){at, command->arg[i].n};
+        at += command->arg[i].n;
+    }
+    slot->request.command = (struct command){slot->arg, command->arg_count};
+    return true;
+}
+
+static struct client_slot *client_new_request(struct client *c, const struct command_row *row, enum request_kind kind,
+                                              enum reply_protocol protocol)
+{
+    struct client_slot *slot = client_slot_new(c, protocol);
+    struct request *request = &slot->request;
+
+    slot->is_request = true;
+    request->client = c;
+    request->row = row;
+    request->kind = kind;
+    request->state = kind == REQUEST_WRITE ? REQUEST_UNSENT : REQUEST_UNCONFIRMED;
+    request->db = c->db;
+    request->deadline_us = c->now_us + (uint64_t)node_options(c->node)->request_timeout * 1000;
+    list_append(&c->requests, &request->in_client);
+    if (protocol == REPLY_TEXT && !node_has_leader(c->node)) {
+        client_tell_to_wait(slot);
+    }
+    return slot;
+}
+
+static enum read_level client_read_level(const struct client *c)
+{
+    return c->read_level >= 0 ? (enum read_level)c->read_level : (enum read_level)node_options(c->node)->read_consistency;
+}
+
+/* Lease and stale reads, when nothing of this connection is under way: no slot, no copy. */
+static bool client_read_now(struct client *c, const struct command_row *row, const struct command *command,
+                            enum reply_protocol protocol, enum read_level level)
+{
+    struct command_run run = {0};
+
+    if (!list_empty(&c->slots) || !node_try_read_now(c->node, level, c->db, &run)) {
+        return false;
+    }
+    size_t mark = buf_size(&c->output);
+    struct reply reply = {.out = &c->output, .protocol = protocol};
+    row->run(&run, command, &reply);
+    if (run.view.met_due && level != READ_STALE) {
+        COVER("client: a read at once met a due key");
+        buf_truncate(&c->output, mark);
+        return false;
+    }
+    c->clients->counters.reads_at_once++;
+    client_local_end(c, &reply);
+    return true;
+}
+
+void client_submit_read(struct client *c, const struct command_row *row, const struct command *command,
+                        enum reply_protocol protocol,
+                        void (*run_fn)(struct request *request, struct command_run *run, struct reply *reply))
+{
+    enum read_level level = run_fn ? READ_QUORUM : client_read_level(c);
+
+    if (level != READ_QUORUM && client_read_now(c, row, command, protocol, level)) {
+        return;
+    }
+    struct client_slot *slot = client_new_request(c, row, REQUEST_READ, protocol);
+    slot_keeps(slot, command);
+    slot->request.level = level;
+    slot->request.run_fn = run_fn;
+    node_submit_read(c->node, &slot->request);
+}
+
+struct client_slot *client_submit_write(struct client *c, const struct command_row *row, const struct command *command,
+                                        enum reply_protocol protocol, struct transaction *transaction)
+{
+    struct client_slot *slot = client_new_request(c, row, REQUEST_WRITE, protocol);
+
+    slot->transaction = transaction;
+    node_submit_write(c->node, &slot->request, command);
+    return slot;
+}
+
+static void client_run_data(struct client *c, const struct command_row *row, const struct command *command,
+                            enum reply_protocol protocol)
+{
+    if (row->check) {
+        struct reply reply = client_local_begin(c, protocol);
+        size_t mark = buf_size(reply.out);
+
+        if (!row->check(command, &reply)) {
+            client_local_end(c, &reply);
+            return;
+        }
+        ASSERT(buf_size(reply.out) == mark);
+    }
+    if (row->flags & COMMAND_WRITE) {
+        client_submit_write(c, row, command, protocol, NULL);
+    } else {
+        client_submit_read(c, row, command, protocol, NULL);
+    }
+}
+
+static bool row_is_never_queued(const struct command_row *row)
+{
+    return row->run_local == row_exec || row->run_local == row_discard || row->run_local == row_multi ||
+           row->run_local == row_watch || strcmp(row->name, "quit") == 0 || strcmp(row->name, "reset") == 0;
+}
+
+static void client_run_local(struct client *c, const struct command_row *row, const struct command *command,
+                             enum reply_protocol protocol)
+{
+    struct reply reply = client_local_begin(c, protocol);
+
+    row->run_local(c, command, &reply);
+    client_local_end(c, &reply);
+}
+
+/* Commands that must see the outcome of everything in front of them, or change what it means. */
+static bool client_must_hold(const struct client *c, const struct command_row *row)
+{
+    return client_has_undecided(c) && (row->kind == COMMAND_NODE || transaction_must_wait(c, row));
+}
+
+void client_dispatch(struct client *c, const struct command_row *row, bool is_subcommand_unknown,
+                     const struct command *command, enum reply_protocol protocol)
+{
+    if (!row) {
+        client_reject_unknown(c, is_subcommand_unknown, command, protocol);
+        return;
+    }
+    c->last_row = row;
+    if (!command_arity_ok(row, command->arg_count) || (row->kind == COMMAND_CONTAINER && !row->run_local)) {
+        char text[192];
+
+        (void)snprintf(text, sizeof text, "ERR wrong number of arguments for '%s' command", row->name);
+        client_reject(c, row, slice_from_cstr(text), protocol);
+        return;
+    }
+    const char *refusal = client_refusal(c, row, command);
+    if (refusal) {
+        client_reject(c, row, slice_from_cstr(refusal), protocol);
+        return;
+    }
+    if (c->transaction && !row_is_never_queued(row)) {
+        struct reply reply = client_local_begin(c, protocol);
+
+        transaction_queue(c, row, command, &reply);
+        client_local_end(c, &reply);
+    } else if (client_must_hold(c, row)) {
+        command_copy_init(&c->held, command);
+        c->held_row = row;
+        c->held_protocol = protocol;
+    } else if (row->kind == COMMAND_DATA) {
+        client_run_data(c, row, command, protocol);
+    } else {
+        client_run_local(c, row, command, protocol);
+    }
+}
+
+void client_run_held(struct client *c)
+{
+    struct command_copy held = c->held;
+    struct command command = {held.arg, held.arg_count};
+
+    ASSERT(!client_has_undecided(c));
+    c->held = (struct command_copy){0};
+    client_run_local(c, c->held_row, &command, c->held_protocol);
+    command_copy_deinit(&held);
+}

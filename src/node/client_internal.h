@@ -1,0 +1,191 @@
+#ifndef NODE_CLIENT_INTERNAL_H
+#define NODE_CLIENT_INTERNAL_H
+
+/* For client*.c, transaction.c and the rows of node/ only. */
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/mutant.h"
+#include "node/clients.h"
+#include "resp/front_door.h"
+#include "resp/resp_parser.h"
+#include "resp/text_parser.h"
+
+enum client_mode {
+    CLIENT_MODE_UNDECIDED,
+    CLIENT_MODE_REDIS, /* RESP arrays and inline lines */
+    CLIENT_MODE_TEXT,
+    CLIENT_MODE_HTTP,
+    CLIENT_MODE_PEER,
+};
+
+/* A deep copy of a command. */
+struct command_copy {
+    struct slice *arg; /* owned block: the slices, then the bytes; NULL: none */
+    size_t arg_count;
+};
+void command_copy_init(struct command_copy *copy, const struct command *command);
+void command_copy_deinit(struct command_copy *copy);
+
+/* One queued command of MULTI. */
+struct transaction_item {
+    const struct command_row *row;
+    struct command_copy command;
+    char *error; /* owned: its arguments are wrong, this is the reply; NULL: fine */
+};
+struct transaction {
+    struct transaction_item *item;
+    size_t count;
+    size_t capacity;
+    size_t bytes;    /* encoded, about */
+    bool is_aborted; /* a command could not be queued: EXEC answers EXECABORT */
+};
+struct transaction *transaction_new(void);
+void transaction_free(struct transaction *t); /* NULL is allowed */
+
+/* One reply in a client's FIFO (client_reply.c). */
+#define SLOT_ARGS 6
+#define SLOT_BYTES 160
+struct client_slot {
+    struct list in_client;      /* client->slots */
+    bool is_ready;              /* complete: goes out when it is the first */
+    bool is_request;            /* a request that is not decided */
+    bool is_told_to_wait;       /* a text session heard "Retrying..." */
+    bool did_run;               /* WATCH: run_fn took effect */
+    enum reply_protocol protocol;
+    size_t mark;                /* output's or reply's size at client_reply_begin */
+    struct reply *open;         /* between begin and end */
+    struct buf reply;           /* while it isn't the first */
+    struct request request;
+    struct transaction *transaction; /* EXEC under way; owned */
+    void *block;                /* arguments of a read that don't fit below; owned */
+    struct slice arg[SLOT_ARGS];
+    uint8_t bytes[SLOT_BYTES];
+};
+
+struct client_watch {
+    uint32_t db;
+    raft_index index;
+    struct slice key; /* owned bytes */
+};
+
+struct client {
+    struct list in_all;
+    struct list in_dirty;
+    struct list in_paused; /* window full */
+    struct clients *clients;
+    struct node *node;
+    void *owner;
+    struct client_info info;
+    uint64_t id;
+    uint64_t opened_us;
+    uint64_t active_us;
+    uint64_t now_us; /* of the client_process under way */
+
+    enum client_mode mode;
+    bool is_counted;      /* in clients_count */
+    bool is_in_array;     /* text session: a RESP array is half read */
+    bool is_input_ended;
+    bool is_closing;      /* nothing more is read; closed when everything is answered */
+    bool is_killed;       /* closed at once */
+    bool is_stalled;      /* stopped although there may be more to parse */
+    bool is_barred;       /* an EXEC that changes this connection is under way */
+    bool is_authenticated;
+    bool is_watch_failed; /* a WATCH was answered with an error: the next EXEC must not run */
+    struct front_door door;
+    struct resp_parser resp;
+    struct text_parser text;
+    struct buf input;
+    struct buf output;
+
+    enum reply_protocol protocol; /* RESP2 or RESP3 */
+    uint32_t db;
+    int read_level;               /* enum read_level, -1: the option */
+    struct slice name;            /* owned bytes */
+    struct slice library_name;    /* owned bytes */
+    struct slice library_version; /* owned bytes */
+    const struct command_row *last_row;
+
+    struct list slots;
+    size_t slot_count;
+    struct list requests;         /* undecided ones, in program order */
+    size_t watches_pending;
+
+    struct command_copy held;     /* waits until no request is undecided */
+    enum reply_protocol held_protocol;
+    const struct command_row *held_row;
+
+    struct transaction *transaction; /* between MULTI and EXEC */
+    struct client_watch *watch;
+    size_t watch_count;
+    size_t watch_capacity;
+};
+
+struct clients {
+    struct node *node;
+    struct list all;
+    struct list dirty;
+    struct list paused;
+    size_t count;
+    size_t spare_count;
+    struct list spare;            /* free slots */
+    uint64_t next_id;
+    uint64_t started_us;
+    bool is_polling;              /* between the first node_next_dirty_client and its NULL */
+    bool had_leader;
+    struct client_counters counters;
+};
+
+#define CLIENT_SLOTS_MAX 65536 /* undecided and unsent replies of one client; then it is paused */
+
+/* clients.c */
+void client_mark_dirty(struct client *c);
+struct client_slot *client_slot_new(struct client *c, enum reply_protocol protocol);
+void client_slot_free(struct clients *cs, struct client_slot *slot);
+void slice_replace(struct slice *owned, struct slice bytes); /* n == 0 frees */
+
+/* client_reply.c: a reply made at once, in its place of the FIFO. */
+struct reply client_local_begin(struct client *c, enum reply_protocol protocol);
+void client_local_end(struct client *c, const struct reply *reply);
+void client_error(struct client *c, enum reply_protocol protocol, const char *text);
+bool client_has_undecided(const struct client *c);
+void client_tell_to_wait(struct client_slot *slot);
+
+/* client_dispatch.c */
+/* Checks, queues or runs one command whose row was looked up (NULL: unknown). */
+void client_dispatch(struct client *c, const struct command_row *row, bool is_subcommand_unknown,
+                     const struct command *command, enum reply_protocol protocol);
+void client_run_held(struct client *c);
+void client_submit_read(struct client *c, const struct command_row *row, const struct command *command,
+                        enum reply_protocol protocol,
+                        void (*run_fn)(struct request *request, struct command_run *run, struct reply *reply));
+struct client_slot *client_submit_write(struct client *c, const struct command_row *row, const struct command *command,
+                                        enum reply_protocol protocol, struct transaction *transaction);
+bool client_needs_password(const struct client *c);
+void client_set_authenticated(struct client *c, bool is_authenticated);
+void client_reset(struct client *c);
+
+/* client_text.c */
+void client_text_process(struct client *c, const struct command *command);
+void client_text_unclosed_quote(struct client *c, const struct command *command);
+
+/* transaction.c */
+void transaction_queue(struct client *c, const struct command_row *row, const struct command *command,
+                       struct reply *reply);
+void transaction_discard(struct client *c); /* MULTI's queue and the watches */
+void transaction_run_local(struct client *c, struct transaction *t, size_t position, struct reply *reply);
+bool transaction_must_wait(const struct client *c, const struct command_row *row);
+void client_unwatch(struct client *c);
+void row_multi(struct client *c, const struct command *command, struct reply *reply);
+void row_exec(struct client *c, const struct command *command, struct reply *reply);
+void row_discard(struct client *c, const struct command *command, struct reply *reply);
+void row_watch(struct client *c, const struct command *command, struct reply *reply);
+void row_unwatch(struct client *c, const struct command *command, struct reply *reply);
+void watch_run(struct request *request, struct command_run *run, struct reply *reply);
+
+/* rows_client.c */
+void client_describe(const struct client *c, struct buf *out); /* a line of CLIENT LIST, with '\n' */
+
+/* The families of node/, for main.c and the simulator: see rows.h. */
+
+#endif

@@ -1,0 +1,210 @@
+#include "node/client_internal.h"
+
+#include "base/mem.h"
+#include "resp/text.h"
+
+/* Replies of one client leave in the order of its commands, whatever order they are made in.
+ *
+ * Every command takes its place in the FIFO client->slots unless the FIFO is empty and its reply is made at once: then it goes
+ * straight to client->output (the hot path). The reply of the first slot is written straight to the output
+ * too; others collect theirs in slot->reply until everything before them has gone.
+ *
+ * S1 client->output never holds a byte of a reply while an earlier one is incomplete.
+ * S2 The first slot of the FIFO is never ready: ready ones leave at once (slots_flush).
+ * S3 client->requests holds exactly the slots with is_request, in the same order. */
+
+static struct client_slot *slot_of(struct request *request)
+{
+    return CONTAINER_OF(request, struct client_slot, request);
+}
+
+static bool slot_is_first(const struct client *c, const struct client_slot *slot)
+{
+    return c->slots.next == &slot->in_client;
+}
+
+static void slots_flush(struct client *c)
+{
+    while (!list_empty(&c->slots)) {
+        struct client_slot *slot = CONTAINER_OF(c->slots.next, struct client_slot, in_client);
+
+        buf_append_slice(&c->output, buf_slice(&slot->reply));
+        buf_clear(&slot->reply, 0);
+        if (!slot->is_ready) {
+            break;
+        }
+        c->slot_count--;
+        client_slot_free(c->clients, slot);
+    }
+    client_mark_dirty(c);
+}
+
+bool client_has_undecided(const struct client *c)
+{
+    return !list_empty(&c->requests);
+}
+
+/* --- replies made at once ------------------------------------------------------------------------ */
+
+struct reply client_local_begin(struct client *c, enum reply_protocol protocol)
+{
+    struct reply reply = {.out = &c->output, .protocol = protocol};
+
+    if (!list_empty(&c->slots)) {
+        struct client_slot *last = CONTAINER_OF(c->slots.prev, struct client_slot, in_client);
+
+        if (!last->is_ready) {
+            last = client_slot_new(c, protocol);
+            last->is_ready = true;
+        }
+        reply.out = &last->reply;
+    }
+    return reply;
+}
+
+void client_local_end(struct client *c, const struct reply *reply)
+{
+    if (reply->is_error) {
+        c->clients->counters.errors++;
+    }
+    client_mark_dirty(c);
+}
+
+void client_error(struct client *c, enum reply_protocol protocol, const char *text)
+{
+    struct reply reply = client_local_begin(c, protocol);
+
+    reply_error(&reply, text);
+    client_local_end(c, &reply);
+}
+
+void client_tell_to_wait(struct client_slot *slot)
+{
+    struct client *c = slot->request.client;
+
+    if (!slot->is_request || !c || slot->is_told_to_wait || slot->protocol != REPLY_TEXT) {
+        return;
+    }
+    struct reply reply = {.out = slot_is_first(c, slot) ? &c->output : &slot->reply, .protocol = REPLY_TEXT};
+    reply_line(&reply, slice_from_cstr(TEXT_LEADER_RETRYING));
+    slot->is_told_to_wait = true;
+    client_mark_dirty(c);
+}
+
+/* --- replies of requests ------------------------------------------------------------------------- */
+
+void client_reply_begin(struct request *request, struct reply *reply)
+{
+    struct client_slot *slot = slot_of(request);
+    struct client *c = request->client;
+
+    *reply = (struct reply){.protocol = REPLY_DISCARD};
+    slot->open = reply;
+    if (!c) {
+        return;
+    }
+    reply->protocol = slot->protocol;
+    reply->out = slot_is_first(c, slot) ? &c->output : &slot->reply;
+    slot->mark = buf_size(reply->out);
+}
+
+void client_reply_abort(struct request *request)
+{
+    struct client_slot *slot = slot_of(request);
+
+    if (slot->open && slot->open->out) {
+        buf_truncate(slot->open->out, slot->mark);
+    }
+    slot->open = NULL;
+}
+
+/* The slot's reply is complete: leave the list of the undecided, and the FIFO if it is its turn. */
+static void slot_complete(struct client *c, struct client_slot *slot)
+{
+    if (slot->open && slot->open->is_error) {
+        c->clients->counters.errors++;
+    }
+    slot->open = NULL;
+    list_remove(&slot->request.in_client);
+    slot->is_request = false;
+    slot->is_ready = true;
+    if (slot->request.run_fn == watch_run) {
+        c->watches_pending--;
+        c->is_watch_failed |= !slot->did_run;
+    }
+    if (!client_has_undecided(c)) {
+        c->is_barred = false;
+    }
+    client_mark_dirty(c);
+    if (slot_is_first(c, slot)) {
+        slots_flush(c);
+    }
+}
+
+void client_reply_end(struct request *request)
+{
+    struct client_slot *slot = slot_of(request);
+    struct client *c = request->client;
+
+    if (!c) {
+        request_free(request);
+        return;
+    }
+    slot_complete(c, slot);
+}
+
+void client_reply_detach(struct request *request)
+{
+    struct client_slot *slot = slot_of(request);
+    struct client *c = request->client;
+
+    slot->open = slot->open && c ? slot->open : NULL;
+    if (!c) {
+        return;
+    }
+    /* The slot is the request's memory and stays with it; a fresh one takes its place and its reply in the FIFO. */
+    struct client_slot *heir = client_slot_new(c, slot->protocol);
+    struct list *before = slot->in_client.prev;
+    list_remove(&heir->in_client);
+    list_remove(&slot->in_client);
+    list_prepend(before, &heir->in_client);
+    list_remove(&request->in_client);
+    request->client = NULL;
+    c->slot_count--;
+    heir->reply = slot->reply;
+    slot->reply = (struct buf){0};
+    heir->open = slot->open;
+    slot->open = NULL;
+    slot->is_request = false;
+    slot_complete(c, heir);
+}
+
+void client_reply_local(struct request *request, size_t position, struct reply *reply)
+{
+    struct client_slot *slot = slot_of(request);
+
+    if (request->client && slot->transaction) {
+        transaction_run_local(request->client, slot->transaction, position, reply);
+    }
+}
+
+struct request *client_first_request(struct client *c)
+{
+    return list_empty(&c->requests) ? NULL : CONTAINER_OF(c->requests.next, struct request, in_client);
+}
+
+struct request *client_next_request(struct request *request)
+{
+    struct list *next = request->in_client.next;
+
+    return !request->client || next == &request->client->requests ? NULL : CONTAINER_OF(next, struct request, in_client);
+}
+
+void request_free(struct request *request)
+{
+    struct client_slot *slot = slot_of(request);
+
+    ASSERT(!request->client);
+    list_remove(&request->in_node);
+    client_slot_free(NULL, slot);
+}

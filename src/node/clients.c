@@ -1,0 +1,194 @@
+#include "node/clients.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "node/client_internal.h"
+
+#define SPARE_SLOTS_MAX 4096
+
+struct clients *clients_new(struct node *n)
+{
+    struct clients *cs = mem_alloc_zero(sizeof *cs);
+
+    cs->node = n;
+    list_init(&cs->all);
+    list_init(&cs->dirty);
+    list_init(&cs->paused);
+    list_init(&cs->spare);
+    cs->next_id = 1;
+    cs->had_leader = true;
+    return cs;
+}
+
+void clients_free(struct clients *cs)
+{
+    if (!cs) {
+        return;
+    }
+    ASSERT(list_empty(&cs->all));
+    while (!list_empty(&cs->spare)) {
+        struct list *first = cs->spare.next;
+
+        list_remove(first);
+        mem_free(CONTAINER_OF(first, struct client_slot, in_client));
+    }
+    mem_free(cs);
+}
+
+struct client_counters *clients_counters(struct clients *cs)
+{
+    return &cs->counters;
+}
+
+size_t clients_count(const struct clients *cs)
+{
+    return cs->count;
+}
+
+uint64_t clients_started_us(const struct clients *cs)
+{
+    return cs->started_us;
+}
+
+void slice_replace(struct slice *owned, struct slice bytes)
+{
+    uint8_t *copy = NULL;
+
+    if (bytes.n > 0) {
+        copy = mem_alloc(bytes.n);
+        memcpy(copy, bytes.p, bytes.n);
+    }
+    /* The old bytes were made here: the cast drops a const that only borrowers need. */
+    mem_free((void *)(uintptr_t)owned->p);
+    *owned = (struct slice){copy, bytes.n};
+}
+
+void command_copy_init(struct command_copy *copy, const struct command *command)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < command->arg_count; i++) {
+        bytes += command->arg[i].n;
+    }
+    copy->arg = mem_alloc(command->arg_count * sizeof *copy->arg + bytes);
+    copy->arg_count = command->arg_count;
+    uint8_t *at = (uint8_t *)(copy->arg + command->arg_count);
+    for (size_t i = 0; i < command->arg_count; i++) {
+        struct slice from = command->arg[i];
+
+        if (from.n > 0) {
+            memcpy(at, from.p, from.n);
+        }
+        copy->arg[i] = (struct slice){at, from.n};
+        at += from.n;
+    }
+}
+
+void command_copy_deinit(struct command_copy *copy)
+{
+    mem_free(copy->arg);
+    *copy = (struct command_copy){0};
+}
+
+/* --- slots ------------------------------------------------------------------------------------ */
+
+struct client_slot *client_slot_new(struct client *c, enum reply_protocol protocol)
+{
+    struct clients *cs = c->clients;
+    struct client_slot *slot;
+
+    if (list_empty(&cs->spare)) {
+        slot = mem_alloc(sizeof *slot);
+    } else {
+        struct list *first = cs->spare.next;
+
+        list_remove(first);
+        cs->spare_count--;
+        slot = CONTAINER_OF(first, struct client_slot, in_client);
+    }
+    /* The inline argument room needs no clearing; it is most of the slot. */
+    memset(slot, 0, offsetof(struct client_slot, arg));
+    slot->protocol = protocol;
+    list_init(&slot->request.in_client);
+    list_init(&slot->request.in_node);
+    list_append(&c->slots, &slot->in_client);
+    c->slot_count++;
+    return slot;
+}
+
+void client_slot_free(struct clients *cs, struct client_slot *slot)
+{
+    buf_deinit(&slot->reply);
+    mem_free(slot->block);
+    transaction_free(slot->transaction);
+    list_remove(&slot->in_client);
+    if (cs && cs->spare_count < SPARE_SLOTS_MAX) {
+        list_prepend(&cs->spare, &slot->in_client);
+        cs->spare_count++;
+    } else {
+        mem_free(slot);
+    }
+}
+
+/* --- dirty clients ---------------------------------------------------------------------------- */
+
+void client_mark_dirty(struct client *c)
+{
+    if (list_empty(&c->in_dirty)) {
+        list_append(&c->clients->dirty, &c->in_dirty);
+    }
+}
+
+/* A text session whose first unanswered command waits for a leader is told so at once (TEXT-GRAMMAR). */
+static void clients_leader_lost(struct clients *cs)
+{
+    for (struct list *at = cs->all.next; at != &cs->all; at = at->next) {
+        struct client *c = CONTAINER_OF(at, struct client, in_all);
+
+        if (c->mode != CLIENT_MODE_TEXT) {
+            continue;
+        }
+        for (struct list *s = c->slots.next; s != &c->slots; s = s->next) {
+            client_tell_to_wait(CONTAINER_OF(s, struct client_slot, in_client));
+        }
+    }
+}
+
+static void clients_begin_poll(struct clients *cs)
+{
+    bool has_leader = node_has_leader(cs->node);
+
+    if (cs->had_leader && !has_leader) {
+        clients_leader_lost(cs);
+    }
+    cs->had_leader = has_leader;
+    if (!node_window_is_full(cs->node)) {
+        while (!list_empty(&cs->paused)) {
+            struct client *c = CONTAINER_OF(cs->paused.next, struct client, in_paused);
+
+            list_remove(&c->in_paused);
+            client_mark_dirty(c);
+        }
+    }
+}
+
+struct client *node_next_dirty_client(struct node *n)
+{
+    struct clients *cs = node_clients(n);
+
+    if (!cs->is_polling) {
+        clients_begin_poll(cs);
+        cs->is_polling = true;
+    }
+    if (list_empty(&cs->dirty)) {
+        cs->is_polling = false;
+        return NULL;
+    }
+    struct client *c = CONTAINER_OF(cs->dirty.next, struct client, in_dirty);
+    if (c->is_stalled) {
+        (void)client_process(c);
+    }
+    list_remove(&c->in_dirty);
+    return c;
+}

@@ -1,0 +1,17 @@
+#ifndef NODE_ROWS_H
+#define NODE_ROWS_H
+
+#include "commands/command_row.h"
+
+/* The rows whose state lives in the node and its clients. */
+extern const struct command_family rows_connection; /* PING HELLO SELECT ... */
+extern const struct command_family rows_client;     /* CLIENT and its subcommands */
+extern const struct command_family rows_transaction; /* MULTI EXEC DISCARD WATCH UNWATCH */
+extern const struct command_family rows_node;       /* INFO RAFT and the text verbs about the cluster */
+extern const struct command_family rows_config;     /* CONFIG */
+extern const struct command_family rows_command;    /* COMMAND */
+
+/* Every family of the server, the data ones too: what main.c and the simulator give to command_table_new. */
+const struct command_family *rows_all(size_t *count);
+
+#endif

@@ -1,0 +1,336 @@
+#include "node/client_internal.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/number.h"
+#include "node/exec_payload.h"
+#include "node/proposal.h"
+
+/* MULTI, EXEC, DISCARD, WATCH, UNWATCH (DESIGN §6).
+ *
+ * T1 EXEC is ONE log entry: the watched keys with the index of their last change, then every data command, reads too. It is decided
+ *    as one: all of it at one index, or nothing.
+ * T2 A WATCH is a quorum read that records, on this node, the index of each key's last change. EXEC waits for its own
+ *    connection's WATCHes; one that failed makes EXEC fail, never run unguarded.
+ * T3 Connection and node commands in a transaction run at this node, when the entry is applied here and its watch held; their
+ *    replies are spliced in (client_reply_local). As they may change what follows (SELECT, HELLO), nothing
+ *    behind such an EXEC begins before it is decided (is_barred).
+ * T4 Arguments that fail a row's check are an item's reply, as in Redis; such an item is local and never reaches the log.
+ * T5 A transaction of local items only, with nothing watched, needs no entry. */
+
+#define TRANSACTION_BYTES_MAX (LIMIT_ENTRY_BYTES - 65536u)
+
+struct transaction *transaction_new(void)
+{
+    return mem_alloc_zero(sizeof(struct transaction));
+}
+
+void transaction_free(struct transaction *t)
+{
+    if (!t) {
+        return;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        command_copy_deinit(&t->item[i].command);
+        mem_free(t->item[i].error);
+    }
+    mem_free(t->item);
+    mem_free(t);
+}
+
+void client_unwatch(struct client *c)
+{
+    for (size_t i = 0; i < c->watch_count; i++) {
+        slice_replace(&c->watch[i].key, (struct slice){0});
+    }
+    c->watch_count = 0;
+    c->is_watch_failed = false;
+}
+
+void transaction_discard(struct client *c)
+{
+    transaction_free(c->transaction);
+    c->transaction = NULL;
+    client_unwatch(c);
+}
+
+/* --- queueing --------------------------------------------------------------------------------- */
+
+/* The error a row's check would answer, as "CODE message"; NULL when it is content. Returns owned. */
+static char *transaction_check(const struct command_row *row, const struct command *command)
+{
+    struct buf out = {0};
+    struct reply reply = {.out = &out, .protocol = REPLY_RESP2};
+    char *error = NULL;
+
+    if (row->kind == COMMAND_DATA && row->check && !row->check(command, &reply)) {
+        struct slice text = buf_slice(&out);
+
+        ASSERT(text.n > 3 && text.p[0] == '-');
+        error = mem_copy_string(text.p + 1, text.n - 3);
+    }
+    buf_deinit(&out);
+    return error;
+}
+
+void transaction_queue(struct client *c, const struct command_row *row, const struct command *command,
+                       struct reply *reply)
+{
+    struct transaction *t = c->transaction;
+    size_t bytes = 32;
+
+    for (size_t i = 0; i < command->arg_count; i++) {
+        bytes += command->arg[i].n + 4;
+    }
+    if (bytes > TRANSACTION_BYTES_MAX - t->bytes) {
+        t->is_aborted = true;
+        reply_error(reply, "ERR the transaction is too big for one log entry (1 GiB)");
+        return;
+    }
+    if (t->count == t->capacity) {
+        t->capacity = t->capacity ? 2 * t->capacity : 8;
+        t->item = mem_realloc_array(t->item, t->capacity, sizeof *t->item);
+    }
+    struct transaction_item *item = &t->item[t->count++];
+    *item = (struct transaction_item){.row = row, .error = transaction_check(row, command)};
+    command_copy_init(&item->command, command);
+    t->bytes += bytes;
+    reply_simple(reply, "QUEUED");
+}
+
+/* --- EXEC ------------------------------------------------------------------------------------- */
+
+static bool item_is_local(const struct transaction_item *item)
+{
+    return item->row->kind != COMMAND_DATA || item->error;
+}
+
+static bool transaction_has_local(const struct transaction *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->item[i].row->kind != COMMAND_DATA) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool transaction_needs_entry(const struct client *c)
+{
+    for (size_t i = 0; i < c->transaction->count; i++) {
+        if (!item_is_local(&c->transaction->item[i])) {
+            return true;
+        }
+    }
+    return c->watch_count > 0;
+}
+
+bool transaction_must_wait(const struct client *c, const struct command_row *row)
+{
+    bool ends_watch = row->run_local == row_exec || row->run_local == row_discard || row->run_local == row_unwatch ||
+                      strcmp(row->name, "reset") == 0;
+
+    if (ends_watch && c->watches_pending > 0) {
+        return true;
+    }
+    return row->run_local == row_exec && c->transaction && !transaction_needs_entry(c);
+}
+
+void transaction_run_local(struct client *c, struct transaction *t, size_t position, struct reply *reply)
+{
+    ASSERT(position < t->count);
+    struct transaction_item *item = &t->item[position];
+    struct command command = {item->command.arg, item->command.arg_count};
+
+    ASSERT(item_is_local(item));
+    if (item->error) {
+        reply_error(reply, item->error);
+        return;
+    }
+    /* The item's own reply still has the protocol that HELLO sets. */
+    item->row->run_local(c, &command, reply);
+    if (reply->protocol != REPLY_DISCARD) {
+        reply->protocol = c->protocol;
+    }
+}
+
+static void transaction_run_all_local(struct client *c, struct transaction *t, struct reply *reply)
+{
+    reply_array(reply, t->count);
+    for (size_t i = 0; i < t->count; i++) {
+        transaction_run_local(c, t, i, reply);
+    }
+    transaction_free(t);
+}
+
+/* The database that a queued SELECT leads to, if it is a valid one. */
+static uint32_t db_after(const struct transaction_item *item, uint32_t db)
+{
+    int64_t wanted = 0;
+
+    if (strcmp(item->row->name, "select") == 0 && number_parse_i64(item->command.arg[1], &wanted) && wanted >= 0 &&
+        wanted < LIMIT_DATABASES) {
+        return (uint32_t)wanted;
+    }
+    return strcmp(item->row->name, "reset") == 0 ? 0 : db;
+}
+
+/* Encodes everything into `bytes`, and where its pieces end into `end` (count + 1 of them: watch list, items). */
+static void transaction_encode(struct client *c, const struct transaction *t, struct buf *bytes, size_t *end)
+{
+    uint32_t db = c->db;
+
+    exec_watch_begin(bytes, (uint32_t)c->watch_count);
+    for (size_t i = 0; i < c->watch_count; i++) {
+        struct exec_watch watch = {(uint8_t)c->watch[i].db, c->watch[i].index, c->watch[i].key};
+
+        exec_watch_append(bytes, &watch);
+    }
+    end[0] = buf_size(bytes);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct transaction_item *item = &t->item[i];
+        struct command command = {item->command.arg, item->command.arg_count};
+        bool is_local = item_is_local(item);
+
+        exec_item_append(bytes, is_local ? 0 : item->row->number, is_local ? 0 : item->row->version, (uint8_t)db, &command);
+        db = db_after(item, db);
+        end[i + 1] = buf_size(bytes);
+    }
+}
+
+static void transaction_submit(struct client *c, struct transaction *t, enum reply_protocol protocol)
+{
+    struct buf bytes = {0};
+    size_t *end = mem_alloc_array(t->count + 1, sizeof *end);
+    struct slice *arg = mem_alloc_array(t->count + 2, sizeof *arg);
+    struct command command = {arg, t->count + 2};
+
+    transaction_encode(c, t, &bytes, end);
+    arg[0] = SLICE_LITERAL("exec");
+    for (size_t i = 0; i < t->count + 1; i++) {
+        size_t start = i == 0 ? 0 : end[i - 1];
+
+        arg[i + 1] = (struct slice){buf_slice(&bytes).p + start, end[i] - start};
+    }
+    c->is_barred = transaction_has_local(t);
+    client_submit_write(c, command_table_by_name(node_commands(c->node), arg[0]), &command, protocol, t);
+    mem_free(arg);
+    mem_free(end);
+    buf_deinit(&bytes);
+}
+
+void row_exec(struct client *c, const struct command *command, struct reply *reply)
+{
+    struct transaction *t = c->transaction;
+
+    (void)command;
+    if (!t) {
+        reply_error(reply, "ERR EXEC without MULTI");
+        return;
+    }
+    if (t->is_aborted) {
+        transaction_discard(c);
+        reply_error(reply, "EXECABORT Transaction discarded because of previous errors.");
+        return;
+    }
+    if (c->is_watch_failed) {
+        COVER("transaction: EXEC after a WATCH that failed");
+        transaction_discard(c);
+        reply_error(reply, "EXECABORT Transaction discarded because a WATCH before it failed.");
+        return;
+    }
+    bool needs_entry = transaction_needs_entry(c);
+    c->transaction = NULL;
+    if (needs_entry) {
+        transaction_submit(c, t, reply->protocol);
+    } else {
+        transaction_run_all_local(c, t, reply);
+    }
+    client_unwatch(c);
+}
+
+/* --- the other rows --------------------------------------------------------------------------- */
+
+void row_multi(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)command;
+    if (c->transaction) {
+        reply_error(reply, "ERR MULTI calls can not be nested");
+        return;
+    }
+    c->transaction = transaction_new();
+    reply_simple(reply, "OK");
+}
+
+void row_discard(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)command;
+    if (!c->transaction) {
+        reply_error(reply, "ERR DISCARD without MULTI");
+        return;
+    }
+    transaction_discard(c);
+    reply_simple(reply, "OK");
+}
+
+void row_unwatch(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)command;
+    client_unwatch(c);
+    reply_simple(reply, "OK");
+}
+
+static bool client_watches(const struct client *c, uint32_t db, struct slice key)
+{
+    for (size_t i = 0; i < c->watch_count; i++) {
+        if (c->watch[i].db == db && slice_equal(c->watch[i].key, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void client_watch(struct client *c, uint32_t db, struct slice key, raft_index index)
+{
+    if (client_watches(c, db, key)) {
+        return;
+    }
+    if (c->watch_count == c->watch_capacity) {
+        c->watch_capacity = c->watch_capacity ? 2 * c->watch_capacity : 4;
+        c->watch = mem_realloc_array(c->watch, c->watch_capacity, sizeof *c->watch);
+    }
+    struct client_watch *watch = &c->watch[c->watch_count++];
+    *watch = (struct client_watch){.db = db, .index = index};
+    slice_replace(&watch->key, key);
+}
+
+/* Runs when the read is confirmed. Nothing is recorded if a due key was met: then the core runs it again. */
+void watch_run(struct request *request, struct command_run *run, struct reply *reply)
+{
+    struct client_slot *slot = CONTAINER_OF(request, struct client_slot, request);
+    const struct command *command = &request->command;
+
+    for (size_t i = 1; i < command->arg_count; i++) {
+        (void)keyspace_last_change(&run->view, command->arg[i]);
+    }
+    if (run->view.met_due) {
+        return;
+    }
+    for (size_t i = 1; request->client && i < command->arg_count; i++) {
+        client_watch(request->client, request->db, command->arg[i], keyspace_last_change(&run->view, command->arg[i]));
+    }
+    slot->did_run = true;
+    reply_simple(reply, "OK");
+}
+
+void row_watch(struct client *c, const struct command *command, struct reply *reply)
+{
+    if (c->transaction) {
+        reply_error(reply, "ERR WATCH inside MULTI is not allowed");
+        return;
+    }
+    c->watches_pending++;
+    client_submit_read(c, command_table_by_name(node_commands(c->node), SLICE_LITERAL("watch")), command, reply->protocol,
+                       watch_run);
+}
