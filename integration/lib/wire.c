@@ -103,29 +103,41 @@ static const char *wire_take(struct wire *w, size_t n)
     return w->out;
 }
 
-enum wire_result wire_read(struct wire *w, int timeout_ms, const char **reply, size_t *len)
+enum wire_result wire_read_many(struct wire *w, size_t count, int timeout_ms, const char **replies, size_t *len)
 {
     int64_t deadline = itest_now_ms() + timeout_ms;
+    enum wire_result r = WIRE_OK;
+    long n = 0;
     if (w->in_used > 0) {
         wire_drop_used(w);
     }
-    for (;;) {
-        long n = resp_length(w->in, w->in_len);
-        if (n != 0) {
-            if (n < 0) {
-                return WIRE_BAD;
-            }
-            *reply = wire_take(w, (size_t)n);
-            if (len != NULL) {
-                *len = (size_t)n;
-            }
-            return WIRE_OK;
-        }
-        enum wire_result r = wire_fill(w, deadline);
-        if (r != WIRE_OK) {
-            return r;
-        }
+    while (r == WIRE_OK && (n = resp_length_many(w->in, w->in_len, count)) == 0) {
+        r = wire_fill(w, deadline);
     }
+    *len = r == WIRE_OK && n > 0 ? (size_t)n : w->in_len;
+    *replies = wire_take(w, *len);
+    return n < 0 ? WIRE_BAD : r;
+}
+
+enum wire_result wire_read(struct wire *w, int timeout_ms, const char **reply, size_t *len)
+{
+    int64_t deadline = itest_now_ms() + timeout_ms;
+    enum wire_result r = WIRE_OK;
+    long size = 0;
+    if (w->in_used > 0) {
+        wire_drop_used(w);
+    }
+    while (r == WIRE_OK && (size = resp_length(w->in, w->in_len)) == 0) {
+        r = wire_fill(w, deadline);
+    }
+    if (r != WIRE_OK || size < 0) {
+        return size < 0 ? WIRE_BAD : r; /* What came of a half reply stays for the next call. */
+    }
+    if (len != NULL) {
+        *len = (size_t)size;
+    }
+    *reply = wire_take(w, (size_t)size);
+    return WIRE_OK;
 }
 
 enum wire_result wire_read_bytes(struct wire *w, size_t n, int timeout_ms, const char **bytes, size_t *len)
@@ -261,6 +273,19 @@ long resp_length(const char *p, size_t n)
     if (p[0] == '|') {
         long value = resp_length(p + used, n - used);
         return value <= 0 ? value : (long)used + value;
+    }
+    return (long)used;
+}
+
+long resp_length_many(const char *p, size_t n, size_t count)
+{
+    size_t used = 0;
+    for (; count > 0; count--) {
+        long one = resp_length(p + used, n - used);
+        if (one <= 0) {
+            return one;
+        }
+        used += (size_t)one;
     }
     return (long)used;
 }

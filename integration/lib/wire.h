@@ -24,6 +24,8 @@ void wire_close(struct wire *w);
 bool wire_write(struct wire *w, const void *bytes, size_t n);
 /* One whole reply (RESP2 or RESP3), NUL-terminated, borrowed until the next call on `w`. */
 enum wire_result wire_read(struct wire *w, int timeout_ms, const char **reply, size_t *len);
+/* `count` whole replies, back to back; what there is of them when it does not return WIRE_OK. */
+enum wire_result wire_read_many(struct wire *w, size_t count, int timeout_ms, const char **replies, size_t *len);
 /* Everything that arrives until `n` bytes are there, the deadline, or the end. Borrowed as above; *len tells how many. */
 enum wire_result wire_read_bytes(struct wire *w, size_t n, int timeout_ms, const char **bytes, size_t *len);
 /* Is the connection closed by the other side within the time (whatever still arrives is dropped)? */
@@ -38,6 +40,8 @@ bool wire_once(uint16_t port, int timeout_ms, char *out, size_t size, const char
 
 /* Bytes of the first complete value at `p`; 0: incomplete; -1: not RESP. */
 long resp_length(const char *p, size_t n);
+/* Bytes of the first `count` values; 0 and -1 as above. */
+long resp_length_many(const char *p, size_t n, size_t count);
 /* "$5\r\nhello\r\n" -> "hello" copied to out; false when the value is no string. */
 bool resp_string(const char *reply, char *out, size_t size);
 

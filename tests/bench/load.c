@@ -134,7 +134,7 @@ static char *load_put_key(char *p, uint64_t key)
 
 static char *load_put_value(struct load *l, char *p)
 {
-    p += sprintf(p, "$%zu\r\n", l->options->value_size);
+    p += snprintf(p, 32, "$%zu\r\n", l->options->value_size);
     memcpy(p, l->value, l->options->value_size);
     if (l->options->value_size >= 8) {
         uint64_t noise = load_random(&l->random) | 0x4040404040404040u; /* values differ, as real ones do */
@@ -161,7 +161,7 @@ static char *load_put_request(struct load *l, char *p)
         memcpy(p, "*2\r\n$4\r\nINCR\r\n", 14);
         return load_put_key(p + 14, load_draw_key(l));
     case LOAD_MSET:
-        p += sprintf(p, "*%d\r\n$4\r\nMSET\r\n", 1 + 2 * LOAD_MSET_PAIRS);
+        p += snprintf(p, 32, "*%d\r\n$4\r\nMSET\r\n", 1 + 2 * LOAD_MSET_PAIRS);
         for (int i = 0; i < LOAD_MSET_PAIRS; i++) {
             p = load_put_value(l, load_put_key(p, load_draw_key(l)));
         }
