@@ -118,6 +118,9 @@ static const struct {
     {BYTES("GET / HTTP/1.1 \r\n"), "http"},
     {BYTES("get / HTTP/1.1\r\n"), "text"},
     {BYTES("put /k HTTP/1.1\r\n"), "text"},
+    {BYTES("GEt / HTTP/1.1\r\n"), "text"},
+    {BYTES("POSt / HTTP/1.1\r\n"), "inline"},
+    {BYTES("POST\t/ HTTP/1.1\r\n"), "inline"},
     {BYTES("GET / HTTP/2.0\r\n"), "text"},
     {BYTES("POST / HTTP/2.0\r\n"), "inline"},
     {BYTES("GET / HTTP/1.x\r\n"), "text"},
@@ -175,6 +178,16 @@ TEST(long_first_lines)
     check_long("GET /", 'a', LIMIT_INLINE_BYTES + 1u, false, "big");
     check_long("POST http://", 'a', 70000, false, "big");
     check_long("ECHO /", 'a', 70000, false, "big");
+}
+
+/* Bytes searched in vain are not searched again: were they, it would see the LF planted there. */
+TEST(search_goes_on_where_it_ended)
+{
+    struct front_door door;
+    front_door_init(&door);
+    CHECK_EQ_INT(front_door_decide(&door, SLICE_LITERAL("\nget aaaa")), FRONT_DOOR_NEED_MORE);
+    CHECK_EQ_INT(front_door_decide(&door, SLICE_LITERAL("\nget a\naab")), FRONT_DOOR_NEED_MORE);
+    CHECK_EQ_INT(front_door_decide(&door, SLICE_LITERAL("\nget a\naab\n")), FRONT_DOOR_TEXT);
 }
 
 TEST(blank_lines_are_bounded)

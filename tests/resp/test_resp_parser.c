@@ -309,6 +309,38 @@ TEST(huge_bulk_byte_by_byte)
     buf_deinit(&input);
 }
 
+/* Bytes searched in vain are not searched again: were they, it would see the line end planted there. */
+TEST(search_goes_on_where_it_ended)
+{
+    static const struct {
+        struct {
+            const char *bytes;
+            size_t n;
+        } call[3];
+        enum parse_result last;
+    } rows_of_calls[] = {
+        {{{BYTES("PING aaaa")}, {BYTES("PING\naaaab")}, {BYTES("PING\naaaab\n")}}, PARSE_OK},
+        {{{BYTES("*00000")}, {BYTES("*00\r\n01")}, {BYTES("*00\r\n01\r\n")}}, PARSE_ERROR},
+        {{{BYTES("*1\r\n$00000")}, {BYTES("*1\r\n$00\r\n01")}, {BYTES("*1\r\n$00\r\n01\r\n")}}, PARSE_ERROR},
+        {{{BYTES("*1\r\nxxxxx")}, {BYTES("*1\r\n\r\nxxx1")}, {BYTES("*1\r\n\r\nxxx1\r\n")}}, PARSE_ERROR},
+    };
+    for (size_t i = 0; i < sizeof rows_of_calls / sizeof rows_of_calls[0]; i++) {
+        test_context("row %zu", i);
+        struct resp_parser p;
+        resp_parser_init(&p);
+        for (size_t j = 0; j < 3; j++) {
+            struct slice input = {(const uint8_t *)rows_of_calls[i].call[j].bytes,
+                                  rows_of_calls[i].call[j].n};
+            struct command command;
+            size_t consumed;
+            enum parse_result wanted = j < 2 ? PARSE_NEED_MORE : rows_of_calls[i].last;
+            CHECK_EQ_INT(resp_parser_next(&p, input, &command, &consumed), wanted);
+        }
+        resp_parser_deinit(&p);
+    }
+    test_context("%s", "");
+}
+
 TEST(many_arguments_byte_by_byte)
 {
     enum { COUNT = 500000 };

@@ -119,4 +119,18 @@ TEST(limit_is_the_same_however_the_line_arrives)
     check_long_line(LIMIT_INLINE_BYTES * 3u, false);
 }
 
+/* Bytes searched in vain are not searched again: were they, it would see the LF planted there. */
+TEST(search_goes_on_where_it_ended)
+{
+    struct text_parser p;
+    text_parser_init(&p);
+    struct command command;
+    size_t consumed;
+    CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get aaaa"), &command, &consumed), TEXT_NEED_MORE);
+    CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get\naaaab"), &command, &consumed), TEXT_NEED_MORE);
+    CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get\naaaab\n"), &command, &consumed), TEXT_OK);
+    CHECK_EQ_INT(consumed, 10);
+    text_parser_deinit(&p);
+}
+
 TEST_MAIN()
