@@ -47,7 +47,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align \
     -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
     -Wformat=2 -Wundef -Wvla -Wswitch-enum -Wdouble-promotion -Wwrite-strings \
-    -Wnull-dereference -Wimplicit-fallthrough -Wredundant-decls
+    -Wnull-dereference -Wimplicit-fallthrough -Wredundant-decls -Wno-format-zero-length
 ifeq ($(findstring clang,$(CC_NAME)),)
 WARNINGS += -Wlogical-op -Wduplicated-cond
 endif
