@@ -58,7 +58,8 @@ static bool front_door_is_http(struct slice line)
     const uint8_t *p = line.p + line.n - tail;
     uint8_t digit = line.p[line.n - 1];
     struct slice target = {line.p + method + 1, line.n - method - 1 - tail};
-    return !front_door_is_blank(target) && memcmp(p, version, sizeof version - 1) == 0 && digit >= '0' && digit <= '9';
+    return !front_door_is_blank(target) && memcmp(p, version, sizeof version - 1) == 0 &&
+           digit >= '0' && digit <= '9';
 }
 
 /* The cut beginning of a line that may be an HTTP request's: a method and a target in one of its
@@ -71,9 +72,9 @@ static bool front_door_may_be_http(struct slice line)
     }
     struct slice target = slice_skip(line, method + 1);
     static const char scheme[] = "http";
-    return target.n > 0 && (target.p[0] == '/' || target.p[0] == '*' ||
-                            (target.n >= sizeof scheme - 1 &&
-                             memcmp(target.p, scheme, sizeof scheme - 1) == 0));
+    return target.n > 0 &&
+           (target.p[0] == '/' || target.p[0] == '*' ||
+            (target.n >= sizeof scheme - 1 && memcmp(target.p, scheme, sizeof scheme - 1) == 0));
 }
 
 static enum front_door_kind front_door_by_verb(struct slice line)

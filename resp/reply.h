@@ -14,12 +14,12 @@ enum reply_protocol {
 };
 
 struct reply {
-    struct buf *out;               /* borrows; NULL when REPLY_DISCARD */
+    struct buf *out; /* borrows; NULL when REPLY_DISCARD */
     enum reply_protocol protocol;
-    bool is_error;                 /* set by reply_error*; callers count errors with it */
+    bool is_error; /* set by reply_error*; callers count errors with it */
 };
 
-void reply_simple(struct reply *r, const char *text);             /* +text; CR and LF become blanks */
+void reply_simple(struct reply *r, const char *text); /* +text; CR and LF become blanks */
 /* -CODE message. `text` begins with the code word ("ERR ..."); CR and LF become blanks. */
 void reply_error(struct reply *r, const char *text);
 /* Formatted, CR and LF at both ends dropped first, as Redis does. */
@@ -28,25 +28,27 @@ void reply_error_slice(struct reply *r, struct slice text);
 void reply_int(struct reply *r, int64_t value);
 void reply_bulk(struct reply *r, struct slice bytes);
 void reply_bulk_cstr(struct reply *r, const char *text);
-void reply_bulk_int(struct reply *r, int64_t value);              /* the decimal text as a bulk */
-/* A bulk whose bytes follow in pieces: announce the size, then reply_bulk_part until it is reached, then end. */
+void reply_bulk_int(struct reply *r, int64_t value); /* the decimal text as a bulk */
+/* A bulk whose bytes follow in pieces: announce the size, then reply_bulk_part until it is reached,
+ * then end. */
 void reply_bulk_begin(struct reply *r, size_t size);
 void reply_bulk_part(struct reply *r, struct slice bytes);
 void reply_bulk_end(struct reply *r);
-void reply_null(struct reply *r);                                 /* $-1, or _ in RESP3 */
-void reply_null_array(struct reply *r);                           /* *-1, or _ in RESP3 */
+void reply_null(struct reply *r);       /* $-1, or _ in RESP3 */
+void reply_null_array(struct reply *r); /* *-1, or _ in RESP3 */
 void reply_array(struct reply *r, size_t count);
-void reply_map(struct reply *r, size_t pair_count);               /* %n, or *2n in RESP2 */
-void reply_set(struct reply *r, size_t count);                    /* ~n, or *n */
-void reply_push(struct reply *r, size_t count);                   /* >n, or *n */
-void reply_bool(struct reply *r, bool value);                     /* #t/#f, or :1/:0 */
-void reply_double(struct reply *r, double value);                 /* ,v (%.17g, inf, -inf, nan), or a bulk */
-void reply_verbatim(struct reply *r, const char *format3, struct slice text); /* =n txt:..., or a bulk; format3 is 3 bytes */
-/* A whole line of the text grammar: `text` and '\n', no marks, in any protocol. Only rows of the text
- * grammar use it; resp/text.h has their lines. */
+void reply_map(struct reply *r, size_t pair_count); /* %n, or *2n in RESP2 */
+void reply_set(struct reply *r, size_t count);      /* ~n, or *n */
+void reply_push(struct reply *r, size_t count);     /* >n, or *n */
+void reply_bool(struct reply *r, bool value);       /* #t/#f, or :1/:0 */
+void reply_double(struct reply *r, double value);   /* ,v (%.17g, inf, -inf, nan), or a bulk */
+/* =n txt:..., or a bulk. `format3` is three bytes, "txt" or "mkd". */
+void reply_verbatim(struct reply *r, const char *format3, struct slice text);
+/* A whole line of the text grammar: `text` and '\n', no marks, in any protocol. Only rows of the
+ * text grammar use it; resp/text.h has their lines. */
 void reply_line(struct reply *r, struct slice text);
-/* `value` as the text grammar prints it: as it is, or quoted and escaped like redis-cli where it holds a
- * control character, a quote or a byte that is not UTF-8. Appends to `out`. */
+/* `value` as the text grammar prints it: as it is, or quoted and escaped like redis-cli where it
+ * holds a control character, a quote or a byte that is not UTF-8. Appends to `out`. */
 void reply_text_escape(struct buf *out, struct slice value);
 
 /* Error texts that several commands share, worded as Redis 7.0. */

@@ -126,7 +126,8 @@ resp_header_end(struct resp_parser *p, struct slice line, const char *too_big, s
 }
 
 /* "*<count>": PARSE_OK leaves the parser at the first bulk's header. */
-static enum parse_result resp_read_count(struct resp_parser *p, struct slice input, size_t *consumed)
+static enum parse_result
+resp_read_count(struct resp_parser *p, struct slice input, size_t *consumed)
 {
     size_t count = 0;
     size_t size = resp_short_number(slice_skip(input, 1), &count);

@@ -30,8 +30,8 @@ struct resp_parser {
     size_t max_bulk_bytes; /* proto-max-bulk-len */
 
     enum resp_parser_state state;
-    size_t position;     /* offset of the first byte not understood yet */
-    size_t scanned;      /* bytes behind it known not to end the line that stands there */
+    size_t position;      /* offset of the first byte not understood yet */
+    size_t scanned;       /* bytes behind it known not to end the line that stands there */
     size_t args_expected; /* as announced by the client; nothing is allocated from it */
     size_t arg_count;
     size_t arg_capacity;
@@ -49,14 +49,15 @@ void resp_parser_deinit(struct resp_parser *p);
  *
  * Offsets are remembered, not pointers: between calls that return PARSE_NEED_MORE the bytes may
  * move, but they must stay and more may only be added behind them. On PARSE_OK `*command` borrows
- * from `input` and from the parser: it is valid until the bytes move or the next call. On PARSE_OK and
- * PARSE_EMPTY the caller drops `*consumed` bytes (> 0) from the front before the next call; else
- * it is 0. After PARSE_ERROR every call says PARSE_ERROR. Total work is linear in the bytes,
+ * from `input` and from the parser: it is valid until the bytes move or the next call. On PARSE_OK
+ * and PARSE_EMPTY the caller drops `*consumed` bytes (> 0) from the front before the next call;
+ * else it is 0. After PARSE_ERROR every call says PARSE_ERROR. Total work is linear in the bytes,
  * however they are cut.
  *
- * How they are cut decides nothing, but for lines past LIMIT_INLINE_BYTES: one that was not complete when it
- * had more bytes than that is refused, as Redis does, one that arrives whole is taken. A NUL
- * in a line hides the rest of it (Redis's strchr), so such a line ends in that refusal too. */
+ * How they are cut decides nothing, but for lines past LIMIT_INLINE_BYTES: one that was not
+ * complete when it had more bytes than that is refused, as Redis does, one that arrives whole is
+ * taken. A NUL in a line hides the rest of it (Redis's strchr), so such a line ends in that refusal
+ * too. */
 enum parse_result resp_parser_next(struct resp_parser *p,
                                    struct slice input,
                                    struct command *command,

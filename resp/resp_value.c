@@ -80,10 +80,8 @@ static bool resp_value_check_line(struct resp_header *h)
     return false;
 }
 
-static enum parse_result resp_value_header(struct slice input,
-                                           size_t position,
-                                           size_t *scanned,
-                                           struct resp_header *h)
+static enum parse_result
+resp_value_header(struct slice input, size_t position, size_t *scanned, struct resp_header *h)
 {
     struct slice rest = slice_skip(input, position);
     if (rest.n == 0) {
@@ -217,9 +215,11 @@ static double resp_value_double(struct slice text)
     return strtod(copy, NULL);
 }
 
-/* Read the next header; skips attributes. The scan has been here: nothing can fail (V1). */
+/* The three functions that follow call one another, RESP_VALUE_DEPTH_MAX deep at most (V1).
+ * NOLINTBEGIN(misc-no-recursion) */
 static void resp_value_build(struct resp_builder *b, struct resp_value *value);
 
+/* The next header that is no attribute's. The scan has been here: nothing can fail. */
 static struct resp_header resp_value_next_header(struct resp_builder *b)
 {
     struct resp_header h;
@@ -238,7 +238,8 @@ static struct resp_header resp_value_next_header(struct resp_builder *b)
     }
 }
 
-static void resp_value_build_children(struct resp_builder *b, struct resp_value *value, size_t count)
+static void
+resp_value_build_children(struct resp_builder *b, struct resp_value *value, size_t count)
 {
     value->child = b->node + b->used;
     value->child_count = count;
@@ -279,6 +280,7 @@ static void resp_value_build(struct resp_builder *b, struct resp_value *value)
         *value = (struct resp_value){.type = RESP_NULL};
     }
 }
+/* NOLINTEND(misc-no-recursion) */
 
 enum parse_result resp_value_next(struct resp_value_reader *r,
                                   struct slice input,

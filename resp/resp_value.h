@@ -26,9 +26,10 @@ enum resp_type {
 
 struct resp_value {
     enum resp_type type;
-    struct slice text; /* simple, error, bulk, big number, double as written; verbatim without "txt:" */
-    int64_t integer;   /* integer; boolean 0 or 1 */
-    double number;     /* double */
+    /* Of a simple string, error, bulk, big number; a double as written; verbatim without "txt:". */
+    struct slice text;
+    int64_t integer; /* integer; boolean 0 or 1 */
+    double number;   /* double */
     struct resp_value *child;
     size_t child_count; /* of a map twice its pairs */
 };
@@ -38,7 +39,7 @@ struct resp_value_reader {
     size_t position;
     size_t scanned; /* bytes at `position` known to hold no CR */
     size_t node_count;
-    size_t depth; /* open aggregates */
+    size_t depth;                             /* open aggregates */
     size_t missing[RESP_VALUE_DEPTH_MAX + 1]; /* [depth]: values still to come on that level */
 };
 
@@ -46,8 +47,9 @@ struct resp_value_reader {
  *
  * PARSE_OK: `*value` is a tree to free with resp_value_free (returns owned); its texts borrow
  * from `input`; drop `*consumed` bytes. PARSE_NEED_MORE: come again with the same bytes and more
- * behind them, at a new place if need be. PARSE_ERROR: not RESP, or nested too deeply. Never PARSE_EMPTY.
- * Attributes (|n) are read and left out. Streamed types of RESP3 ($?) are errors. O(n) in total. */
+ * behind them, at a new place if need be. PARSE_ERROR: not RESP, or nested too deeply. Never
+ * PARSE_EMPTY. Attributes (|n) are read and left out. Streamed types of RESP3 ($?) are errors. O(n)
+ * in total. */
 enum parse_result resp_value_next(struct resp_value_reader *r,
                                   struct slice input,
                                   struct resp_value **value,

@@ -118,11 +118,7 @@ void text_append_help(struct buf *out)
 {
     for (size_t i = 0; i < text_verb_count(); i++) {
         const struct text_verb *verb = &text_verbs[i];
-        buf_printf(out,
-                   "%s%-27s  %-36s e.g. %s",
-                   i > 0 ? "\n" : "",
-                   verb->usage,
-                   verb->summary,
+        buf_printf(out, "%s%-27s  %-36s e.g. %s", i > 0 ? "\n" : "", verb->usage, verb->summary,
                    verb->example);
     }
 }

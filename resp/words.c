@@ -112,7 +112,7 @@ enum word_result word_next(struct slice *rest, uint8_t *scratch, struct slice *w
         *rest = slice_skip(s, i);
         return WORD_FOUND;
     }
-    /* The closing quote ends the word, so what stands before the opening one is all its bare part. */
+    /* The closing quote ends the word: its bare part is what stands before the opening one. */
     size_t n = i - start;
     if (n > 0) {
         memcpy(scratch, s.p + start, n);

@@ -54,7 +54,8 @@ static size_t read_commands(struct resp_parser *p, struct slice shown, struct bu
     return begin;
 }
 
-static void read_in_pieces(struct slice input, size_t first, size_t then, bool is_open, struct buf *log)
+static void
+read_in_pieces(struct slice input, size_t first, size_t then, bool is_open, struct buf *log)
 {
     struct resp_parser p;
     resp_parser_init(&p);

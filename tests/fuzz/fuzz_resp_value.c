@@ -1,5 +1,5 @@
-/* Replies, whatever the bytes: the reader of tests and tools must survive a bad server, and must say
- * the same whole and in two pieces. */
+/* Replies, whatever the bytes: the reader of tests and tools must survive a bad server, and must
+ * say the same whole and in two pieces. */
 #include <stdint.h>
 #include <string.h>
 
@@ -20,7 +20,8 @@ static void log_value(struct buf *log, const struct resp_value *v, size_t depth)
     }
 }
 
-static size_t read_values(struct resp_value_reader *r, struct slice shown, struct buf *log, bool *is_bad)
+static size_t
+read_values(struct resp_value_reader *r, struct slice shown, struct buf *log, bool *is_bad)
 {
     uint8_t *copy = mem_alloc(shown.n > 0 ? shown.n : 1);
     if (shown.n > 0) {

@@ -28,7 +28,8 @@ static size_t corpus_read_repeat(struct slice s, struct buf *out)
     while (i < s.n && s.p[i] >= '0' && s.p[i] <= '9' && n <= CORPUS_REPEAT_MAX) {
         n = n * 10 + (size_t)(s.p[i++] - '0');
     }
-    bool is_whole = i > 1 && n <= CORPUS_REPEAT_MAX && i + 3 <= s.n && s.p[i] == '*' && s.p[i + 2] == '}';
+    bool is_whole =
+        i > 1 && n <= CORPUS_REPEAT_MAX && i + 3 <= s.n && s.p[i] == '*' && s.p[i + 2] == '}';
     if (!is_whole) {
         return 0;
     }
@@ -115,7 +116,8 @@ static void corpus_add_step(struct corpus_reader *r, struct corpus_case *item, s
 }
 
 /* '>', '<' and '=' in their order; `has_answer`, `has_end`: what the current case has already. */
-static void corpus_read_line(struct corpus_reader *r, struct slice line, bool *has_answer, bool *has_end)
+static void
+corpus_read_line(struct corpus_reader *r, struct slice line, bool *has_answer, bool *has_end)
 {
     struct corpus_case *item = corpus_last(r);
     struct slice rest = slice_skip(line, line.n > 1 ? 2 : 1);

@@ -13,10 +13,10 @@ struct corpus_step {
 };
 
 struct corpus_case {
-    char *name;          /* "mbulk/ping", without the suffix */
-    int line;            /* in the file, of the name */
-    bool is_normalised;  /* "!norm": compare with digits normalised */
-    bool is_closed;      /* the connection is closed afterwards */
+    char *name;         /* "mbulk/ping", without the suffix */
+    int line;           /* in the file, of the name */
+    bool is_normalised; /* "!norm": compare with digits normalised */
+    bool is_closed;     /* the connection is closed afterwards */
     struct corpus_step *step;
     size_t step_count; /* >= 1 */
 };

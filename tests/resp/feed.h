@@ -4,9 +4,9 @@
 #include "base/buf.h"
 
 /* Shows a parser the same bytes cut in every way: whole, in two pieces at every place, and byte
- * by byte. Each time what it still has to see lies at another place, right behind or right before a page without
- * access. However the bytes were cut, the parser must have said the same; what it says is a log
- * of lines that its step writes. */
+ * by byte. Each time what it still has to see lies at another place, right behind or right before a
+ * page without access. However the bytes were cut, the parser must have said the same; what it says
+ * is a log of lines that its step writes. */
 
 /* Look once at `input` and log what was found. Returns true to be called again with the rest behind
  * *consumed, false when only more bytes could say more. */

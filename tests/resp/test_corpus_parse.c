@@ -1,5 +1,5 @@
-/* The corpus cases whose answer only the parser decides, against a server of three commands. The whole
- * corpus runs against real servers in integration/; what is left out here is printed. */
+/* The corpus cases whose answer only the parser decides, against a server of three commands. The
+ * whole corpus runs against real servers in integration/; what is left out here is printed. */
 #include "base/mem.h"
 #include "resp/reply.h"
 #include "resp/resp_parser.h"
@@ -24,11 +24,8 @@ static void answer_unknown(struct reply *r, const struct command *c)
     }
     buf_append_byte(&args, 0);
     int n = c->arg[0].n < 128 ? (int)c->arg[0].n : 128;
-    reply_errorf(r,
-                 "ERR unknown command '%.*s', with args beginning with: %s",
-                 n,
-                 (const char *)c->arg[0].p,
-                 (const char *)buf_slice(&args).p);
+    reply_errorf(r, "ERR unknown command '%.*s', with args beginning with: %s", n,
+                 (const char *)c->arg[0].p, (const char *)buf_slice(&args).p);
     buf_deinit(&args);
 }
 
@@ -103,19 +100,20 @@ static void server_finish(void *state, struct slice rest, struct buf *out)
 }
 
 static const struct feed_target server_target = {server_start, server_step, server_finish};
-static const struct feed_target unauthenticated_target = {
-    server_start_unauthenticated, server_step, server_finish};
+static const struct feed_target unauthenticated_target = {server_start_unauthenticated, server_step,
+                                                          server_finish};
 
-/* --- Which cases, and how ---------------------------------------------------------------------- */
+/* --- Which cases, and how ----------------------------------------------------------------------
+ */
 
 /* Cases of the sections below whose answer needs more than the parser. */
 static const char *const needs_more[] = {
-    "mbulk/big-arg-32k",    /* SET, STRLEN */
-    "inline/set-get",       /* SET, GET */
-    "inline/empty-quoted",  /* SET, GET */
-    "inline/http-get",      /* the front door */
-    "inline/post",          /* the front door */
-    "inline/host",          /* refused as a command */
+    "mbulk/big-arg-32k",   /* SET, STRLEN */
+    "inline/set-get",      /* SET, GET */
+    "inline/empty-quoted", /* SET, GET */
+    "inline/http-get",     /* the front door */
+    "inline/post",         /* the front door */
+    "inline/host",         /* refused as a command */
     "inline/host-after-ping",
 };
 

@@ -27,7 +27,8 @@ TEST(reads_blocks_steps_and_escapes)
     CHECK_EQ_STR(one->name, "a/one");
     CHECK_EQ_INT(one->line, 4);
     CHECK(!one->is_normalised && !one->is_closed);
-    CHECK(corpus_case_is_in(one, "a") && !corpus_case_is_in(one, "a/one") && !corpus_case_is_in(one, ""));
+    CHECK(corpus_case_is_in(one, "a") && !corpus_case_is_in(one, "a/one") &&
+          !corpus_case_is_in(one, ""));
     REQUIRE(one->step_count == 1);
     static const char sent[] = "PING\r\n\\\0zzz\\\\";
     struct slice got = buf_slice(&one->step[0].sent);

@@ -6,8 +6,8 @@
 #include "tests/test.h"
 
 static const char *const kind_names[] = {
-    [FRONT_DOOR_NEED_MORE] = "more", [FRONT_DOOR_RESP] = "resp",     [FRONT_DOOR_PEER] = "peer",
-    [FRONT_DOOR_HTTP] = "http",      [FRONT_DOOR_TEXT] = "text",     [FRONT_DOOR_INLINE] = "inline",
+    [FRONT_DOOR_NEED_MORE] = "more", [FRONT_DOOR_RESP] = "resp", [FRONT_DOOR_PEER] = "peer",
+    [FRONT_DOOR_HTTP] = "http",      [FRONT_DOOR_TEXT] = "text", [FRONT_DOOR_INLINE] = "inline",
     [FRONT_DOOR_TOO_BIG] = "big",
 };
 

@@ -7,24 +7,24 @@
 #include "tests/test.h"
 
 /* Run `call` with `r` in each protocol and compare what was written. */
-#define CHECK_REPLY(call, resp2, resp3, text)                        \
-    do {                                                             \
-        CHECK_REPLY_IN(REPLY_RESP2, call, resp2);                    \
-        CHECK_REPLY_IN(REPLY_RESP3, call, resp3);                    \
-        CHECK_REPLY_IN(REPLY_TEXT, call, text);                      \
-        struct reply discard = {.out = NULL, .protocol = REPLY_DISCARD}; \
-        struct reply *r = &discard;                                  \
-        call;                                                        \
+#define CHECK_REPLY(call, resp2, resp3, text)                                                      \
+    do {                                                                                           \
+        CHECK_REPLY_IN(REPLY_RESP2, call, resp2);                                                  \
+        CHECK_REPLY_IN(REPLY_RESP3, call, resp3);                                                  \
+        CHECK_REPLY_IN(REPLY_TEXT, call, text);                                                    \
+        struct reply discard = {.out = NULL, .protocol = REPLY_DISCARD};                           \
+        struct reply *r = &discard;                                                                \
+        call;                                                                                      \
     } while (0)
 
-#define CHECK_REPLY_IN(protocol_, call, expected)                          \
-    do {                                                                   \
-        struct buf out = {0};                                              \
-        struct reply reply_in = {.out = &out, .protocol = (protocol_)};    \
-        struct reply *r = &reply_in;                                       \
-        call;                                                              \
-        CHECK_EQ_BYTES(buf_slice(&out).p, buf_size(&out), expected, sizeof(expected) - 1); \
-        buf_deinit(&out);                                                  \
+#define CHECK_REPLY_IN(protocol_, call, expected)                                                  \
+    do {                                                                                           \
+        struct buf out = {0};                                                                      \
+        struct reply reply_in = {.out = &out, .protocol = (protocol_)};                            \
+        struct reply *r = &reply_in;                                                               \
+        call;                                                                                      \
+        CHECK_EQ_BYTES(buf_slice(&out).p, buf_size(&out), expected, sizeof(expected) - 1);         \
+        buf_deinit(&out);                                                                          \
     } while (0)
 
 TEST(simple_strings_and_errors)

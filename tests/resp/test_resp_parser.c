@@ -59,8 +59,8 @@ static void parser_finish(void *state, struct slice rest, struct buf *log)
 }
 
 static const struct feed_target parser_target = {parser_start, parser_step, parser_finish};
-static const struct feed_target unauthenticated_target = {
-    parser_start_unauthenticated, parser_step, parser_finish};
+static const struct feed_target unauthenticated_target = {parser_start_unauthenticated, parser_step,
+                                                          parser_finish};
 
 #define BYTES(s) (s), sizeof(s) - 1
 #define DONE "0 left, 0 missing"
@@ -155,7 +155,8 @@ static const struct parser_row inline_rows[] = {
     {BYTES("ECHO a\0b\r\nPING\r\n"), "16 left, 0 missing"},
     {BYTES("$4\r\n+PING\r\n:1\r\n%1\r\n"), "[$4]\n[+PING]\n[:1]\n[%1]\n" DONE},
     {BYTES(" *1\r\n"), "[*1]\n" DONE},
-    {BYTES("*1\r\n$1\r\na\r\nPING\r\n*1\r\n$1\r\nb\r\nECHO y\n"), "[a]\n[PING]\n[b]\n[ECHO][y]\n" DONE},
+    {BYTES("*1\r\n$1\r\na\r\nPING\r\n*1\r\n$1\r\nb\r\nECHO y\n"),
+     "[a]\n[PING]\n[b]\n[ECHO][y]\n" DONE},
 };
 
 static const struct parser_row unauthenticated_rows[] = {
@@ -201,7 +202,8 @@ TEST(unauthenticated_at_every_cut)
     CHECK_ROWS(&unauthenticated_target, unauthenticated_rows);
 }
 
-/* --- Options and limits ------------------------------------------------------------------------ */
+/* --- Options and limits ------------------------------------------------------------------------
+ */
 
 TEST(authentication_counts_from_the_next_command_on)
 {
@@ -212,7 +214,8 @@ TEST(authentication_counts_from_the_next_command_on)
     size_t consumed;
     CHECK_EQ_INT(resp_parser_next(&p, SLICE_LITERAL("AUTH x\r\n"), &command, &consumed), PARSE_OK);
     p.is_authenticated = true;
-    CHECK_EQ_INT(resp_parser_next(&p, SLICE_LITERAL("*11\r\n"), &command, &consumed), PARSE_NEED_MORE);
+    CHECK_EQ_INT(resp_parser_next(&p, SLICE_LITERAL("*11\r\n"), &command, &consumed),
+                 PARSE_NEED_MORE);
     resp_parser_deinit(&p);
 }
 
@@ -272,13 +275,15 @@ TEST(longer_inline_line_is_taken_when_it_came_whole)
     resp_parser_init(&p);
     struct command command;
     size_t consumed;
-    CHECK_EQ_INT(resp_parser_next(&p, (struct slice){line, SIZE + 6}, &command, &consumed), PARSE_OK);
+    CHECK_EQ_INT(resp_parser_next(&p, (struct slice){line, SIZE + 6}, &command, &consumed),
+                 PARSE_OK);
     CHECK_EQ_INT(command.arg[1].n, SIZE);
     resp_parser_deinit(&p);
     mem_free(line);
 }
 
-/* --- Cost --------------------------------------------------------------------------------------- */
+/* --- Cost ---------------------------------------------------------------------------------------
+ */
 
 /* Shows one more byte each time. Were any byte looked at again each time, these would not end in a
  * day. Returns the number of commands. */
@@ -309,7 +314,8 @@ TEST(huge_bulk_byte_by_byte)
     buf_deinit(&input);
 }
 
-/* Bytes searched in vain are not searched again: were they, it would see the line end planted there. */
+/* Bytes searched in vain are not searched again: were they, it would see the line end planted
+ * there. */
 TEST(search_goes_on_where_it_ended)
 {
     static const struct {
@@ -321,8 +327,10 @@ TEST(search_goes_on_where_it_ended)
     } rows_of_calls[] = {
         {{{BYTES("PING aaaa")}, {BYTES("PING\naaaab")}, {BYTES("PING\naaaab\n")}}, PARSE_OK},
         {{{BYTES("*00000")}, {BYTES("*00\r\n01")}, {BYTES("*00\r\n01\r\n")}}, PARSE_ERROR},
-        {{{BYTES("*1\r\n$00000")}, {BYTES("*1\r\n$00\r\n01")}, {BYTES("*1\r\n$00\r\n01\r\n")}}, PARSE_ERROR},
-        {{{BYTES("*1\r\nxxxxx")}, {BYTES("*1\r\n\r\nxxx1")}, {BYTES("*1\r\n\r\nxxx1\r\n")}}, PARSE_ERROR},
+        {{{BYTES("*1\r\n$00000")}, {BYTES("*1\r\n$00\r\n01")}, {BYTES("*1\r\n$00\r\n01\r\n")}},
+         PARSE_ERROR},
+        {{{BYTES("*1\r\nxxxxx")}, {BYTES("*1\r\n\r\nxxx1")}, {BYTES("*1\r\n\r\nxxx1\r\n")}},
+         PARSE_ERROR},
     };
     for (size_t i = 0; i < sizeof rows_of_calls / sizeof rows_of_calls[0]; i++) {
         test_context("row %zu", i);
@@ -357,7 +365,8 @@ TEST(many_arguments_byte_by_byte)
     /* And the next command gives it back. */
     struct command command;
     size_t consumed;
-    CHECK_EQ_INT(resp_parser_next(&p, SLICE_LITERAL("*1\r\n$1\r\na\r\n"), &command, &consumed), PARSE_OK);
+    CHECK_EQ_INT(resp_parser_next(&p, SLICE_LITERAL("*1\r\n$1\r\na\r\n"), &command, &consumed),
+                 PARSE_OK);
     CHECK(resp_parser_memory(&p) <= 4096);
     resp_parser_deinit(&p);
     buf_deinit(&input);

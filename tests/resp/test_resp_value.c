@@ -11,9 +11,9 @@ static void *value_start(void)
 }
 
 static const char *const type_marks[] = {
-    [RESP_SIMPLE] = "+",  [RESP_ERROR] = "-",    [RESP_INTEGER] = ":",  [RESP_BULK] = "$",
-    [RESP_NULL] = "_",    [RESP_ARRAY] = "*",    [RESP_MAP] = "%",      [RESP_SET] = "~",
-    [RESP_PUSH] = ">",    [RESP_DOUBLE] = ",",   [RESP_BOOLEAN] = "#",  [RESP_VERBATIM] = "=",
+    [RESP_SIMPLE] = "+",     [RESP_ERROR] = "-",  [RESP_INTEGER] = ":", [RESP_BULK] = "$",
+    [RESP_NULL] = "_",       [RESP_ARRAY] = "*",  [RESP_MAP] = "%",     [RESP_SET] = "~",
+    [RESP_PUSH] = ">",       [RESP_DOUBLE] = ",", [RESP_BOOLEAN] = "#", [RESP_VERBATIM] = "=",
     [RESP_BIG_NUMBER] = "(",
 };
 

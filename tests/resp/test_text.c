@@ -32,9 +32,7 @@ TEST(verbs_table_agrees_with_itself)
         test_context("%s", verb->name);
         struct buf expected = {0};
         buf_printf(&expected, "text.%s", verb->name);
-        CHECK_EQ_BYTES(verb->command_name,
-                       strlen(verb->command_name),
-                       buf_slice(&expected).p,
+        CHECK_EQ_BYTES(verb->command_name, strlen(verb->command_name), buf_slice(&expected).p,
                        buf_size(&expected));
         buf_deinit(&expected);
         /* The usage shows as many words as are allowed. */
@@ -50,12 +48,12 @@ TEST(verbs_table_agrees_with_itself)
     test_context("%s", "");
 }
 
-#define CHECK_APPENDED(call, expected)           \
-    do {                                         \
-        struct buf out = {0};                    \
-        call;                                    \
-        CHECK_EQ_SLICE(buf_slice(&out), expected); \
-        buf_deinit(&out);                        \
+#define CHECK_APPENDED(call, expected)                                                             \
+    do {                                                                                           \
+        struct buf out = {0};                                                                      \
+        call;                                                                                      \
+        CHECK_EQ_SLICE(buf_slice(&out), expected);                                                 \
+        buf_deinit(&out);                                                                          \
     } while (0)
 
 /* The words of TEXT-GRAMMAR.md. */

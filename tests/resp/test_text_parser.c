@@ -126,8 +126,10 @@ TEST(search_goes_on_where_it_ended)
     text_parser_init(&p);
     struct command command;
     size_t consumed;
-    CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get aaaa"), &command, &consumed), TEXT_NEED_MORE);
-    CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get\naaaab"), &command, &consumed), TEXT_NEED_MORE);
+    CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get aaaa"), &command, &consumed),
+                 TEXT_NEED_MORE);
+    CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get\naaaab"), &command, &consumed),
+                 TEXT_NEED_MORE);
     CHECK_EQ_INT(text_parser_next(&p, SLICE_LITERAL("get\naaaab\n"), &command, &consumed), TEXT_OK);
     CHECK_EQ_INT(consumed, 10);
     text_parser_deinit(&p);
