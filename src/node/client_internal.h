@@ -183,8 +183,11 @@ void row_watch(struct client *c, const struct command *command, struct reply *re
 void row_unwatch(struct client *c, const struct command *command, struct reply *reply);
 void watch_run(struct request *request, struct command_run *run, struct reply *reply);
 
+/* rows_connection.c */
+bool client_name_is_valid(struct slice name);
 /* rows_client.c */
 void client_describe(const struct client *c, struct buf *out); /* a line of CLIENT LIST, with '\n' */
+void reply_help(struct reply *reply, const char *const *line); /* NULL-terminated lines of a HELP */
 
 /* The families of node/, for main.c and the simulator: see rows.h. */
 

@@ -1,0 +1,309 @@
+#include "node/info.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "node/client_internal.h"
+#include "node/version.h"
+
+/* INFO: the fields that Redis tools read (COMPAT §1), under Redis's names, and coracle's own in "# Raft". A field whose thing does
+ * not exist here has the value Redis shows when it is off. */
+
+struct info {
+    struct node *node;
+    const struct options *options;
+    struct node_status status;
+    struct process_info process;
+    const struct client_counters *counters;
+    uint64_t uptime_s;
+    struct buf *out;
+};
+
+static void line_number(struct info *i, const char *name, uint64_t value)
+{
+    buf_printf(i->out, "%s:%llu\r\n", name, (unsigned long long)value);
+}
+
+static void line_text(struct info *i, const char *name, const char *value)
+{
+    buf_printf(i->out, "%s:%s\r\n", name, value);
+}
+
+static void line_human(struct info *i, const char *name, uint64_t bytes)
+{
+    static const char unit[] = "BKMGTP";
+    double value = (double)bytes;
+    size_t u = 0;
+
+    while (value >= 1024 && u < sizeof unit - 2) {
+        value /= 1024;
+        u++;
+    }
+    if (u == 0) {
+        buf_printf(i->out, "%s:%lluB\r\n", name, (unsigned long long)bytes);
+    } else {
+        buf_printf(i->out, "%s:%.2f%c\r\n", name, value, unit[u]);
+    }
+}
+
+static bool is_leader(const struct info *i)
+{
+    return i->status.is_blank || i->status.raft.role == RAFT_LEADER;
+}
+
+static void section_server(struct info *i)
+{
+    line_text(i, "redis_version", REDIS_VERSION);
+    line_text(i, "coracle_version", CORACLE_VERSION);
+    line_text(i, "redis_mode", "standalone");
+    line_text(i, "os", "Linux");
+    line_number(i, "arch_bits", sizeof(void *) * 8);
+    line_text(i, "multiplexing_api", i->process.multiplexing);
+    line_number(i, "process_id", (uint64_t)i->process.process_id);
+    line_text(i, "run_id", i->process.run_id);
+    line_number(i, "tcp_port", (uint64_t)i->options->port);
+    line_number(i, "uptime_in_seconds", i->uptime_s);
+    line_number(i, "uptime_in_days", i->uptime_s / 86400);
+    line_number(i, "hz", (uint64_t)i->options->hz);
+    line_text(i, "executable", i->process.executable);
+    line_text(i, "config_file", i->process.config_file);
+}
+
+static void section_clients(struct info *i)
+{
+    line_number(i, "connected_clients", clients_count(node_clients(i->node)));
+    line_number(i, "maxclients", (uint64_t)i->options->maxclients);
+    line_number(i, "blocked_clients", 0);
+}
+
+static void section_memory(struct info *i)
+{
+    uint64_t used = mem_used();
+
+    line_number(i, "used_memory", used);
+    line_human(i, "used_memory_human", used);
+    line_number(i, "used_memory_rss", i->process.resident_bytes);
+    line_human(i, "used_memory_rss_human", i->process.resident_bytes);
+    line_number(i, "used_memory_peak", used);
+    line_human(i, "used_memory_peak_human", used);
+    line_number(i, "used_memory_dataset", keyspace_memory(node_keyspace(i->node)));
+    line_number(i, "maxmemory", (uint64_t)i->options->maxmemory);
+    line_human(i, "maxmemory_human", (uint64_t)i->options->maxmemory);
+    line_text(i, "maxmemory_policy", i->options->maxmemory_policy);
+    buf_printf(i->out, "mem_fragmentation_ratio:%.2f\r\n",
+               used > 0 ? (double)i->process.resident_bytes / (double)used : 0.0);
+}
+
+static void section_persistence(struct info *i)
+{
+    line_number(i, "loading", 0);
+    line_number(i, "rdb_changes_since_last_save", 0);
+    line_number(i, "rdb_bgsave_in_progress", 0);
+    line_number(i, "rdb_last_save_time", 0);
+    line_text(i, "rdb_last_bgsave_status", "ok");
+    line_number(i, "aof_enabled", 1);
+    line_number(i, "aof_rewrite_in_progress", 0);
+    line_text(i, "aof_last_bgrewrite_status", "ok");
+    line_text(i, "aof_last_write_status", i->status.is_disk_full ? "err" : "ok");
+    line_number(i, "aof_current_size", i->status.log_file_bytes);
+}
+
+static void section_stats(struct info *i)
+{
+    line_number(i, "total_connections_received", i->counters->connections_received);
+    line_number(i, "total_commands_processed", i->counters->commands);
+    line_number(i, "instantaneous_ops_per_sec", 0);
+    line_number(i, "total_net_input_bytes", i->counters->input_bytes);
+    line_number(i, "total_net_output_bytes", i->counters->output_bytes);
+    line_text(i, "instantaneous_input_kbps", "0.00");
+    line_text(i, "instantaneous_output_kbps", "0.00");
+    line_number(i, "rejected_connections", i->counters->connections_rejected);
+    line_number(i, "expired_keys", keyspace_expired_total(node_keyspace(i->node)));
+    line_number(i, "evicted_keys", 0);
+    line_number(i, "keyspace_hits", 0);
+    line_number(i, "keyspace_misses", 0);
+    line_number(i, "pubsub_channels", 0);
+    line_number(i, "pubsub_patterns", 0);
+    line_number(i, "total_error_replies", i->counters->errors);
+}
+
+/* "host:port" into its parts; the port's text is returned. */
+static const char *split_address(const char *address, char *host, size_t room)
+{
+    const char *colon = strrchr(address, ':');
+    size_t n = colon ? (size_t)(colon - address) : strlen(address);
+
+    if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {
+        address++;
+        n -= 2;
+    }
+    n = n < room - 1 ? n : room - 1;
+    memcpy(host, address, n);
+    host[n] = '\0';
+    return colon ? colon + 1 : "0";
+}
+
+static void section_replication(struct info *i)
+{
+    struct node_member member[LIMIT_MEMBERS];
+    uint32_t count = node_get_members(i->node, member, LIMIT_MEMBERS);
+    char host[LIMIT_ADDRESS_BYTES];
+    uint32_t replicas = 0;
+
+    line_text(i, "role", is_leader(i) ? "master" : "slave");
+    if (!is_leader(i)) {
+        const char *port = split_address(i->status.leader_address, host, sizeof host);
+
+        line_text(i, "master_host", host);
+        line_text(i, "master_port", port);
+        line_text(i, "master_link_status", i->status.raft.leader != 0 ? "up" : "down");
+        line_number(i, "master_last_io_seconds_ago", 0);
+        line_number(i, "master_sync_in_progress", 0);
+        line_number(i, "slave_repl_offset", i->status.applied);
+        line_number(i, "slave_priority", 100);
+        line_number(i, "slave_read_only", 0);
+    }
+    for (uint32_t m = 0; is_leader(i) && m < count; m++) {
+        replicas += member[m].is_self ? 0 : 1;
+    }
+    line_number(i, "connected_slaves", replicas);
+    for (uint32_t m = 0, position = 0; replicas > 0 && m < count; m++) {
+        if (member[m].is_self) {
+            continue;
+        }
+        const char *port = split_address(member[m].address, host, sizeof host);
+        buf_printf(i->out, "slave%u:ip=%s,port=%s,state=%s,offset=%llu,lag=%d\r\n", position++, host, port,
+                   member[m].is_reachable ? "online" : "wait_bgsave", (unsigned long long)member[m].match,
+                   member[m].is_in_sync ? 0 : 1);
+    }
+    buf_printf(i->out, "master_replid:%016llx%016llx00000000\r\n", (unsigned long long)i->status.cluster_id,
+               (unsigned long long)i->status.cluster_id);
+    line_number(i, "master_repl_offset", i->status.applied);
+}
+
+static void section_cpu(struct info *i)
+{
+    buf_printf(i->out, "used_cpu_sys:%.6f\r\nused_cpu_user:%.6f\r\n", (double)i->process.cpu_system_us / 1e6,
+               (double)i->process.cpu_user_us / 1e6);
+}
+
+static void section_modules(struct info *i)
+{
+    (void)i;
+}
+
+static void section_errorstats(struct info *i)
+{
+    (void)i;
+}
+
+static void section_cluster(struct info *i)
+{
+    line_number(i, "cluster_enabled", 0);
+}
+
+static void section_keyspace(struct info *i)
+{
+    const struct keyspace *k = node_keyspace(i->node);
+
+    for (uint32_t db = 0; db < LIMIT_DATABASES; db++) {
+        uint64_t keys = keyspace_count(k, db);
+
+        if (keys > 0) {
+            buf_printf(i->out, "db%u:keys=%llu,expires=%llu,avg_ttl=0\r\n", db, (unsigned long long)keys,
+                       (unsigned long long)keyspace_expiry_count(k, db));
+        }
+    }
+}
+
+static void raft_members(struct info *i)
+{
+    struct node_member member[LIMIT_MEMBERS];
+    uint32_t count = node_get_members(i->node, member, LIMIT_MEMBERS);
+
+    line_number(i, "raft_members", count);
+    for (uint32_t m = 0; m < count; m++) {
+        buf_printf(i->out, "raft_member%u:id=%016llx,address=%s,role=%s,self=%s,reachable=%s,in_sync=%s,match=%llu\r\n", m,
+                   (unsigned long long)member[m].id, member[m].address,
+                   member[m].is_learner ? "learner" : member[m].is_leader ? "leader" : "follower",
+                   member[m].is_self ? "yes" : "no", member[m].is_reachable ? "yes" : "no",
+                   member[m].is_in_sync ? "yes" : "no", (unsigned long long)member[m].match);
+    }
+}
+
+static void section_raft(struct info *i)
+{
+    static const char *const role[] = {"follower", "pre-candidate", "candidate", "leader"};
+    const struct node_status *s = &i->status;
+
+    line_text(i, "raft_role", s->is_blank ? "blank" : role[s->raft.role]);
+    line_number(i, "raft_term", s->raft.term);
+    buf_printf(i->out, "raft_id:%016llx\r\nraft_cluster_id:%016llx\r\nraft_leader_id:%016llx\r\n",
+               (unsigned long long)s->id, (unsigned long long)s->cluster_id, (unsigned long long)s->raft.leader);
+    line_text(i, "raft_leader_address", s->leader_address ? s->leader_address : "");
+    line_text(i, "raft_address", s->own_address ? s->own_address : "");
+    line_number(i, "raft_incarnation", s->incarnation);
+    line_number(i, "raft_first_index", s->raft.first_index);
+    line_number(i, "raft_last_index", s->raft.last_index);
+    line_number(i, "raft_durable_index", s->raft.durable_index);
+    line_number(i, "raft_commit_index", s->raft.commit);
+    line_number(i, "raft_applied_index", s->applied);
+    line_number(i, "raft_elections", s->elections);
+    line_number(i, "raft_log_time_ms", (uint64_t)s->log_time_ms);
+    line_number(i, "raft_session", s->session_number);
+    line_number(i, "raft_session_open", s->session_is_open ? 1 : 0);
+    line_number(i, "raft_writes_pending", s->forwards_pending);
+    line_number(i, "raft_write_bytes_pending", s->forward_bytes);
+    line_number(i, "raft_reads_served_locally", s->reads_served_locally);
+    line_number(i, "raft_reads_at_once", i->counters->reads_at_once);
+    line_number(i, "raft_reads_pending", s->reads_pending);
+    line_number(i, "raft_disk_syncs", s->disk_syncs);
+    line_number(i, "raft_disk_bytes", s->disk_bytes);
+    line_number(i, "raft_log_file_bytes", s->log_file_bytes);
+    line_number(i, "raft_log_record_bytes", s->log_record_bytes);
+    line_number(i, "raft_disk_full", s->is_disk_full ? 1 : 0);
+    line_text(i, "raft_trouble", s->trouble ? s->trouble : "");
+    raft_members(i);
+}
+
+static const struct {
+    const char *name;
+    void (*fn)(struct info *i);
+} info_section[] = {
+    {"Server", section_server},           {"Clients", section_clients}, {"Memory", section_memory},
+    {"Persistence", section_persistence}, {"Stats", section_stats},     {"Replication", section_replication},
+    {"CPU", section_cpu},                 {"Modules", section_modules}, {"Errorstats", section_errorstats},
+    {"Cluster", section_cluster},         {"Raft", section_raft},       {"Keyspace", section_keyspace},
+};
+
+static bool is_asked(const char *name, const struct slice *section, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_equal_nocase(section[i], name) || slice_equal_nocase(section[i], "default") ||
+            slice_equal_nocase(section[i], "all") || slice_equal_nocase(section[i], "everything")) {
+            return true;
+        }
+    }
+    return count == 0;
+}
+
+void info_append(struct node *n, const struct slice *section, size_t section_count, struct buf *out)
+{
+    const struct node_env *env = node_environment(n);
+    struct clients *cs = node_clients(n);
+    struct info i = {.node = n, .options = node_options(n), .counters = clients_counters(cs), .out = out};
+    size_t start = buf_size(out);
+
+    node_get_status(n, &i.status);
+    if (env->process_info) {
+        env->process_info(env->ctx, &i.process);
+    }
+    i.uptime_s = (env->now_us(env->ctx) - clients_started_us(cs)) / 1000000;
+    for (size_t s = 0; s < sizeof info_section / sizeof info_section[0]; s++) {
+        if (is_asked(info_section[s].name, section, section_count)) {
+            buf_printf(out, "%s# %s\r\n", buf_size(out) > start ? "\r\n" : "", info_section[s].name);
+            info_section[s].fn(&i);
+        }
+    }
+}

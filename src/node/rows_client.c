@@ -1,0 +1,365 @@
+#include "node/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "node/client_internal.h"
+
+/* CLIENT and its subcommands, as Redis 7.0 (SETINFO as 7.2, which clients of today send). */
+
+static bool argument_is(const struct command *command, size_t position, const char *word)
+{
+    return position < command->arg_count && slice_equal_nocase(command->arg[position], word);
+}
+
+static void row_id(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)command;
+    reply_int(reply, (int64_t)c->id);
+}
+
+static void row_getname(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)command;
+    if (c->name.n > 0) {
+        reply_bulk(reply, c->name);
+    } else {
+        reply_null(reply);
+    }
+}
+
+static void row_setname(struct client *c, const struct command *command, struct reply *reply)
+{
+    if (!client_name_is_valid(command->arg[2])) {
+        reply_error(reply, "ERR Client names cannot contain spaces, newlines or special characters.");
+        return;
+    }
+    slice_replace(&c->name, command->arg[2]);
+    reply_simple(reply, "OK");
+}
+
+static void row_setinfo(struct client *c, const struct command *command, struct reply *reply)
+{
+    bool is_name = argument_is(command, 2, "lib-name");
+
+    if (!is_name && !argument_is(command, 2, "lib-ver")) {
+        reply_errorf(reply, "ERR Unrecognized option '%.*s'", (int)command->arg[2].n, (const char *)command->arg[2].p);
+    } else if (!client_name_is_valid(command->arg[3])) {
+        reply_errorf(reply, "ERR %s cannot contain spaces, newlines or special characters.", is_name ? "lib-name" : "lib-ver");
+    } else {
+        slice_replace(is_name ? &c->library_name : &c->library_version, command->arg[3]);
+        reply_simple(reply, "OK");
+    }
+}
+
+/* --- LIST and INFO ---------------------------------------------------------------------------- */
+
+static void append_name(struct buf *out, const char *field, struct slice value)
+{
+    buf_printf(out, " %s=", field);
+    buf_append_slice(out, value);
+}
+
+static size_t client_memory(const struct client *c)
+{
+    return sizeof *c + c->input.capacity + c->output.capacity + c->slot_count * sizeof(struct client_slot) +
+           (c->transaction ? c->transaction->bytes : 0);
+}
+
+void client_describe(const struct client *c, struct buf *out)
+{
+    const struct node_env *env = node_environment(c->node);
+    uint64_t now_us = env->now_us(env->ctx);
+    char flags[4] = "N";
+
+    if (c->is_closing || c->is_killed) {
+        (void)snprintf(flags, sizeof flags, "%s", c->is_killed ? "A" : "c");
+    } else if (c->transaction) {
+        (void)snprintf(flags, sizeof flags, "x");
+    }
+    buf_printf(out, "id=%llu addr=%s laddr=%s fd=%d", (unsigned long long)c->id, c->info.address, c->info.local_address,
+               c->info.fd);
+    append_name(out, "name", c->name);
+    buf_printf(out, " age=%llu idle=%llu flags=%s db=%u sub=0 psub=0 ssub=0 multi=%lld",
+               (unsigned long long)((now_us - c->opened_us) / 1000000), (unsigned long long)((now_us - c->active_us) / 1000000),
+               flags, c->db, c->transaction ? (long long)c->transaction->count : -1LL);
+    buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu",
+               buf_size(&c->input), c->input.capacity - buf_size(&c->input), c->transaction ? c->transaction->bytes : 0,
+               c->output.capacity, c->output.capacity, buf_size(&c->output), c->slot_count, c->output.capacity,
+               client_memory(c));
+    buf_printf(out, " events=%s cmd=%s user=default redir=-1 resp=%d", buf_size(&c->output) > 0 ? "rw" : "r",
+               c->last_row ? c->last_row->name : "NULL", c->protocol == REPLY_RESP3 ? 3 : 2);
+    append_name(out, "lib-name", c->library_name);
+    append_name(out, "lib-ver", c->library_version);
+    buf_append_byte(out, '\n');
+}
+
+static void row_info(struct client *c, const struct command *command, struct reply *reply)
+{
+    struct buf text = {0};
+
+    (void)command;
+    client_describe(c, &text);
+    reply_verbatim(reply, "txt", buf_slice(&text));
+    buf_deinit(&text);
+}
+
+/* What a TYPE argument selects. */
+enum client_type { TYPE_NONE, TYPE_NORMAL, TYPE_EMPTY, TYPE_UNKNOWN };
+
+static enum client_type client_type_of(struct slice word)
+{
+    if (slice_equal_nocase(word, "normal")) {
+        return TYPE_NORMAL;
+    }
+    bool is_other = slice_equal_nocase(word, "master") || slice_equal_nocase(word, "replica") ||
+                    slice_equal_nocase(word, "slave") || slice_equal_nocase(word, "pubsub");
+    return is_other ? TYPE_EMPTY : TYPE_UNKNOWN;
+}
+
+static bool reply_unknown_type(struct reply *reply, struct slice word)
+{
+    reply_errorf(reply, "ERR Unknown client type '%.*s'", (int)word.n, (const char *)word.p);
+    return false;
+}
+
+static struct client *client_of(struct list *in_all)
+{
+    return CONTAINER_OF(in_all, struct client, in_all);
+}
+
+static struct client *client_by_id(struct clients *cs, int64_t id)
+{
+    for (struct list *at = cs->all.next; at != &cs->all; at = at->next) {
+        if (client_of(at)->is_counted && (int64_t)client_of(at)->id == id) {
+            return client_of(at);
+        }
+    }
+    return NULL;
+}
+
+static bool list_by_ids(struct clients *cs, const struct command *command, struct buf *text, struct reply *reply)
+{
+    for (size_t i = 3; i < command->arg_count; i++) {
+        int64_t id = 0;
+
+        if (!number_parse_i64(command->arg[i], &id) || id <= 0) {
+            reply_error(reply, "ERR Invalid client ID");
+            return false;
+        }
+        struct client *found = client_by_id(cs, id);
+        if (found) {
+            client_describe(found, text);
+        }
+    }
+    return true;
+}
+
+static bool list_fill(struct client *c, const struct command *command, struct buf *text, struct reply *reply)
+{
+    enum client_type type = TYPE_NONE;
+
+    if (command->arg_count > 3 && argument_is(command, 2, "id")) {
+        return list_by_ids(c->clients, command, text, reply);
+    }
+    if (command->arg_count == 4 && argument_is(command, 2, "type")) {
+        type = client_type_of(command->arg[3]);
+        if (type == TYPE_UNKNOWN) {
+            return reply_unknown_type(reply, command->arg[3]);
+        }
+    } else if (command->arg_count != 2) {
+        reply_error(reply, REPLY_SYNTAX);
+        return false;
+    }
+    for (struct list *at = c->clients->all.next; type != TYPE_EMPTY && at != &c->clients->all; at = at->next) {
+        if (client_of(at)->is_counted) {
+            client_describe(client_of(at), text);
+        }
+    }
+    return true;
+}
+
+static void row_list(struct client *c, const struct command *command, struct reply *reply)
+{
+    struct buf text = {0};
+
+    if (list_fill(c, command, &text, reply)) {
+        reply_verbatim(reply, "txt", buf_slice(&text));
+    }
+    buf_deinit(&text);
+}
+
+/* --- KILL ------------------------------------------------------------------------------------- */
+
+struct kill_filter {
+    int64_t id; /* 0: any */
+    enum client_type type;
+    struct slice address;       /* n == 0: any */
+    struct slice local_address;
+    bool is_other_user;         /* a user that nobody is */
+    bool skips_me;
+};
+
+/* Reads "ID 7 ADDR a:1 ..."; false after an error was written. */
+static bool kill_parse(const struct command *command, struct kill_filter *f, struct reply *reply)
+{
+    for (size_t i = 2; i < command->arg_count; i += 2) {
+        if (i + 1 >= command->arg_count) {
+            reply_error(reply, REPLY_SYNTAX);
+            return false;
+        }
+        struct slice value = command->arg[i + 1];
+        if (argument_is(command, i, "id")) {
+            if (!number_parse_i64(value, &f->id)) {
+                reply_error(reply, "ERR client-id should be greater than 0");
+                return false;
+            }
+            if (f->id < 1) {
+                reply_error(reply, "ERR client-id should be greater than 0");
+                return false;
+            }
+        } else if (argument_is(command, i, "type")) {
+            f->type = client_type_of(value);
+            if (f->type == TYPE_UNKNOWN) {
+                return reply_unknown_type(reply, value);
+            }
+        } else if (argument_is(command, i, "addr")) {
+            f->address = value;
+        } else if (argument_is(command, i, "laddr")) {
+            f->local_address = value;
+        } else if (argument_is(command, i, "user")) {
+            if (!slice_equal(value, SLICE_LITERAL("default"))) {
+                reply_errorf(reply, "ERR No such user '%.*s'", (int)value.n, (const char *)value.p);
+                return false;
+            }
+        } else if (argument_is(command, i, "skipme") &&
+                   (slice_equal_nocase(value, "yes") || slice_equal_nocase(value, "no"))) {
+            f->skips_me = slice_equal_nocase(value, "yes");
+        } else {
+            reply_error(reply, REPLY_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool kill_matches(const struct kill_filter *f, const struct client *other, const struct client *me)
+{
+    if (!other->is_counted || other->is_killed || f->type == TYPE_EMPTY || (f->skips_me && other == me)) {
+        return false;
+    }
+    return (f->id == 0 || (int64_t)other->id == f->id) &&
+           (f->address.n == 0 || slice_equal(f->address, slice_from_cstr(other->info.address))) &&
+           (f->local_address.n == 0 || slice_equal(f->local_address, slice_from_cstr(other->info.local_address)));
+}
+
+static int64_t client_kill(struct client *c, const struct kill_filter *f)
+{
+    int64_t killed = 0;
+
+    for (struct list *at = c->clients->all.next; at != &c->clients->all; at = at->next) {
+        struct client *other = client_of(at);
+
+        if (!kill_matches(f, other, c)) {
+            continue;
+        }
+        killed++;
+        /* Oneself is answered first. */
+        if (other == c) {
+            c->is_closing = true;
+        } else {
+            other->is_killed = true;
+            client_mark_dirty(other);
+        }
+    }
+    return killed;
+}
+
+static void row_kill(struct client *c, const struct command *command, struct reply *reply)
+{
+    bool is_old_form = command->arg_count == 3;
+    struct kill_filter filter = {.skips_me = !is_old_form};
+
+    if (is_old_form) {
+        filter.address = command->arg[2];
+        if (filter.address.n > 0 && client_kill(c, &filter) > 0) {
+            reply_simple(reply, "OK");
+        } else {
+            reply_error(reply, "ERR No such client");
+        }
+    } else if (kill_parse(command, &filter, reply)) {
+        reply_int(reply, client_kill(c, &filter));
+    }
+}
+
+void reply_help(struct reply *reply, const char *const *line)
+{
+    size_t count = 0;
+
+    while (line[count]) {
+        count++;
+    }
+    reply_array(reply, count);
+    for (size_t i = 0; i < count; i++) {
+        reply_simple(reply, line[i]);
+    }
+}
+
+static void row_help(struct client *c, const struct command *command, struct reply *reply)
+{
+    static const char *const line[] = {
+        "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GETNAME", "    Return the name of the current connection.",
+        "ID", "    Return the ID of the current connection.",
+        "INFO", "    Return information about the current client connection.",
+        "KILL <ip:port>", "    Kill connection made from <ip:port>.",
+        "KILL <option> <value> [<option> <value> [...]]", "    Kill connections. Options are:",
+        "    * ADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made from the specified address",
+        "    * LADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made to specified local address",
+        "    * TYPE (normal|master|replica|pubsub)", "      Kill connections by type.",
+        "    * USER <username>", "      Kill connections authenticated by <username>.",
+        "    * SKIPME (YES|NO)", "      Skip killing current connection (default: yes).",
+        "LIST [options ...]", "    Return information about client connections. Options:",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)", "      Return clients of specified type.",
+        "    * ID <id> [<id> ...]", "      Return clients of specified IDs only.",
+        "SETINFO <LIB-NAME|LIB-VER> <value>", "    Tell the name and version of the client library.",
+        "SETNAME <name>", "    Assign the name <name> to the current connection.",
+        "HELP", "    Print this help.", NULL};
+
+    (void)c;
+    (void)command;
+    reply_help(reply, line);
+}
+
+#define CLIENT_FLAGS (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE)
+#define CLIENT_ROW(row_name, row_arity, more_flags, fn, categories, text, version, cost, syntax)                       \
+    {                                                                                                                  \
+        .name = row_name, .kind = COMMAND_CONNECTION, .arity = row_arity, .flags = CLIENT_FLAGS | (more_flags),        \
+        .run_local = fn, .group = "connection", .acl_categories = categories, .summary = text, .since = version,       \
+        .complexity = cost, .arguments = syntax                                                                        \
+    }
+
+static const struct command_row client_row[] = {
+    {.name = "client", .kind = COMMAND_CONTAINER, .arity = -2, .group = "connection", .acl_categories = "@slow",
+     .summary = "A container for client connection commands", .since = "2.4.0", .complexity = "Depends on subcommand.",
+     .arguments = "subcommand"},
+    CLIENT_ROW("client|getname", 2, 0, row_getname, "@slow @connection", "Get the current connection name", "2.6.9", "O(1)", ""),
+    CLIENT_ROW("client|help", 2, 0, row_help, "@slow @connection", "Show helpful text about the different subcommands",
+               "5.0.0", "O(1)", ""),
+    CLIENT_ROW("client|id", 2, 0, row_id, "@slow @connection", "Returns the client ID for the current connection", "5.0.0",
+               "O(1)", ""),
+    CLIENT_ROW("client|info", 2, 0, row_info, "@slow @connection",
+               "Returns information about the current client connection.", "6.2.0", "O(1)", ""),
+    CLIENT_ROW("client|kill", -3, COMMAND_ADMIN, row_kill, "@admin @slow @dangerous @connection",
+               "Kill the connection of a client", "2.4.0", "O(N) where N is the number of client connections",
+               "ip:port | option value [option value ...]"),
+    CLIENT_ROW("client|list", -2, COMMAND_ADMIN, row_list, "@admin @slow @dangerous @connection",
+               "Get the list of client connections", "2.4.0", "O(N) where N is the number of client connections",
+               "[TYPE normal | master | replica | pubsub] [ID client-id [client-id ...]]"),
+    CLIENT_ROW("client|setinfo", 4, 0, row_setinfo, "@slow @connection", "Set client or connection specific info", "7.2.0",
+               "O(1)", "LIB-NAME libname | LIB-VER libver"),
+    CLIENT_ROW("client|setname", 3, 0, row_setname, "@slow @connection", "Set the current connection name", "2.6.9", "O(1)",
+               "connection-name"),
+};
+const struct command_family rows_client = {client_row, sizeof client_row / sizeof client_row[0]};
