@@ -31,6 +31,7 @@ static void buf_grow(struct buf *b, size_t n)
         b->data = mem_realloc(b->data, capacity);
     } else {
         /* Not realloc, which would copy the consumed bytes too. */
+        ASSERT(b->data);
         uint8_t *data = mem_alloc(capacity);
         memcpy(data, b->data + b->start, size);
         mem_free(b->data);
