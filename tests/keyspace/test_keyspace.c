@@ -403,7 +403,7 @@ TEST(same_entries_same_digest_whatever_else_happened)
         keyspace_free(a);
         keyspace_free(b);
     }
-    test_context("");
+    test_context("%s", "");
 }
 
 /* A small state, one difference at a time. */
@@ -441,7 +441,7 @@ TEST(any_difference_changes_the_digest)
             CHECK(digest[i] != digest[j]);
         }
     }
-    test_context("");
+    test_context("%s", "");
 }
 
 struct walk {
