@@ -152,7 +152,7 @@ $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call objects,$(filter-out $(FUZZ_SRC),$(w
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm
-$(O)/integration/%: $(O)/obj/integration/%.o $(call objects,$(sort $(wildcard integration/lib/*.c))) $(LIB)
+$(O)/integration/%: $(O)/obj/integration/%.o $(call objects,$(sort $(wildcard integration/lib/*.c))) $(TEST_LIB) $(LIB)
 	$(link_program) -lhiredis -lev -lm
 
 # --- What one asks for --------------------------------------------------------------------------

@@ -1,27 +1,29 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-/* Every bound that is not an option. BUILD=hostile makes them tiny (Lua's "give some bugs a chance"). */
+/* Every bound that is not an option. BUILD=hostile makes them tiny (Lua's "give some bugs a
+ * chance"). Plain numbers, since a product of unsigneds compared with a size_t invites a wrong one.
+ */
 
 #ifdef CORACLE_HOSTILE
-#define LIMIT_FRAME_BYTES 2048u            /* a bulk peer frame's payload */
-#define LIMIT_LOG_CHUNK_BYTES 4096u        /* memory block for log entries */
-#define LIMIT_VALUE_CHUNK_BYTES 64u        /* one chunk of a value */
+#define LIMIT_FRAME_BYTES 2048u     /* a bulk peer frame's payload */
+#define LIMIT_LOG_CHUNK_BYTES 4096u /* memory block for log entries */
+#define LIMIT_VALUE_CHUNK_BYTES 64u /* one chunk of a value */
 #else
-#define LIMIT_FRAME_BYTES (256u * 1024u)
-#define LIMIT_LOG_CHUNK_BYTES (256u * 1024u)
-#define LIMIT_VALUE_CHUNK_BYTES (64u * 1024u)
+#define LIMIT_FRAME_BYTES 262144u
+#define LIMIT_LOG_CHUNK_BYTES 262144u
+#define LIMIT_VALUE_CHUNK_BYTES 65536u
 #endif
 
-#define LIMIT_INLINE_BYTES (64u * 1024u)          /* Redis PROTO_INLINE_MAX_SIZE */
-#define LIMIT_BULK_BYTES (512u * 1024u * 1024u)   /* Redis proto-max-bulk-len */
-#define LIMIT_ARG_COUNT 2147483647                /* as Redis 7.0: INT_MAX, never preallocated */
+#define LIMIT_INLINE_BYTES 65536u   /* Redis PROTO_INLINE_MAX_SIZE */
+#define LIMIT_BULK_BYTES 536870912u /* Redis proto-max-bulk-len */
+#define LIMIT_ARG_COUNT 2147483647  /* as Redis 7.0: INT_MAX, never preallocated */
 #define LIMIT_UNAUTHENTICATED_ARGS 10
 #define LIMIT_UNAUTHENTICATED_BULK_BYTES 16384u
-#define LIMIT_ENTRY_BYTES (1024u * 1024u * 1024u) /* one encoded log entry */
-#define LIMIT_MEMBERS 31                          /* members of one configuration */
-#define LIMIT_ADDRESS_BYTES 264                   /* "host:port" or "[v6]:port" and a NUL */
+#define LIMIT_ENTRY_BYTES 1073741824u /* one encoded log entry */
+#define LIMIT_MEMBERS 31              /* members of one configuration */
+#define LIMIT_ADDRESS_BYTES 264       /* "host:port" or "[v6]:port" and a NUL */
 #define LIMIT_DATABASES 16
-#define LIMIT_EXPIRED_PER_ENTRY 16                /* due keys removed while one entry is applied */
+#define LIMIT_EXPIRED_PER_ENTRY 16 /* due keys removed while one entry is applied */
 
 #endif
