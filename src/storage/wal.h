@@ -36,6 +36,8 @@ struct wal_recovery {
     struct wal_node_state state;
     enum wal_health health;
     raft_term suspect_term;       /* WAL_SUSPECT: the footer's term, also taken as the node's own term */
+    raft_index suspect_last_index; /* WAL_SUSPECT: what the log held by the footer: votes only for a candidate */
+    raft_term suspect_last_term;   /*   whose (lastTerm, lastIndex) is not below these (P9) */
     raft_index first_index;       /* 1 unless segments were dropped */
     raft_index last_index;        /* 0: empty */
     raft_term last_term;
@@ -70,8 +72,13 @@ struct wal_append {
     raft_index truncate_from;              /* entries >= it are replaced by what follows; 0: none (P13: logical) */
     const struct slice *entry;             /* encoded entries (raft/entry.h), contiguous indices */
     uint32_t entry_count;
+    bool clear_taint;                      /* the damage found at start is healed (P9: caught up to a committed entry) */
+    bool may_use_reserve;                  /* entries that options.reserve_bytes is kept for: no-ops, CANCEL */
 };
 MUST_CHECK enum err wal_append(struct wal *w, const struct wal_append *append);
+
+/* True while the log is SUSPECT or CORRUPT; survives restarts until an append says clear_taint. */
+bool wal_is_tainted(const struct wal *w);
 
 /* Reads entries from `first` on, at least one and at most max_bytes, into `out` (encoded, back to back); *count of
  * them; *prev_term = term of first - 1. ERR_COMPACTED below first_index, ERR_NOT_FOUND past the end, ERR_CORRUPT. */

@@ -1,0 +1,2 @@
+/* The simulator's disk, for the tests of the log: the same source. */
+#include "tests/sim/sim_disk.c"
