@@ -6,8 +6,8 @@
 #include "base/buf.h"
 #include "base/codec.h"
 
-/* Encoding: u8 version, u8 is_joint, u16 member_count, then per member u64 id, u8 flags, u16 address size and the
- * address without its NUL. */
+/* Encoding: u8 version, u8 is_joint, u16 member_count, then per member u64 id, u8 flags, u16
+ * address size and the address without its NUL. */
 #define CONF_VERSION 1
 
 #define VOTER_BOTH ((uint32_t)RAFT_VOTER_OLD | (uint32_t)RAFT_VOTER_NEW)
@@ -34,7 +34,8 @@ bool raft_conf_is_voter(const struct raft_conf *conf, raft_id id)
     return member != NULL && (member->flags & VOTER_BOTH) != 0;
 }
 
-/* A member that leaves C_old as a learner is OLD|LEARNER while joint (J9); NEW|LEARNER is a contradiction. */
+/* A member that leaves C_old as a learner is OLD|LEARNER while joint (J9); NEW|LEARNER is a
+ * contradiction. */
 static bool conf_flags_valid(uint32_t flags, bool is_joint)
 {
     if (flags == RAFT_VOTER_NEW || flags == RAFT_LEARNER) {
@@ -91,10 +92,10 @@ static enum err conf_add(struct raft_conf *conf, const struct raft_member *membe
     return ERR_OK;
 }
 
-/* A merge of two sorted lists. Voters of `from` count in C_old, voters of `to` in C_new; a learner that `to`
- * leaves out goes at once, since it never counted. */
-enum err raft_conf_join(const struct raft_conf *from, const struct raft_conf *to,
-                        struct raft_conf *joint)
+/* A merge of two sorted lists. Voters of `from` count in C_old, voters of `to` in C_new; a learner
+ * that `to` leaves out goes at once, since it never counted. */
+enum err
+raft_conf_join(const struct raft_conf *from, const struct raft_conf *to, struct raft_conf *joint)
 {
     uint32_t i = 0;
     uint32_t j = 0;

@@ -5,8 +5,9 @@
 #include "base/buf.h"
 #include "base/codec.h"
 
-/* u8 version, u8 type, u64 term, then the fields of the type in the order of struct raft_message, integers
- * little-endian, booleans one byte of 0 or 1. An append's entries follow back to back up to the end. */
+/* u8 version, u8 type, u64 term, then the fields of the type in the order of struct raft_message,
+ * integers little-endian, booleans one byte of 0 or 1. An append's entries follow back to back up
+ * to the end. */
 #define MESSAGE_VERSION 1
 
 static void encode_append(const struct raft_message *message, struct buf *out)

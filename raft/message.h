@@ -24,6 +24,9 @@ enum raft_message_type {
     RAFT_APPEND,          /* prev, entries, commit */
 };
 
+/* An append never carries more entries than this: the capacity that a receiver needs for decoding. */
+#define RAFT_APPEND_ENTRIES 4096u
+
 struct raft_message {
     enum raft_message_type type;
     raft_term term;

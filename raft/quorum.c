@@ -31,9 +31,8 @@ uint64_t quorum_value(const struct raft_conf *conf, const uint64_t *value)
     return reached;
 }
 
-static enum quorum_result quorum_set_votes(const struct raft_conf *conf,
-                                           uint32_t set,
-                                           const enum quorum_vote *vote)
+static enum quorum_result
+quorum_set_votes(const struct raft_conf *conf, uint32_t set, const enum quorum_vote *vote)
 {
     uint32_t voters = 0;
     uint32_t granted = 0;

@@ -58,7 +58,8 @@ struct raft_start {
 };
 
 /* A member's first life: an empty log and no configuration (it waits), or, through raft_new with a configuration
- * entry 1 already durable, a formed cluster. Copies what it needs. Returns owned. `now_us`: CLOCK_BOOTTIME. */
+ * entry 1 already durable, a formed cluster. Copies what it needs. Returns owned. `now_us`: CLOCK_BOOTTIME. The driver
+ * steps TICK once right after it, to learn when to wake. */
 struct raft *raft_new(const struct raft_options *options, const struct raft_start *start, uint64_t now_us);
 void raft_free(struct raft *r);
 
@@ -88,6 +89,7 @@ struct raft_event {
             struct chunk *chunk; /* encoded entries (entry_begin), contiguous from `offset`; raft takes its own references */
             size_t offset;
             uint32_t count;
+            bool is_exempt; /* not refused for uncommitted_bytes (CANCEL) */
         } propose;
         struct {
             uint64_t context; /* returned with the result; the driver's batch number */

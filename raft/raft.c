@@ -1,0 +1,661 @@
+/* The state machine of one member: dispatch, roles, and the update that a step leaves behind.
+ *
+ * A step checks its event first; after that it can't fail. While it runs, rooms note what must
+ * become durable (hard state, truncation, entries), what to send and what was decided; raft_finish
+ * puts the update together. One step makes at most one persist, whose token rooms may name before
+ * it exists (raft_step_token).
+ *
+ *   S1  first_index - 1 <= applied <= commit <= last_index, all but last_index never falling (R14).
+ *   S2  term never falls; vote changes only from none, or with a growing term (P2).
+ *   S3  One leader per term: a follower hears of one only, a leader of none but itself (E8). */
+#include "raft/raft.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "raft/raft_internal.h"
+
+static const struct raft_conf no_conf;
+
+void *vector_grow(void *item, uint32_t *capacity, size_t item_size)
+{
+    *capacity = *capacity == 0 ? 16 : *capacity * 2;
+    return mem_realloc_array(item, *capacity, item_size);
+}
+
+/* MUT(8): the configuration acts when it is committed. */
+static const struct raft_conf_record *raft_effective(const struct raft *r)
+{
+    const struct raft_conf_record *record =
+        raft_log_conf_at(&r->log, MUT(8) ? r->commit : UINT64_MAX);
+    return record == NULL && r->log.conf_count > 0 ? &r->log.conf[0] : record;
+}
+
+const struct raft_conf *raft_conf_of(const struct raft *r)
+{
+    const struct raft_conf_record *record = raft_effective(r);
+    return record == NULL ? &no_conf : &record->conf;
+}
+
+raft_index raft_conf_index_of(const struct raft *r)
+{
+    const struct raft_conf_record *record = raft_effective(r);
+    return record == NULL ? 0 : record->index;
+}
+
+/* Peers. */
+
+struct raft_peer *raft_peer_of(struct raft *r, raft_id id)
+{
+    for (uint32_t i = 0; i < r->peers.count; i++) {
+        if (r->peers.item[i].id == id) {
+            return &r->peers.item[i];
+        }
+    }
+    return NULL;
+}
+
+static void raft_add_peers(struct raft *r, const struct raft_conf *conf)
+{
+    for (uint32_t i = 0; i < conf->member_count; i++) {
+        raft_id id = conf->member[i].id;
+        if (id == r->options.id) {
+            r->was_member = true;
+        } else if (raft_peer_of(r, id) == NULL) {
+            struct raft_peer *peer = VECTOR_PUSH(&r->peers);
+            progress_init(peer, id, r->options.inflight_messages);
+            progress_reset(peer, r->log.last_index + 1, r->now_us);
+        }
+    }
+}
+
+static void
+raft_drop_peers(struct raft *r, const struct raft_conf *conf, const struct raft_conf *previous)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < r->peers.count; i++) {
+        raft_id id = r->peers.item[i].id;
+        if (raft_conf_find(conf, id) == NULL &&
+            (previous == NULL || raft_conf_find(previous, id) == NULL)) {
+            progress_deinit(&r->peers.item[i]);
+        } else {
+            r->peers.item[kept++] = r->peers.item[i];
+        }
+    }
+    r->peers.count = kept;
+}
+
+void raft_refresh_peers(struct raft *r)
+{
+    const struct raft_conf *conf = raft_conf_of(r);
+    raft_index index = raft_conf_index_of(r);
+    raft_term term = raft_log_term(&r->log, index);
+    const struct raft_conf_record *before =
+        index > r->commit ? raft_log_conf_at(&r->log, index - 1) : NULL;
+    if (index == r->peers_conf_index && term == r->peers_conf_term &&
+        (before != NULL) == r->peers_have_previous) {
+        return;
+    }
+    r->peers_conf_index = index;
+    r->peers_conf_term = term;
+    r->peers_have_previous = before != NULL;
+    raft_drop_peers(r, conf, before == NULL ? NULL : &before->conf);
+    raft_add_peers(r, conf);
+    if (before != NULL) {
+        raft_add_peers(r, &before->conf);
+    }
+    for (uint32_t i = 0; i < conf->member_count; i++) {
+        struct raft_peer *peer = raft_peer_of(r, conf->member[i].id);
+        r->member_peer[i] = peer == NULL ? -1 : (int32_t)(peer - r->peers.item);
+    }
+}
+
+void raft_collect(const struct raft *r, enum peer_value kind, uint64_t own, uint64_t *value)
+{
+    const struct raft_conf *conf = raft_conf_of(r);
+    for (uint32_t i = 0; i < conf->member_count; i++) {
+        const struct raft_peer *peer =
+            r->member_peer[i] < 0 ? NULL : &r->peers.item[r->member_peer[i]];
+        if (peer == NULL) {
+            value[i] = own;
+            continue;
+        }
+        switch (kind) {
+        case PEER_MATCH:
+            value[i] = peer->match;
+            break;
+        case PEER_ROUND:
+            value[i] = peer->acked_round;
+            break;
+        case PEER_CONTACT:
+            value[i] = peer->last_ack_us;
+            break;
+        }
+    }
+}
+
+/* Durable state and messages. */
+
+uint64_t raft_step_token(struct raft *r)
+{
+    r->step_has_persist = true;
+    return r->token_issued + 1;
+}
+
+uint64_t raft_hard_state_after(const struct raft *r)
+{
+    return r->hard_state_token <= r->token_durable ? 0 : r->hard_state_token;
+}
+
+void raft_set_term(struct raft *r, raft_term term, raft_id vote)
+{
+    ASSERT(term > r->term || (term == r->term && r->vote == 0)); /* S2 */
+    if (term > r->term) {
+        r->heard_commit = 0;
+        r->verified_index = 0;
+    }
+    r->term = term;
+    r->vote = vote;
+    if (!MUT(1)) {
+        r->hard_state_token = raft_step_token(r);
+        r->step_has_hard_state = true;
+    }
+}
+
+struct raft_message *
+raft_send(struct raft *r, enum raft_message_type type, raft_id to, uint64_t after_token)
+{
+    struct raft_outgoing *out = VECTOR_PUSH(&r->outgoing);
+    memset(out, 0, sizeof(*out));
+    out->after_token = after_token;
+    out->message.type = type;
+    out->message.term = r->term;
+    out->message.from = r->options.id;
+    out->message.to = to;
+    return &out->message;
+}
+
+void raft_append_own(struct raft *r, enum raft_entry_type type, struct slice payload)
+{
+    size_t size = ENTRY_HEADER_BYTES + payload.n;
+    uint8_t *at = raft_log_room(&r->log, size);
+    entry_begin(at, type, 0, payload.n);
+    if (payload.n > 0) {
+        memcpy(at + ENTRY_HEADER_BYTES, payload.p, payload.n);
+    }
+    entry_seal(at, r->log.last_index + 1, r->term);
+    raft_log_append(&r->log, at, NULL);
+    r->uncommitted_bytes += size;
+    if (r->step_append_first == 0) {
+        r->step_append_first = r->log.last_index;
+    }
+    raft_step_token(r);
+}
+
+/* Roles. */
+
+static void raft_stop_leading(struct raft *r)
+{
+    read_fail_all(r);
+    r->term_start = 0;
+    r->uncommitted_bytes = 0;
+    r->transfer_to = 0;
+    if (r->is_changing) {
+        r->is_changing = false;
+        r->step_change_result = RAFT_CHANGE_FAILED;
+    }
+    election_reset_timer(r);
+}
+
+void raft_become_follower(struct raft *r, raft_term term, raft_id leader)
+{
+    ASSERT(term >= r->term);
+    if (r->role == RAFT_LEADER) {
+        raft_stop_leading(r);
+    }
+    if (term > r->term) {
+        raft_set_term(r, term, 0);
+    }
+    r->role = RAFT_FOLLOWER;
+    r->leader = leader;
+}
+
+void raft_become_leader(struct raft *r)
+{
+    ASSERT(r->role == RAFT_CANDIDATE && (raft_hard_state_after(r) == 0));
+    r->role = RAFT_LEADER;
+    r->leader = r->options.id;
+    r->term_start = r->log.last_index + 1;
+    r->round = 0;
+    r->sample_count = 0;
+    r->has_sent_timeout_now = false;
+    r->transfer_to = 0;
+    r->maintain_due_us = r->now_us + r->options.heartbeat_us;
+    replication_start(r);
+    raft_append_own(r, RAFT_ENTRY_NOOP, (struct slice){NULL, 0});
+    read_start_round(r);
+    replication_broadcast(r);
+    if (MUT(3)) {
+        replication_try_commit(r);
+    }
+}
+
+void raft_follow(struct raft *r, raft_id leader)
+{
+    ASSERT(r->role != RAFT_LEADER && (r->leader == 0 || r->leader == leader)); /* S3 */
+    raft_become_follower(r, r->term, leader);
+    r->leader_contact_us = r->now_us;
+    election_reset_timer(r);
+}
+
+void raft_advance_commit(struct raft *r, raft_index index)
+{
+    raft_index before = r->commit;
+    ASSERT(index > before && index <= r->log.last_index);
+    r->commit = index;
+    if (r->role == RAFT_LEADER) {
+        raft_index first = raft_log_memory_first(&r->log);
+        for (first = first > before ? first : before + 1; first <= index; first++) {
+            uint64_t size = raft_log_entry(&r->log, first)->bytes.n;
+            r->uncommitted_bytes -= size < r->uncommitted_bytes ? size : r->uncommitted_bytes;
+        }
+    }
+    raft_log_conf_prune(&r->log, index);
+    bool is_first_of_term =
+        r->role == RAFT_LEADER && before < r->term_start && index >= r->term_start;
+    membership_on_commit(r, before);
+    raft_refresh_peers(r);
+    election_lift_taint(r);
+    if (is_first_of_term && r->role == RAFT_LEADER) {
+        read_on_term_commit(r);
+    }
+}
+
+/* A quorum was heard within one election timeout, and those that lag made progress within two (E12,
+ * DESIGN §4). */
+static void raft_check_quorum(struct raft *r)
+{
+    uint64_t contact[LIMIT_MEMBERS];
+    const struct raft_conf *conf = raft_conf_of(r);
+    uint64_t timeout = r->options.election_timeout_us;
+    raft_collect(r, PEER_CONTACT, r->now_us, contact);
+    for (uint32_t i = 0; i < conf->member_count; i++) {
+        const struct raft_peer *peer =
+            r->member_peer[i] < 0 ? NULL : &r->peers.item[r->member_peer[i]];
+        if (peer != NULL && peer->starved_us != 0 && r->now_us >= peer->starved_us + timeout) {
+            COVER("raft: a starved peer doesn't count for check-quorum");
+            contact[i] = 0;
+        }
+    }
+    if (r->now_us >= quorum_value(conf, contact) + timeout && !MUT(26)) {
+        COVER("raft: a leader without a quorum steps down");
+        raft_become_follower(r, r->term, 0);
+    }
+}
+
+static void raft_tick(struct raft *r)
+{
+    if (r->role != RAFT_LEADER) {
+        election_tick(r);
+        return;
+    }
+    if (r->now_us >= r->maintain_due_us) {
+        r->maintain_due_us = r->now_us + r->options.heartbeat_us;
+        raft_check_quorum(r);
+        if (r->role != RAFT_LEADER) {
+            return;
+        }
+        membership_transfer_tick(r);
+        replication_maintain(r);
+    }
+    if (r->now_us >= r->heartbeat_due_us) {
+        read_start_round(r);
+    }
+}
+
+/* Events. */
+
+#define TERM_MAX (UINT64_MAX / 2) /* no counting from 0 gets there */
+
+static enum err raft_check_message(const struct raft *r, const struct raft_message *m)
+{
+    bool is_known = m->type >= RAFT_PREVOTE_REQUEST && m->type <= RAFT_APPEND;
+    if (!is_known || m->from == 0 || m->from == r->options.id || m->to != r->options.id ||
+        m->term > TERM_MAX) {
+        return ERR_INVALID;
+    }
+    switch (m->type) {
+    case RAFT_PREVOTE_REQUEST:
+        return m->u.vote_request.campaign_term == m->term + 1 ? ERR_OK : ERR_INVALID;
+    case RAFT_VOTE_REQUEST:
+        return m->term > 0 && m->u.vote_request.campaign_term == m->term ? ERR_OK : ERR_INVALID;
+    case RAFT_APPEND:
+        return m->term > 0 ? replication_check_append(r, m) : ERR_INVALID;
+    case RAFT_HEARTBEAT_ACK: {
+        bool is_future =
+            m->term == r->term && r->role == RAFT_LEADER && m->u.heartbeat_ack.round > r->round;
+        return m->term > 0 && !is_future ? ERR_OK : ERR_INVALID;
+    }
+    case RAFT_APPEND_ACK: {
+        bool is_ours = m->term == r->term && r->role == RAFT_LEADER;
+        bool is_beyond =
+            is_ours && m->u.append_ack.is_success && m->u.append_ack.match > r->log.last_index;
+        return m->term > 0 && !is_beyond ? ERR_OK : ERR_INVALID;
+    }
+    case RAFT_HEARTBEAT:
+    case RAFT_COMMIT:
+    case RAFT_TIMEOUT_NOW:
+        return m->term > 0 ? ERR_OK : ERR_INVALID;
+    case RAFT_PREVOTE_REPLY:
+    case RAFT_VOTE_REPLY:
+    case RAFT_REMOVED:
+        return ERR_OK;
+    }
+    return ERR_INVALID;
+}
+
+/* Messages between a leader and its followers, in the present term. */
+static void raft_receive_current(struct raft *r, const struct raft_message *m)
+{
+    struct raft_peer *peer = raft_peer_of(r, m->from);
+    if (peer != NULL) {
+        peer->last_ack_us = r->now_us;
+    }
+    switch (m->type) {
+    case RAFT_HEARTBEAT:
+        read_on_heartbeat(r, m);
+        break;
+    case RAFT_HEARTBEAT_ACK:
+        read_on_heartbeat_ack(r, m);
+        break;
+    case RAFT_COMMIT:
+        raft_follow(r, m->from);
+        replication_on_control_commit(r, m->u.commit.commit);
+        break;
+    case RAFT_APPEND:
+        replication_on_append(r, m);
+        break;
+    case RAFT_APPEND_ACK:
+        replication_on_ack(r, m);
+        break;
+    case RAFT_TIMEOUT_NOW:
+        membership_on_timeout_now(r, m);
+        break;
+    case RAFT_PREVOTE_REQUEST:
+    case RAFT_PREVOTE_REPLY:
+    case RAFT_VOTE_REQUEST:
+    case RAFT_VOTE_REPLY:
+    case RAFT_REMOVED:
+        UNREACHABLE();
+    }
+}
+
+static enum err raft_receive(struct raft *r, const struct raft_message *m)
+{
+    enum err e = raft_check_message(r, m);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (m->type == RAFT_PREVOTE_REQUEST || m->type == RAFT_VOTE_REQUEST) {
+        election_on_request(r, m);
+    } else if (m->type == RAFT_PREVOTE_REPLY || m->type == RAFT_VOTE_REPLY) {
+        election_on_reply(r, m);
+    } else if (m->type == RAFT_REMOVED) {
+        election_on_removed(r, m);
+    } else if (m->term >= r->term) {
+        if (m->term > r->term) {
+            raft_become_follower(r, m->term, 0);
+        }
+        raft_receive_current(r, m);
+    } else if (m->type == RAFT_HEARTBEAT) {
+        /* E13: the answer's term deposes its sender; else a node at a higher term never gets back
+         * in. */
+        raft_send(r, RAFT_HEARTBEAT_ACK, m->from, 0)->u.heartbeat_ack.round = m->u.heartbeat.round;
+    } else if (m->type == RAFT_APPEND) {
+        replication_on_append(r, m);
+    }
+    return ERR_OK;
+}
+
+static void raft_on_persisted(struct raft *r, uint64_t token)
+{
+    ASSERT(token <= r->token_issued);
+    if (token <= r->token_durable) {
+        return;
+    }
+    r->token_durable = token;
+    raft_log_persisted(&r->log, token);
+    election_on_persisted(r);
+    election_lift_taint(r);
+    replication_try_commit(r);
+}
+
+static void raft_on_applied(struct raft *r, raft_index applied)
+{
+    ASSERT(applied <= r->commit);
+    r->applied = applied > r->applied ? applied : r->applied;
+    raft_log_trim(&r->log, r->applied, r->options.memory_bytes);
+}
+
+static enum err raft_handle(struct raft *r, const struct raft_event *event)
+{
+    switch (event->type) {
+    case RAFT_EVENT_TICK:
+        raft_tick(r);
+        return ERR_OK;
+    case RAFT_EVENT_RECEIVE:
+        return raft_receive(r, event->u.message);
+    case RAFT_EVENT_PROPOSE:
+        return replication_propose(r, event);
+    case RAFT_EVENT_READ:
+        if (r->role != RAFT_LEADER) {
+            return ERR_NOT_LEADER;
+        }
+        read_request(r, event->u.read.context, event->u.read.level);
+        return ERR_OK;
+    case RAFT_EVENT_PERSISTED:
+        raft_on_persisted(r, event->u.persisted_token);
+        return ERR_OK;
+    case RAFT_EVENT_APPLIED:
+        raft_on_applied(r, event->u.applied);
+        return ERR_OK;
+    case RAFT_EVENT_FETCHED:
+        replication_on_fetched(r, event);
+        return ERR_OK;
+    case RAFT_EVENT_PEER_LINK:
+        replication_on_link(r, event);
+        return ERR_OK;
+    case RAFT_EVENT_NUDGE:
+        replication_nudge(r, event->u.nudge_peer);
+        return ERR_OK;
+    case RAFT_EVENT_TRANSFER:
+        return membership_transfer(r, event->u.transfer_to);
+    case RAFT_EVENT_CHANGE:
+        return membership_change(r, event->u.change_to);
+    case RAFT_EVENT_STEP_DOWN:
+        if (r->role != RAFT_LEADER) {
+            return ERR_NOT_LEADER;
+        }
+        raft_become_follower(r, r->term, 0);
+        return ERR_OK;
+    }
+    UNREACHABLE();
+}
+
+/* The update. */
+
+static uint64_t raft_wake(const struct raft *r)
+{
+    if (r->role == RAFT_LEADER) {
+        return r->heartbeat_due_us < r->maintain_due_us ? r->heartbeat_due_us : r->maintain_due_us;
+    }
+    return raft_conf_of(r)->member_count == 0 || r->is_removed ? UINT64_MAX
+                                                               : r->election_deadline_us;
+}
+
+static void raft_begin(struct raft *r)
+{
+    r->outgoing.count = 0;
+    r->read_results.count = 0;
+    r->fetches.count = 0;
+    r->fetched.count = 0;
+    r->step_has_persist = false;
+    r->step_has_hard_state = false;
+    r->step_truncate_from = 0;
+    r->step_append_first = 0;
+    r->step_change_result = RAFT_CHANGE_NONE;
+    r->step_is_removed = false;
+}
+
+static void raft_finish_persist(struct raft *r, struct raft_update *update)
+{
+    if (!r->step_has_persist) {
+        return;
+    }
+    update->has_persist = true;
+    update->token = ++r->token_issued;
+    update->has_hard_state = r->step_has_hard_state;
+    update->hard_state = (struct raft_hard_state){r->term, r->vote};
+    update->truncate_from = r->step_truncate_from;
+    if (r->step_append_first != 0) {
+        update->entry = raft_log_entry(&r->log, r->step_append_first);
+        update->entry_count = (uint32_t)(r->log.last_index - r->step_append_first + 1);
+    }
+    if (r->step_append_first != 0 || r->step_truncate_from != 0) {
+        raft_log_persisting(&r->log, update->token);
+    }
+}
+
+static void raft_finish(struct raft *r, struct raft_update *update)
+{
+    raft_finish_persist(r, update);
+    for (uint32_t i = 0; i < r->outgoing.count; i++) {
+        struct raft_message *m = &r->outgoing.item[i].message;
+        if (m->type == RAFT_APPEND && m->u.append.entry_count > 0 && m->u.append.entry == NULL) {
+            m->u.append.entry = raft_log_entry(&r->log, m->u.append.prev_index + 1);
+        }
+    }
+    update->outgoing = r->outgoing.item;
+    update->outgoing_count = r->outgoing.count;
+    update->read = r->read_results.item;
+    update->read_count = r->read_results.count;
+    update->fetch = r->fetches.item;
+    update->fetch_count = r->fetches.count;
+    update->change_result = r->step_change_result;
+    update->is_removed = r->step_is_removed;
+}
+
+enum err raft_step(struct raft *r, const struct raft_event *event, struct raft_update *update)
+{
+    enum raft_role role = r->role;
+    raft_term term = r->term;
+    raft_id leader = r->leader;
+    raft_index last_index = r->log.last_index;
+    raft_index conf_index = raft_conf_index_of(r);
+    raft_term conf_term = raft_log_term(&r->log, conf_index);
+    ASSERT(event->now_us >= r->now_us);
+    r->now_us = event->now_us;
+    memset(update, 0, sizeof(*update));
+    raft_begin(r);
+    enum err e = raft_handle(r, event);
+    if (e == ERR_OK) {
+        raft_finish(r, update);
+        update->role_changed = role != r->role || term != r->term || leader != r->leader;
+        update->conf_changed = conf_index != raft_conf_index_of(r) ||
+                               conf_term != raft_log_term(&r->log, raft_conf_index_of(r));
+        if (event->type == RAFT_EVENT_PROPOSE && event->u.propose.count > 0) {
+            update->first_proposed = last_index + 1;
+        }
+    }
+    update->commit = r->commit;
+    update->wake_at_us = raft_wake(r);
+    ASSERT_SLOW((raft_check(r), true));
+    return e;
+}
+
+bool raft_message_is_stale(const struct raft *r, const struct raft_message *message)
+{
+    return message->term != r->term;
+}
+
+/* Life. */
+
+static bool raft_is_only_voter(const struct raft *r)
+{
+    bool is_only = r->log.conf_count > 0;
+    for (size_t i = 0; i < r->log.conf_count; i++) {
+        const struct raft_conf *conf = &r->log.conf[i].conf;
+        for (uint32_t k = 0; k < conf->member_count; k++) {
+            bool is_voter = raft_conf_is_voter(conf, conf->member[k].id);
+            is_only = is_only && is_voter == (conf->member[k].id == r->options.id);
+        }
+    }
+    return is_only;
+}
+
+struct raft *
+raft_new(const struct raft_options *options, const struct raft_start *start, uint64_t now_us)
+{
+    struct raft *r = mem_alloc_zero(sizeof(*r));
+    uint64_t timeout = options->election_timeout_us;
+    ASSERT(options->id != 0 && options->heartbeat_us > 0 && timeout > 0 &&
+           options->lease_drift_ppm < 1000000u);
+    ASSERT(options->lease_us == 0 ||
+           options->lease_us < timeout - timeout * options->lease_drift_ppm / 1000000u);
+    r->options = *options;
+    r->now_us = now_us;
+    prng_seed(&r->prng, options->seed);
+    raft_log_init(&r->log, start);
+    r->scratch = mem_alloc_zero(sizeof(*r->scratch));
+    /* A SUSPECT log's footer may know a newer term than the record that was lost with the batch
+     * (P9, amended). */
+    r->term = start->hard_state.term;
+    r->vote = start->hard_state.vote;
+    if (start->vote_only_above > r->term) {
+        r->term = start->vote_only_above;
+        r->vote = 0;
+    }
+    ASSERT(r->term >= raft_log_last_term(&r->log) || MUT(1));
+    r->may_not_vote = start->may_not_vote;
+    r->vote_only_above = start->vote_only_above;
+    r->vote_last_term = start->vote_last_term;
+    r->vote_last_index = start->vote_last_index;
+    r->commit = r->log.first_index - 1; /* P17: anything more is learnt from a quorum. */
+    r->applied = r->commit;
+    r->role = RAFT_FOLLOWER;
+    raft_refresh_peers(r);
+    election_reset_timer(r);
+    for (size_t i = 0; i < r->log.conf_count; i++) {
+        r->was_member = r->was_member || raft_conf_find(&r->log.conf[i].conf, options->id) != NULL;
+    }
+    if (raft_is_only_voter(r)) {
+        r->election_deadline_us = now_us;
+    } else if (options->lease_us > 0 && start->hard_state.term > 0) {
+        /* E14: what its former life promised is not known; no lease is as long as an election
+         * timeout. */
+        r->no_vote_until_us = now_us + (options->lease_us > timeout ? options->lease_us : timeout);
+    }
+    return r;
+}
+
+void raft_free(struct raft *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < r->peers.count; i++) {
+        progress_deinit(&r->peers.item[i]);
+    }
+    raft_log_deinit(&r->log);
+    buf_deinit(r->scratch);
+    mem_free(r->scratch);
+    mem_free(r->peers.item);
+    mem_free(r->reads.item);
+    mem_free(r->outgoing.item);
+    mem_free(r->read_results.item);
+    mem_free(r->fetches.item);
+    mem_free(r->fetched.item);
+    mem_free(r);
+}
