@@ -1,0 +1,479 @@
+#include "sim.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "resp/resp_value.h"
+
+/* Simulated clients: they speak RESP through the server's own client state machine, remember what they asked for, and tell the
+ * history what they were told. They time out, reconnect elsewhere, pipeline, watch and run transactions.
+ *
+ * Keys: r<k> registers with unique values, c<k> counters, p<client> a register only this client writes (program order is
+ * checked on it exactly), e<k> registers whose values expire. */
+
+#define KEY_COUNTER 1000
+#define KEY_PRIVATE 2000
+#define KEY_EXPIRING 3000
+#define PENDING_MAX 32
+#define NO_OPERATION SIZE_MAX
+
+enum expect { EXPECT_OK, EXPECT_QUEUED, EXPECT_VALUE, EXPECT_INTEGER, EXPECT_EXEC };
+
+struct pending {
+    enum expect expect;
+    size_t operation[2];    /* in the history; EXEC: the write and the increment */
+    bool is_stale_read;     /* only "was written once" is promised */
+    bool is_private;
+    uint64_t private_value; /* writes of p<client>: the value; reads: what it must be (see is_certain) */
+    bool is_certain;
+};
+
+struct sim_client {
+    struct sim *sim;
+    uint32_t number;
+    struct client *connection; /* NULL: not connected */
+    uint32_t slot;
+    uint64_t life;             /* of this connection; voids timers */
+    struct buf input;          /* replies not parsed yet */
+    struct resp_value_reader reader;
+    struct pending pending[PENDING_MAX]; /* ring */
+    uint32_t first;
+    uint32_t count;
+    bool is_stale;
+    bool is_manual; /* a scenario's: replies stay in `input` */
+    /* Program order on p<client>: the value if certain. */
+    uint64_t private_value;
+    bool is_private_certain;
+};
+
+static void client_step(struct world *w, void *ctx, uint64_t life, uint64_t b);
+
+static void client_schedule(struct sim_client *c, uint64_t delay)
+{
+    world_at(&c->sim->world, delay, client_step, c, c->life, 0);
+}
+
+static void client_settle(struct sim_client *c, struct pending *p, enum operation_outcome outcome, uint64_t value)
+{
+    for (int i = 0; i < 2; i++) {
+        if (p->operation[i] != NO_OPERATION)
+            history_return(c->sim->history, p->operation[i], outcome, value, c->sim->world.now_us);
+    }
+    if (p->is_private && outcome != OUTCOME_OK)
+        c->is_private_certain = false;
+}
+
+/* The connection is gone: what was asked and not answered has an unknown outcome. */
+static void client_drop(struct sim_client *c, uint64_t again_us)
+{
+    for (; c->count > 0; c->count--, c->first = (c->first + 1) % PENDING_MAX)
+        client_settle(c, &c->pending[c->first], OUTCOME_UNKNOWN, 0);
+    c->connection = NULL;
+    buf_clear(&c->input, 0);
+    memset(&c->reader, 0, sizeof c->reader);
+    c->life++;
+    client_schedule(c, again_us);
+}
+
+/* --- replies --- */
+
+static uint64_t client_parse_value(struct slice text)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return UINT64_MAX;
+        value = value * 10 + (uint64_t)(text.p[i] - '0');
+    }
+    return value;
+}
+
+static bool slice_begins(struct slice s, const char *word)
+{
+    size_t n = strlen(word);
+    return s.n >= n && memcmp(s.p, word, n) == 0;
+}
+
+/* NOT done, unknown, or nothing a correct server says here. */
+static void client_on_error(struct sim_client *c, struct pending *p, struct slice text)
+{
+    static const char *const not_done[] = {"CLUSTERDOWN", "TRYAGAIN", "MISCONF", "OOM", "LOADING", "EXECABORT"};
+    if (slice_begins(text, "UNKNOWN")) {
+        world_count("answer: unknown");
+        client_settle(c, p, OUTCOME_UNKNOWN, 0);
+        return;
+    }
+    for (size_t i = 0; i < sizeof not_done / sizeof not_done[0]; i++) {
+        if (slice_begins(text, not_done[i])) {
+            world_count("answer: not done");
+            client_settle(c, p, OUTCOME_NOT_DONE, 0);
+            return;
+        }
+    }
+    world_fail(&c->sim->world, "I15 client %u got an error nobody expects: %.*s", c->number, (int)text.n,
+               (const char *)text.p);
+}
+
+static void client_on_value(struct sim_client *c, struct pending *p, const struct resp_value *v)
+{
+    struct world *w = &c->sim->world;
+    if (v->type != RESP_BULK && v->type != RESP_NULL) {
+        world_fail(w, "I15 client %u: a read was answered with type %d", c->number, (int)v->type);
+        return;
+    }
+    uint64_t value = v->type == RESP_NULL ? 0 : client_parse_value(v->text);
+    if (p->is_private && p->is_certain && !p->is_stale_read && value != p->private_value)
+        world_fail(w, "I11 client %u read %llu on its own key after writing %llu", c->number,
+                   (unsigned long long)value, (unsigned long long)p->private_value);
+    client_settle(c, p, OUTCOME_OK, value);
+}
+
+static void client_on_exec(struct sim_client *c, struct pending *p, const struct resp_value *v)
+{
+    struct world *w = &c->sim->world;
+    if (v->type == RESP_NULL) { /* WATCH saw a change: nothing was done */
+        world_count("transaction refused by WATCH");
+        client_settle(c, p, OUTCOME_NOT_DONE, 0);
+        return;
+    }
+    if (v->type != RESP_ARRAY || v->child_count != 2 || v->child[1].type != RESP_INTEGER) {
+        world_fail(w, "I15 client %u: EXEC was answered with type %d of %zu", c->number, (int)v->type, v->child_count);
+        return;
+    }
+    world_count("transaction done");
+    history_return(c->sim->history, p->operation[0], OUTCOME_OK, 0, w->now_us);
+    history_return(c->sim->history, p->operation[1], OUTCOME_OK, (uint64_t)v->child[1].integer, w->now_us);
+}
+
+static void client_on_reply(struct sim_client *c, const struct resp_value *v)
+{
+    struct world *w = &c->sim->world;
+    if (c->count == 0) {
+        world_fail(w, "I15 client %u got a reply to nothing", c->number);
+        return;
+    }
+    struct pending *p = &c->pending[c->first];
+    c->first = (c->first + 1) % PENDING_MAX;
+    c->count--;
+    if (v->type == RESP_ERROR) {
+        client_on_error(c, p, v->text);
+        return;
+    }
+    switch (p->expect) {
+    case EXPECT_OK:
+    case EXPECT_QUEUED:
+        if (v->type != RESP_SIMPLE)
+            world_fail(w, "I15 client %u: type %d where a simple string was due", c->number, (int)v->type);
+        else
+            client_settle(c, p, OUTCOME_OK, 0);
+        break;
+    case EXPECT_VALUE:
+        client_on_value(c, p, v);
+        break;
+    case EXPECT_INTEGER:
+        if (v->type != RESP_INTEGER)
+            world_fail(w, "I15 client %u: type %d where an integer was due", c->number, (int)v->type);
+        else
+            client_settle(c, p, OUTCOME_OK, (uint64_t)v->integer);
+        break;
+    case EXPECT_EXEC:
+        client_on_exec(c, p, v);
+        break;
+    }
+}
+
+static void client_parse(struct sim_client *c)
+{
+    struct resp_value *v;
+    size_t consumed;
+    for (;;) {
+        enum parse_result result = resp_value_next(&c->reader, buf_slice(&c->input), &v, &consumed);
+        if (result == PARSE_NEED_MORE)
+            return;
+        if (result != PARSE_OK) {
+            world_fail(&c->sim->world, "I15 client %u got bytes that are no RESP", c->number);
+            return;
+        }
+        client_on_reply(c, v);
+        resp_value_free(v);
+        buf_consume(&c->input, consumed);
+        memset(&c->reader, 0, sizeof c->reader);
+    }
+}
+
+void clients_collect(struct sim_host *h)
+{
+    struct client *connection;
+    while ((connection = node_next_dirty_client(h->node)) != NULL) {
+        struct sim_client *c = client_owner(connection);
+        struct slice out;
+        while ((out = client_output(connection)).n > 0) {
+            buf_append_slice(&c->input, out);
+            client_output_sent(connection, out.n);
+        }
+        enum client_state state = client_process(connection);
+        if (c->is_manual)
+            continue;
+        client_parse(c);
+        if (state == CLIENT_CLOSE || state == CLIENT_CLOSE_NOW) {
+            client_close(connection);
+            client_drop(c, 10000);
+        }
+    }
+}
+
+/* --- commands --- */
+
+static struct pending *client_expect(struct sim_client *c, enum expect expect)
+{
+    struct pending *p = &c->pending[(c->first + c->count++) % PENDING_MAX];
+    *p = (struct pending){.expect = expect, .operation = {NO_OPERATION, NO_OPERATION}};
+    return p;
+}
+
+static void client_say(struct sim_client *c, const char *text)
+{
+    size_t n = strlen(text);
+    size_t room;
+    uint8_t *at = client_input_reserve(c->connection, n, &room);
+    memcpy(at, text, n);
+    client_input_commit(c->connection, n);
+}
+
+static size_t client_invoke(struct sim_client *c, uint32_t key, enum operation_kind kind, uint64_t value)
+{
+    return history_invoke(c->sim->history, c->number, key, kind, value, c->sim->world.now_us);
+}
+
+static void client_send_set(struct sim_client *c, char prefix, uint32_t key, uint32_t history_key, const char *options)
+{
+    char text[128];
+    uint64_t value = ++c->sim->value_counter;
+    snprintf(text, sizeof text, "SET %c%u %llu%s\r\n", prefix, key, (unsigned long long)value, options);
+    struct pending *p = client_expect(c, EXPECT_OK);
+    p->operation[0] = client_invoke(c, history_key, OPERATION_WRITE, value);
+    if (prefix == 'p') {
+        p->is_private = true;
+        c->private_value = value;
+        c->is_private_certain = true;
+    }
+    client_say(c, text);
+}
+
+static void client_send_get(struct sim_client *c, char prefix, uint32_t key, uint32_t history_key)
+{
+    char text[64];
+    snprintf(text, sizeof text, "GET %c%u\r\n", prefix, key);
+    struct pending *p = client_expect(c, EXPECT_VALUE);
+    p->is_stale_read = c->is_stale;
+    if (!c->is_stale)
+        p->operation[0] = client_invoke(c, history_key, OPERATION_READ, 0);
+    if (prefix == 'p') {
+        p->is_private = true;
+        p->private_value = c->private_value;
+        p->is_certain = c->is_private_certain;
+    }
+    client_say(c, text);
+}
+
+static void client_send_incr(struct sim_client *c, uint32_t key)
+{
+    char text[64];
+    snprintf(text, sizeof text, "INCR c%u\r\n", key);
+    client_expect(c, EXPECT_INTEGER)->operation[0] = client_invoke(c, KEY_COUNTER + key, OPERATION_INCR, 0);
+    client_say(c, text);
+}
+
+static void client_send_transaction(struct sim_client *c, uint32_t key)
+{
+    char text[128];
+    uint64_t value = ++c->sim->value_counter;
+    if (world_chance(&c->sim->world, 500000)) {
+        client_expect(c, EXPECT_OK);
+        snprintf(text, sizeof text, "WATCH r%u\r\n", key);
+        client_say(c, text);
+    }
+    client_expect(c, EXPECT_OK);
+    client_expect(c, EXPECT_QUEUED);
+    client_expect(c, EXPECT_QUEUED);
+    struct pending *p = client_expect(c, EXPECT_EXEC);
+    p->operation[0] = client_invoke(c, key, OPERATION_WRITE, value);
+    p->operation[1] = client_invoke(c, KEY_COUNTER + key, OPERATION_INCR, 0);
+    snprintf(text, sizeof text, "MULTI\r\nSET r%u %llu\r\nINCR c%u\r\nEXEC\r\n", key, (unsigned long long)value, key);
+    client_say(c, text);
+}
+
+static void client_send_private(struct sim_client *c)
+{
+    for (uint64_t i = 1 + world_below(&c->sim->world, 3); i > 0; i--) {
+        client_send_set(c, 'p', c->number, KEY_PRIVATE + c->number, "");
+        client_send_get(c, 'p', c->number, KEY_PRIVATE + c->number);
+    }
+}
+
+static void client_send_expiring(struct sim_client *c, uint32_t key)
+{
+    char options[32];
+    if (world_chance(&c->sim->world, 300000)) {
+        snprintf(options, sizeof options, " PX %u", (unsigned)world_between(&c->sim->world, 1, 3000));
+        client_send_set(c, 'e', key, KEY_EXPIRING + key, options);
+    } else {
+        client_send_get(c, 'e', key, KEY_EXPIRING + key);
+    }
+}
+
+static void client_send(struct sim_client *c)
+{
+    struct sim *s = c->sim;
+    uint32_t key = (uint32_t)world_below(&s->world, s->plan.key_count);
+    uint64_t dice = world_below(&s->world, 100);
+    if (dice < 30)
+        client_send_set(c, 'r', key, key, "");
+    else if (dice < 60)
+        client_send_get(c, 'r', key, key);
+    else if (dice < 75)
+        client_send_incr(c, key);
+    else if (dice < 85)
+        client_send_private(c);
+    else if (dice < 92 && s->plan.has_transactions)
+        client_send_transaction(c, key);
+    else if (s->plan.has_expiry)
+        client_send_expiring(c, key);
+}
+
+static void client_timeout(struct world *w, void *ctx, uint64_t life, uint64_t b)
+{
+    struct sim_client *c = ctx;
+    (void)w;
+    (void)b;
+    if (c->life != life || !c->connection)
+        return;
+    world_count("client gave up");
+    client_close(c->connection);
+    client_drop(c, 1000);
+}
+
+static void client_connect(struct sim_client *c)
+{
+    struct sim *s = c->sim;
+    static const char *const level_name[] = {"quorum", "lease", "stale"};
+    struct sim_host *h = &s->host[world_below(&s->world, s->plan.host_count)];
+    if (!host_is_running(h) || h->fatal_reason) {
+        client_schedule(c, 20000);
+        return;
+    }
+    struct client_info info = {.fd = -1, .is_local = true};
+    snprintf(info.address, sizeof info.address, "127.0.0.1:%u", 40000 + c->number);
+    snprintf(info.local_address, sizeof info.local_address, "%s", h->address);
+    c->slot = h->slot;
+    c->connection = client_open(h->node, &info, c);
+    uint32_t level;
+    do
+        level = (uint32_t)world_below(&s->world, 3);
+    while (!(s->plan.read_level_mix >> level & 1));
+    c->is_stale = level == 2;
+    char text[64];
+    snprintf(text, sizeof text, "RAFT CONSISTENCY %s\r\n", level_name[level]);
+    client_expect(c, EXPECT_OK);
+    client_say(c, text);
+}
+
+static void client_step(struct world *w, void *ctx, uint64_t life, uint64_t b)
+{
+    struct sim_client *c = ctx;
+    struct sim *s = c->sim;
+    (void)b;
+    if (c->life != life || s->is_quiet)
+        return;
+    if (!c->connection) {
+        client_connect(c);
+        if (!c->connection)
+            return;
+        uint64_t patience = world_chance(w, 300000) ? world_between(w, 200000, 3000000) : world_between(w, 3000000, 20000000);
+        world_at(w, patience, client_timeout, c, c->life, 0);
+    }
+    struct sim_host *h = &s->host[c->slot];
+    if (c->count < PENDING_MAX / 2 && !h->fatal_reason) {
+        for (uint64_t i = 1 + (world_chance(w, 200000) ? world_below(w, 3) : 0); i > 0 && c->count < PENDING_MAX / 2; i--)
+            client_send(c);
+        if (host_is_running(h)) {
+            client_process(c->connection);
+            host_kick(h);
+        }
+    }
+    client_schedule(c, world_exponential(w, s->plan.think_us));
+}
+
+/* --- clients that a scenario drives by hand --- */
+
+struct sim_client *manual_open(struct sim *s, uint32_t slot)
+{
+    struct sim_client *c = mem_alloc_zero(sizeof *c);
+    struct client_info info = {.address = "127.0.0.1:50000", .fd = -1, .is_local = true};
+    c->sim = s;
+    c->slot = slot;
+    c->is_manual = true;
+    c->life = s->host[slot].life;
+    c->connection = client_open(s->host[slot].node, &info, c);
+    return c;
+}
+
+void manual_say(struct sim_client *c, const char *text)
+{
+    client_say(c, text);
+    client_process(c->connection);
+    host_kick(&c->sim->host[c->slot]);
+}
+
+struct slice manual_output(const struct sim_client *c) { return buf_slice(&c->input); }
+
+void manual_close(struct sim_client *c)
+{
+    if (c->life == c->sim->host[c->slot].life && c->sim->host[c->slot].node)
+        client_close(c->connection);
+    buf_deinit(&c->input);
+    mem_free(c);
+}
+
+void clients_start(struct sim *s)
+{
+    s->client = mem_alloc_zero(s->plan.client_count * sizeof *s->client);
+    for (uint32_t i = 0; i < s->plan.client_count; i++) {
+        s->client[i].sim = s;
+        s->client[i].number = i;
+        buf_init(&s->client[i].input);
+        client_schedule(&s->client[i], world_between(&s->world, 1000, 500000));
+    }
+}
+
+void clients_stop(struct sim *s) { s->is_quiet = true; }
+
+void clients_host_died(struct sim *s, uint32_t slot)
+{
+    for (uint32_t i = 0; s->client && i < s->plan.client_count; i++) {
+        struct sim_client *c = &s->client[i];
+        if (!c->connection || c->slot != slot)
+            continue;
+        client_close(c->connection);
+        client_drop(c, world_between(&s->world, 1000, 200000));
+    }
+}
+
+bool clients_are_idle(const struct sim *s)
+{
+    for (uint32_t i = 0; s->client && i < s->plan.client_count; i++) {
+        if (s->client[i].count > 0)
+            return false;
+    }
+    return true;
+}
+
+void clients_free(struct sim *s)
+{
+    for (uint32_t i = 0; s->client && i < s->plan.client_count; i++)
+        buf_deinit(&s->client[i].input);
+    mem_free(s->client);
+    s->client = NULL;
+}

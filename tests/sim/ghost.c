@@ -1,0 +1,367 @@
+#include "sim.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/codec.h"
+#include "base/mem.h"
+#include "ghost_disk.h"
+
+/* The ghost: what a being that sees all nodes at once knows, and the invariants of the checklist (§3.4) that it checks after
+ * every event. It reads nodes' states and the bytes that reach their disks; it never asks the code under test whether it is right. */
+
+struct ghost_entry {
+    raft_term term;
+    uint32_t crc;
+};
+
+struct ghost_log {
+    struct ghost_entry *entry; /* [i] is index i + 1 */
+    uint64_t last;
+    uint64_t capacity;
+};
+
+struct ghost_pair { /* log matching: what stood before this entry wherever it appeared first */
+    raft_index index;
+    raft_term term;
+    uint32_t crc;
+    raft_term previous_term;
+    uint32_t previous_crc;
+};
+
+struct ghost_host {
+    struct ghost_disk *disk;
+    struct ghost_log log;         /* what the node's log holds, as last looked at */
+    raft_term seen_term;
+    raft_index seen_last;
+    raft_term seen_last_term;
+    enum raft_role seen_role;
+    raft_index seen_commit;
+    raft_index seen_applied;
+    raft_term vote_term;          /* survives restarts */
+    raft_id vote;
+    uint64_t life;
+};
+
+#define LEADERS_MAX 65536
+struct ghost {
+    struct sim *sim;
+    struct ghost_host host[SIM_HOSTS];
+    struct ghost_log committed;
+    raft_term *commit_term;       /* per committed entry: the term in which it was first seen committed */
+    uint64_t commit_term_capacity;
+    struct ghost_pair *pair;      /* open hash */
+    size_t pair_capacity;
+    size_t pair_count;
+    raft_id leader[LEADERS_MAX];  /* by term */
+    uint64_t leader_changes;
+    uint64_t *digest;             /* by applied index; 0: not taken */
+    uint64_t digest_capacity;
+};
+
+struct ghost *ghost_new(struct sim *s)
+{
+    struct ghost *g = mem_alloc_zero(sizeof *g);
+    g->sim = s;
+    g->pair_capacity = 4096;
+    g->pair = mem_alloc_zero(g->pair_capacity * sizeof *g->pair);
+    for (size_t i = 0; i < SIM_HOSTS; i++)
+        g->host[i].disk = ghost_disk_new();
+    return g;
+}
+
+void ghost_free(struct ghost *g)
+{
+    for (size_t i = 0; i < SIM_HOSTS; i++) {
+        mem_free(g->host[i].log.entry);
+        ghost_disk_free(g->host[i].disk);
+    }
+    mem_free(g->committed.entry);
+    mem_free(g->commit_term);
+    mem_free(g->pair);
+    mem_free(g->digest);
+    mem_free(g);
+}
+
+uint64_t ghost_leader_changes(const struct ghost *g) { return g->leader_changes; }
+
+static void ghost_log_set(struct ghost_log *log, raft_index index, struct ghost_entry entry)
+{
+    if (index > log->capacity) {
+        log->capacity = log->capacity * 2 > index ? log->capacity * 2 : index + 256;
+        log->entry = mem_realloc_array(log->entry, log->capacity, sizeof *log->entry);
+    }
+    log->entry[index - 1] = entry;
+    if (log->last < index)
+        log->last = index;
+}
+
+/* --- I3, log matching --- */
+
+static struct ghost_pair *ghost_pair_slot(struct ghost *g, raft_index index, raft_term term)
+{
+    size_t i = (size_t)((index * 0x9e3779b97f4a7c15u) ^ (term * 0xc2b2ae3d27d4eb4fu)) & (g->pair_capacity - 1);
+    while (g->pair[i].index && (g->pair[i].index != index || g->pair[i].term != term))
+        i = (i + 1) & (g->pair_capacity - 1);
+    return &g->pair[i];
+}
+
+static void ghost_pair_grow(struct ghost *g)
+{
+    struct ghost_pair *old = g->pair;
+    size_t count = g->pair_capacity;
+    g->pair_capacity *= 2;
+    g->pair = mem_alloc_zero(g->pair_capacity * sizeof *g->pair);
+    for (size_t i = 0; i < count; i++) {
+        if (old[i].index)
+            *ghost_pair_slot(g, old[i].index, old[i].term) = old[i];
+    }
+    mem_free(old);
+}
+
+static void ghost_check_pair(struct ghost *g, uint32_t slot, raft_index index, const struct ghost_log *log)
+{
+    struct ghost_entry e = log->entry[index - 1];
+    struct ghost_entry before = index > 1 ? log->entry[index - 2] : (struct ghost_entry){0, 0};
+    struct ghost_pair *p = ghost_pair_slot(g, index, e.term);
+    if (!p->index) {
+        *p = (struct ghost_pair){index, e.term, e.crc, before.term, before.crc};
+        if (++g->pair_count * 2 > g->pair_capacity)
+            ghost_pair_grow(g);
+    } else if (p->crc != e.crc || p->previous_term != before.term || p->previous_crc != before.crc) {
+        world_fail(&g->sim->world, "I3 log matching: node %u holds another entry %llu of term %llu, or another before it", slot,
+                   (unsigned long long)index, (unsigned long long)e.term);
+    }
+}
+
+/* Brings the ghost's copy of a node's log up to date; walks back only as far as something differs. */
+static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r, const struct raft_status *status)
+{
+    struct ghost_host *h = &g->host[slot];
+    if (status->last_index == h->seen_last && status->last_term == h->seen_last_term)
+        return;
+    raft_index from = status->last_index;
+    struct raft_entry e;
+    while (from > 0 && raft_get_entry(r, from, &e)) {
+        uint32_t crc = get_u32(e.bytes.p + 4);
+        if (from <= h->log.last && h->log.entry[from - 1].term == e.term && h->log.entry[from - 1].crc == crc)
+            break;
+        from--;
+    }
+    bool is_leader_still = h->seen_role == RAFT_LEADER && status->role == RAFT_LEADER && h->seen_term == status->term;
+    if (is_leader_still && from < h->seen_last)
+        world_fail(&g->sim->world, "I2 leader append-only: node %u changed its log from %llu on", slot,
+                   (unsigned long long)from + 1);
+    for (raft_index i = from + 1; i <= status->last_index; i++) {
+        if (!raft_get_entry(r, i, &e))
+            continue;
+        ghost_log_set(&h->log, i, (struct ghost_entry){e.term, get_u32(e.bytes.p + 4)});
+    }
+    h->log.last = status->last_index;
+    for (raft_index i = from + 1; i <= status->last_index; i++)
+        ghost_check_pair(g, slot, i, &h->log);
+    h->seen_last = status->last_index;
+    h->seen_last_term = status->last_term;
+}
+
+/* --- I1, I4, I7 --- */
+
+static void ghost_check_leader(struct ghost *g, uint32_t slot, const struct raft_status *status)
+{
+    struct ghost_host *h = &g->host[slot];
+    if (status->role != RAFT_LEADER || (h->seen_role == RAFT_LEADER && h->seen_term == status->term))
+        return;
+    g->leader_changes++;
+    raft_id *leader = &g->leader[status->term % LEADERS_MAX];
+    if (*leader && *leader != status->id)
+        world_fail(&g->sim->world, "I1 election safety: two leaders in term %llu", (unsigned long long)status->term);
+    *leader = status->id;
+    world_trace(&g->sim->world, "node %u leads term %llu", slot, (unsigned long long)status->term);
+    for (raft_index i = g->committed.last; i > 0; i--) {
+        if (g->commit_term[i - 1] >= status->term)
+            continue;
+        bool has_it = i <= h->log.last && h->log.entry[i - 1].term == g->committed.entry[i - 1].term &&
+                      h->log.entry[i - 1].crc == g->committed.entry[i - 1].crc;
+        if (!has_it)
+            world_fail(&g->sim->world, "I4 leader completeness: node %u leads term %llu without committed entry %llu", slot,
+                       (unsigned long long)status->term, (unsigned long long)i);
+        break; /* log matching covers what is before */
+    }
+}
+
+static void ghost_check_vote(struct ghost *g, uint32_t slot, const struct raft_status *status)
+{
+    struct ghost_host *h = &g->host[slot];
+    if (status->vote) {
+        if (h->vote_term == status->term && h->vote && h->vote != status->vote)
+            world_fail(&g->sim->world, "I7 node %u voted twice in term %llu", slot, (unsigned long long)status->term);
+        h->vote_term = status->term;
+        h->vote = status->vote;
+    }
+    if (status->term < h->seen_term && h->life == g->sim->host[slot].life)
+        world_fail(&g->sim->world, "I7 node %u went back to term %llu", slot, (unsigned long long)status->term);
+}
+
+/* --- I5, I6 --- */
+
+/* A quorum of each voter set of `conf` has that entry on disk. */
+static bool ghost_is_justified(const struct ghost *g, const struct raft_conf *conf, raft_index index, struct ghost_entry e)
+{
+    uint32_t voters[2] = {0, 0};
+    uint32_t holders[2] = {0, 0};
+    for (uint32_t i = 0; i < conf->member_count; i++) {
+        bool holds = false;
+        for (uint32_t slot = 0; slot < g->sim->plan.host_count; slot++) {
+            if (strcmp(g->sim->host[slot].address, conf->member[i].address) == 0)
+                holds = ghost_disk_holds(g->host[slot].disk, index, e.term, e.crc);
+        }
+        for (int set = 0; set < 2; set++) {
+            if (conf->member[i].flags & (set ? RAFT_VOTER_NEW : RAFT_VOTER_OLD)) {
+                voters[set]++;
+                holders[set] += holds;
+            }
+        }
+    }
+    return (voters[0] == 0 || holders[0] > voters[0] / 2) && holders[1] > voters[1] / 2;
+}
+
+static void ghost_commit(struct ghost *g, uint32_t slot, raft_index index, const struct raft_status *status,
+                         const struct raft_conf *conf, raft_index conf_index)
+{
+    struct ghost_host *h = &g->host[slot];
+    struct world *w = &g->sim->world;
+    struct ghost_entry e = h->log.entry[index - 1];
+    if (index <= g->committed.last) {
+        if (g->committed.entry[index - 1].term != e.term || g->committed.entry[index - 1].crc != e.crc)
+            world_fail(w, "I5 state machine safety: node %u commits another entry %llu", slot, (unsigned long long)index);
+        return;
+    }
+    ghost_log_set(&g->committed, index, e);
+    if (index > g->commit_term_capacity) {
+        g->commit_term_capacity = g->commit_term_capacity * 2 + 1024;
+        g->commit_term = mem_realloc_array(g->commit_term, g->commit_term_capacity, sizeof *g->commit_term);
+    }
+    g->commit_term[index - 1] = status->term;
+    if (index == status->commit && conf_index <= index && !ghost_is_justified(g, conf, index, e))
+        world_fail(w, "I6 node %u commits entry %llu, which no quorum has on disk", slot, (unsigned long long)index);
+}
+
+static void ghost_check_commit(struct ghost *g, uint32_t slot, const struct raft *r, const struct raft_status *status)
+{
+    struct ghost_host *h = &g->host[slot];
+    struct world *w = &g->sim->world;
+    if (status->commit < h->seen_commit)
+        world_fail(w, "I6 node %u: commit went back to %llu", slot, (unsigned long long)status->commit);
+    if (status->commit > status->last_index || status->applied > status->commit)
+        world_fail(w, "I9 node %u: applied %llu, commit %llu, last %llu", slot, (unsigned long long)status->applied,
+                   (unsigned long long)status->commit, (unsigned long long)status->last_index);
+    raft_index conf_index;
+    const struct raft_conf *conf = raft_get_conf(r, &conf_index);
+    for (raft_index i = h->seen_commit + 1; i <= status->commit && i <= h->log.last; i++)
+        ghost_commit(g, slot, i, status, conf, conf_index);
+    h->seen_commit = status->commit;
+}
+
+#define DIGEST_EVERY 64
+
+static void ghost_check_digest(struct ghost *g, uint32_t slot, const struct node_status *status)
+{
+    struct ghost_host *h = &g->host[slot];
+    raft_index applied = status->applied;
+    if (applied == h->seen_applied)
+        return;
+    h->seen_applied = applied;
+    if (applied / DIGEST_EVERY >= g->digest_capacity) {
+        uint64_t capacity = applied / DIGEST_EVERY * 2 + 64;
+        g->digest = mem_realloc_array(g->digest, 2 * capacity, sizeof *g->digest);
+        memset(g->digest + 2 * g->digest_capacity, 0, 2 * (capacity - g->digest_capacity) * sizeof *g->digest);
+        g->digest_capacity = capacity;
+    }
+    /* One sample per stretch of indices: the first index at which any node was seen in it. */
+    uint64_t *sample = &g->digest[applied / DIGEST_EVERY * 2];
+    if (sample[0] && sample[0] != applied)
+        return;
+    uint64_t digest = keyspace_digest(node_keyspace(g->sim->host[slot].node));
+    if (!sample[0]) {
+        sample[0] = applied;
+        sample[1] = digest;
+    } else if (sample[1] != digest) {
+        world_fail(&g->sim->world, "I5 node %u holds other data at index %llu", slot, (unsigned long long)applied);
+    }
+}
+
+struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner)
+{
+    return ghost_disk_watch(g->host[slot].disk, inner);
+}
+
+void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lost_disk)
+{
+    if (lost_disk)
+        ghost_disk_wipe(g->host[slot].disk);
+    else if (lost_power)
+        ghost_disk_power_loss(g->host[slot].disk);
+}
+
+void ghost_host_started(struct ghost *g, uint32_t slot)
+{
+    struct ghost_host *h = &g->host[slot];
+    h->life = g->sim->host[slot].life;
+    h->seen_commit = 0;
+    h->seen_applied = 0;
+    h->seen_role = RAFT_FOLLOWER;
+    h->seen_term = 0;
+    h->seen_last = 0;
+    h->seen_last_term = 0;
+}
+
+static void ghost_check_host(struct ghost *g, uint32_t slot)
+{
+    struct sim_host *host = &g->sim->host[slot];
+    if (!host->node || host->fatal_reason)
+        return;
+    const struct raft *r = node_raft(host->node);
+    if (!r)
+        return;
+    struct raft_status status;
+    raft_get_status(r, &status);
+    ghost_read_log(g, slot, r, &status);
+    ghost_check_vote(g, slot, &status);
+    ghost_check_leader(g, slot, &status);
+    ghost_check_commit(g, slot, r, &status);
+    struct ghost_host *h = &g->host[slot];
+    h->seen_term = status.term;
+    h->seen_role = status.role;
+    struct node_status node;
+    node_get_status(host->node, &node);
+    ghost_check_digest(g, slot, &node);
+}
+
+void ghost_check(struct ghost *g)
+{
+    for (uint32_t i = 0; i < g->sim->plan.host_count; i++)
+        ghost_check_host(g, i);
+}
+
+void ghost_finish(struct ghost *g)
+{
+    struct world *w = &g->sim->world;
+    uint64_t digest = 0;
+    raft_index applied = 0;
+    for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
+        struct node *n = g->sim->host[i].node;
+        if (!n)
+            continue;
+        struct node_status status;
+        node_get_status(n, &status);
+        uint64_t own = keyspace_digest(node_keyspace(n));
+        if (applied == 0) {
+            applied = status.applied;
+            digest = own;
+        } else if (status.applied != applied || own != digest) {
+            world_fail(w, "L4 at the end node %u is at %llu with digest %llx, node 0 at %llu with %llx", i,
+                       (unsigned long long)status.applied, (unsigned long long)own, (unsigned long long)applied,
+                       (unsigned long long)digest);
+        }
+    }
+}

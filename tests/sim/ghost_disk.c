@@ -1,0 +1,216 @@
+#include "ghost_disk.h"
+
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/codec.h"
+#include "base/mem.h"
+#include "raft/entry.h"
+#include "storage/wal_format.h"
+
+#define BATCH_MAGIC "CWB1"
+
+struct disk_entry {
+    raft_term term; /* 0: none */
+    uint32_t crc;
+};
+
+struct disk_note { /* a record that was written */
+    char name[64];
+    bool is_truncation;
+    raft_index index;
+    struct disk_entry entry;
+};
+
+struct ghost_disk {
+    struct vfs watch;
+    struct vfs *inner;
+    struct disk_entry *durable; /* [i] is index i + 1 */
+    size_t capacity;
+    struct disk_note *note; /* written, not synced, in order */
+    size_t note_count;
+    size_t note_capacity;
+};
+
+struct vfs_file {
+    struct vfs_file *inner;
+    struct ghost_disk *disk;
+    char name[64];
+};
+
+struct ghost_disk *ghost_disk_new(void) { return mem_alloc_zero(sizeof(struct ghost_disk)); }
+
+void ghost_disk_free(struct ghost_disk *d)
+{
+    mem_free(d->durable);
+    mem_free(d->note);
+    mem_free(d);
+}
+
+bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term term, uint32_t crc)
+{
+    return index >= 1 && index <= d->capacity && d->durable[index - 1].term == term && d->durable[index - 1].crc == crc;
+}
+
+void ghost_disk_power_loss(struct ghost_disk *d) { d->note_count = 0; }
+
+void ghost_disk_wipe(struct ghost_disk *d)
+{
+    d->note_count = 0;
+    for (size_t i = 0; i < d->capacity; i++)
+        d->durable[i] = (struct disk_entry){0, 0};
+}
+
+static void disk_note(struct vfs_file *f, bool is_truncation, raft_index index, struct disk_entry entry)
+{
+    struct ghost_disk *d = f->disk;
+    if (d->note_count == d->note_capacity) {
+        d->note_capacity = d->note_capacity ? 2 * d->note_capacity : 64;
+        d->note = mem_realloc_array(d->note, d->note_capacity, sizeof *d->note);
+    }
+    struct disk_note *n = &d->note[d->note_count++];
+    *n = (struct disk_note){.is_truncation = is_truncation, .index = index, .entry = entry};
+    snprintf(n->name, sizeof n->name, "%s", f->name);
+}
+
+/* Every record of a batch, as far as the bytes go. */
+static void disk_read_batch(struct vfs_file *f, struct slice bytes)
+{
+    if (bytes.n < WAL_BATCH_HEADER_BYTES || !slice_equal((struct slice){bytes.p, 4}, SLICE_LITERAL(BATCH_MAGIC)))
+        return;
+    uint32_t count = get_u32(bytes.p + 12);
+    struct slice rest = slice_skip(bytes, WAL_BATCH_HEADER_BYTES);
+    for (; count > 0 && rest.n >= WAL_RECORD_HEADER_BYTES; count--) {
+        size_t size = get_u32(rest.p);
+        uint32_t type = get_u32(rest.p + 4);
+        rest = slice_skip(rest, WAL_RECORD_HEADER_BYTES);
+        if (size > rest.n)
+            return;
+        if (type == WAL_RECORD_ENTRY && size >= ENTRY_HEADER_BYTES)
+            disk_note(f, false, get_u64(rest.p + 8), (struct disk_entry){get_u64(rest.p + 16), get_u32(rest.p + 4)});
+        else if (type == WAL_RECORD_TRUNCATE && size >= 8)
+            disk_note(f, true, get_u64(rest.p), (struct disk_entry){0, 0});
+        rest = slice_skip(rest, size);
+    }
+}
+
+static void disk_make_durable(struct ghost_disk *d, const struct disk_note *n)
+{
+    if (n->is_truncation) {
+        for (size_t i = n->index; i <= d->capacity; i++)
+            d->durable[i - 1] = (struct disk_entry){0, 0};
+        return;
+    }
+    if (n->index > d->capacity) {
+        size_t capacity = n->index * 2 + 64;
+        d->durable = mem_realloc_array(d->durable, capacity, sizeof *d->durable);
+        for (size_t i = d->capacity; i < capacity; i++)
+            d->durable[i] = (struct disk_entry){0, 0};
+        d->capacity = capacity;
+    }
+    d->durable[n->index - 1] = n->entry;
+}
+
+static void disk_synced(struct vfs_file *f)
+{
+    struct ghost_disk *d = f->disk;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->note_count; i++) {
+        if (slice_equal(slice_from_cstr(d->note[i].name), slice_from_cstr(f->name)))
+            disk_make_durable(d, &d->note[i]);
+        else
+            d->note[kept++] = d->note[i];
+    }
+    d->note_count = kept;
+}
+
+/* --- the file system in between --- */
+
+static struct vfs *watch_inner(struct vfs *v) { return CONTAINER_OF(v, struct ghost_disk, watch)->inner; }
+static const struct vfs_calls *watch_call(const struct vfs_file *f) { return f->disk->inner->call; }
+
+static enum err watch_open(struct vfs *v, const char *name, bool create, struct vfs_file **file)
+{
+    struct ghost_disk *d = CONTAINER_OF(v, struct ghost_disk, watch);
+    struct vfs_file *inner;
+    enum err e = d->inner->call->open(d->inner, name, create, &inner);
+    if (e != ERR_OK)
+        return e;
+    *file = mem_alloc_zero(sizeof **file);
+    (*file)->inner = inner;
+    (*file)->disk = d;
+    snprintf((*file)->name, sizeof (*file)->name, "%s", name);
+    return ERR_OK;
+}
+
+static void watch_close(struct vfs_file *f)
+{
+    watch_call(f)->close(f->inner);
+    mem_free(f);
+}
+
+static enum err watch_read(struct vfs_file *f, uint64_t offset, void *p, size_t n, size_t *got)
+{
+    return watch_call(f)->read(f->inner, offset, p, n, got);
+}
+
+static enum err watch_write(struct vfs_file *f, uint64_t offset, const void *p, size_t n)
+{
+    enum err e = watch_call(f)->write(f->inner, offset, p, n);
+    if (e == ERR_OK)
+        disk_read_batch(f, (struct slice){p, n});
+    return e;
+}
+
+static enum err watch_sync(struct vfs_file *f)
+{
+    enum err e = watch_call(f)->sync(f->inner);
+    if (e == ERR_OK)
+        disk_synced(f);
+    return e;
+}
+
+static enum err watch_truncate(struct vfs_file *f, uint64_t size) { return watch_call(f)->truncate(f->inner, size); }
+static enum err watch_size(struct vfs_file *f, uint64_t *size) { return watch_call(f)->size(f->inner, size); }
+
+static enum err watch_rename(struct vfs *v, const char *from, const char *to)
+{
+    struct ghost_disk *d = CONTAINER_OF(v, struct ghost_disk, watch);
+    enum err e = d->inner->call->rename(d->inner, from, to);
+    for (size_t i = 0; e == ERR_OK && i < d->note_count; i++) {
+        if (slice_equal(slice_from_cstr(d->note[i].name), slice_from_cstr(from)))
+            snprintf(d->note[i].name, sizeof d->note[i].name, "%s", to);
+    }
+    return e;
+}
+
+static enum err watch_remove(struct vfs *v, const char *name)
+{
+    return watch_inner(v)->call->remove(watch_inner(v), name);
+}
+
+static enum err watch_sync_names(struct vfs *v) { return watch_inner(v)->call->sync_names(watch_inner(v)); }
+
+static enum err watch_list(struct vfs *v, void (*fn)(void *ctx, const char *name), void *ctx)
+{
+    return watch_inner(v)->call->list(watch_inner(v), fn, ctx);
+}
+
+static enum err watch_free_bytes(struct vfs *v, uint64_t *bytes)
+{
+    return watch_inner(v)->call->free_bytes(watch_inner(v), bytes);
+}
+
+static enum err watch_lock(struct vfs *v) { return watch_inner(v)->call->lock(watch_inner(v)); }
+
+static const struct vfs_calls watch_calls = {
+    watch_open, watch_close,  watch_read,       watch_write, watch_sync,       watch_truncate, watch_size,
+    watch_rename, watch_remove, watch_sync_names, watch_list,  watch_free_bytes, watch_lock,
+};
+
+struct vfs *ghost_disk_watch(struct ghost_disk *d, struct vfs *inner)
+{
+    d->inner = inner;
+    d->watch = (struct vfs){&watch_calls, inner->sector_bytes};
+    return &d->watch;
+}

@@ -1,0 +1,233 @@
+#include "sim.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/mutant.h"
+#include "node/rows.h"
+
+/* coracle-sim: whole clusters on virtual time, network and disk. Same seed, same run, same trace hash. */
+
+struct run_options {
+    uint64_t first_seed;
+    uint64_t seed_count;
+    const char *profile;
+    bool is_verbose;
+    uint64_t seconds;
+};
+
+static struct {
+    struct sim *sim;
+    const char *profile;
+} current; /* for the abort handler only */
+
+static void print_failure(const struct sim *s, const char *profile)
+{
+    const struct world *w = &s->world;
+    uint64_t first = w->trace_count > WORLD_TRACE_LINES ? w->trace_count - WORLD_TRACE_LINES : 0;
+    for (uint64_t i = first; i < w->trace_count; i++)
+        printf("%s\n", w->trace[i % WORLD_TRACE_LINES]);
+    printf("FAIL seed %llu profile %s: %s\n", (unsigned long long)s->seed, profile,
+           w->failure ? w->failure : "I16 the process aborted");
+    printf("replay: build/sim/coracle-sim --seed %llu --profile %s --verbose", (unsigned long long)s->seed, profile);
+#ifdef CORACLE_MUTANTS
+    if (mutant_active)
+        printf(" --mutant %d", mutant_active);
+#endif
+    printf("\n");
+    fflush(stdout);
+}
+
+static void on_abort(int number)
+{
+    (void)number;
+    if (current.sim)
+        print_failure(current.sim, current.profile);
+    _exit(1);
+}
+
+static void after_event(void *ctx)
+{
+    struct sim *s = ctx;
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        struct sim_host *h = &s->host[i];
+        if (!h->fatal_reason)
+            continue;
+        if (!h->fatal_expected)
+            world_fail(&s->world, "I16 node %u stopped: %s", i, h->fatal_reason);
+        bool power_fails_too = h->fatal_expected && world_chance(&s->world, 500000);
+        host_stop(h, power_fails_too ? HOST_POWER_LOSS : HOST_KILL);
+        h->fatal_reason = NULL;
+        h->fatal_expected = false;
+    }
+    ghost_check(s->ghost);
+}
+
+static bool is_settled(const struct sim *s)
+{
+    raft_index applied = 0;
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        struct node_status status;
+        if (!s->host[i].node)
+            return false;
+        node_get_status(s->host[i].node, &status);
+        if (i > 0 && status.applied != applied)
+            return false;
+        applied = status.applied;
+    }
+    return clients_are_idle(s) && applied > 0;
+}
+
+/* No new faults: every command answered, all nodes equal, within a bound. */
+static void run_liveness(struct sim *s)
+{
+    struct world *w = &s->world;
+    faults_stop(s);
+    world_run(w, w->now_us + 4000000, after_event, s);
+    size_t before = history_count(s->history, OUTCOME_OK);
+    world_run(w, w->now_us + 4000000, after_event, s);
+    if (!w->failure && history_count(s->history, OUTCOME_OK) == before)
+        world_fail(w, "L1 no command succeeded for 4 s after all faults ended");
+    clients_stop(s);
+    uint64_t limit = w->now_us + 20000000;
+    while (!w->failure && w->now_us < limit && !is_settled(s))
+        world_run(w, w->now_us + 100000, after_event, s);
+    world_run(w, w->now_us + 300000, after_event, s);
+    if (!w->failure && !is_settled(s))
+        world_fail(w, "L3 commands are still pending, or nodes behind, 20 s after the last one was sent");
+    if (!w->failure)
+        ghost_finish(s->ghost);
+}
+
+void sim_build(struct sim *s, uint64_t seed, const struct sim_plan *plan, const struct command_table *table, bool is_verbose)
+{
+    memset(s, 0, sizeof *s);
+    world_init(&s->world, seed);
+    s->seed = seed;
+    s->table = table;
+    s->plan = *plan;
+    if (is_verbose)
+        s->world.trace_file = stdout;
+    s->ghost = ghost_new(s);
+    s->history = history_new();
+    char list[1024] = "";
+    for (uint32_t i = 0; i < s->plan.host_count; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s127.0.0.1:%u", i ? "," : "", 7001 + i);
+    for (uint32_t i = 0; i < s->plan.host_count; i++)
+        host_init(s, i, list);
+    for (uint32_t i = 0; i < s->plan.host_count; i++)
+        host_start(&s->host[i]);
+}
+
+void sim_run(struct sim *s, uint64_t us)
+{
+    world_run(&s->world, s->world.now_us + us, after_event, s);
+}
+
+void sim_teardown(struct sim *s)
+{
+    s->is_quiet = true;
+    for (uint32_t i = 0; i < s->plan.host_count; i++)
+        host_deinit(&s->host[i]);
+    net_teardown(s);
+    clients_free(s);
+    history_free(s->history);
+    ghost_free(s->ghost);
+    world_deinit(&s->world);
+}
+
+static bool run_seed(uint64_t seed, const struct run_options *options, const struct command_table *table)
+{
+    struct sim *s = mem_alloc_zero(sizeof *s);
+    struct sim_plan plan;
+    struct prng prng;
+    prng_seed(&prng, seed ^ 0x706c616e);
+    plan_draw(&plan, &prng, options->profile);
+    if (options->seconds)
+        plan.duration_us = options->seconds * 1000000;
+    current.sim = s;
+    current.profile = options->profile;
+    sim_build(s, seed, &plan, table, options->is_verbose);
+    struct world *w = &s->world;
+    clients_start(s);
+    faults_start(s);
+    sim_run(s, s->plan.duration_us);
+    if (!w->failure)
+        run_liveness(s);
+    char text[512];
+    if (!w->failure && !history_check(s->history, text, sizeof text))
+        world_fail(w, "I11 not linearizable: %s", text);
+    bool is_ok = !w->failure;
+    if (!is_ok)
+        print_failure(s, options->profile);
+    else if (options->seed_count == 1)
+        printf("seed %llu: %u nodes, %llu events, %zu commands done, %zu not done, %zu unknown, %llu leader changes, hash %016llx\n",
+               (unsigned long long)seed, s->plan.host_count, (unsigned long long)w->events_run,
+               history_count(s->history, OUTCOME_OK), history_count(s->history, OUTCOME_NOT_DONE),
+               history_count(s->history, OUTCOME_UNKNOWN), (unsigned long long)ghost_leader_changes(s->ghost),
+               (unsigned long long)w->trace_hash);
+    sim_teardown(s);
+    current.sim = NULL;
+    mem_free(s);
+    return is_ok;
+}
+
+static void usage(void)
+{
+    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm] [--seconds N] [--mutant K] [--verbose]\n"
+           "       coracle-sim --scenario NAME|all\n");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'n'},
+        {"profile", required_argument, NULL, 'p'}, {"seconds", required_argument, NULL, 't'},
+        {"mutant", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
+        {"scenario", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+    };
+    struct run_options options = {.first_seed = 1, .seed_count = 1, .profile = "swarm"};
+    const char *scenario = NULL;
+    int c;
+    while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
+        switch (c) {
+        case 's': options.first_seed = strtoull(optarg, NULL, 0); break;
+        case 'n': options.seed_count = strtoull(optarg, NULL, 0); break;
+        case 'p': options.profile = optarg; break;
+        case 't': options.seconds = strtoull(optarg, NULL, 0); break;
+        case 'v': options.is_verbose = true; break;
+        case 'c': scenario = optarg; break;
+        case 'm':
+#ifdef CORACLE_MUTANTS
+            mutant_active = atoi(optarg);
+#endif
+            break;
+        default: usage(); return c == 'h' ? 0 : 2;
+        }
+    }
+    signal(SIGABRT, on_abort);
+    struct command_family family[ROWS_FAMILY_COUNT];
+    size_t family_count = rows_all(family);
+    struct command_table *commands = command_table_new(family, family_count);
+    uint64_t failed = 0;
+    if (scenario) {
+        failed = (uint64_t)scenarios_run(strcmp(scenario, "all") == 0 ? "" : scenario, commands, options.is_verbose);
+        command_table_free(commands);
+        return failed ? 1 : 0;
+    }
+    for (uint64_t i = 0; i < options.seed_count && failed == 0; i++)
+        failed += !run_seed(options.first_seed + i, &options, commands);
+    if (options.seed_count > 1) {
+        printf("fired:\n");
+        world_print_counts(stdout);
+        printf("%s sim: seeds %llu to %llu, profile %s\n", failed ? "FAIL" : "ok", (unsigned long long)options.first_seed,
+               (unsigned long long)(options.first_seed + options.seed_count - 1), options.profile);
+    }
+    command_table_free(commands);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,353 @@
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Scenarios: single stories, told step by step with every check of the ghost switched on. */
+
+#define SECOND 1000000u
+#define REPLY_BYTES 512
+
+static const struct sim_plan calm_plan = {
+    .host_count = 3,
+    .latency_us = 300,
+    .disk_us = 200,
+    .sector_bytes = 512,
+    .segment_bytes = 65536,
+    .log_memory_bytes = 65536,
+    .clock_rate_ppm = 100,
+};
+
+struct story {
+    struct sim *sim;
+    const struct command_table *table;
+    bool is_verbose;
+    char reply[REPLY_BYTES];
+};
+
+static void story_begin(struct story *t, uint64_t seed, const struct sim_plan *plan)
+{
+    t->sim = mem_alloc_zero(sizeof *t->sim);
+    sim_build(t->sim, seed, plan, t->table, t->is_verbose);
+}
+
+static void story_end(struct story *t)
+{
+    sim_teardown(t->sim);
+    mem_free(t->sim);
+    t->sim = NULL;
+}
+
+static void story_fail(struct story *t, const char *what) { world_fail(&t->sim->world, "%s", what); }
+
+/* Asks one command of a node on a fresh connection; its raw reply is in t->reply ("" after 12 s without one). */
+static const char *story_ask(struct story *t, uint32_t slot, const char *line)
+{
+    t->reply[0] = 0;
+    if (!t->sim->host[slot].node)
+        return t->reply;
+    struct sim_client *c = manual_open(t->sim, slot);
+    char text[256];
+    snprintf(text, sizeof text, "%s\r\n", line);
+    manual_say(c, text);
+    for (int i = 0; i < 12000 && manual_output(c).n == 0 && !t->sim->world.failure; i++)
+        sim_run(t->sim, 1000);
+    struct slice out = manual_output(c);
+    size_t n = out.n < REPLY_BYTES - 1 ? out.n : REPLY_BYTES - 1;
+    if (n)
+        memcpy(t->reply, out.p, n);
+    t->reply[n] = 0;
+    manual_close(c);
+    return t->reply;
+}
+
+static void story_expect(struct story *t, uint32_t slot, const char *line, const char *reply)
+{
+    if (t->sim->world.failure)
+        return;
+    if (strcmp(story_ask(t, slot, line), reply) != 0)
+        world_fail(&t->sim->world, "node %u was asked %s and answered %s instead of %s", slot, line, t->reply, reply);
+}
+
+static uint32_t story_leader(struct story *t)
+{
+    for (int i = 0; i < 10000; i++) {
+        raft_term best = 0;
+        uint32_t leader = UINT32_MAX;
+        for (uint32_t slot = 0; slot < t->sim->plan.host_count; slot++) {
+            const struct raft *r = t->sim->host[slot].node ? node_raft(t->sim->host[slot].node) : NULL;
+            struct raft_status status;
+            if (!r)
+                continue;
+            raft_get_status(r, &status);
+            if (status.role == RAFT_LEADER && status.term > best) {
+                best = status.term;
+                leader = slot;
+            }
+        }
+        if (leader != UINT32_MAX)
+            return leader;
+        sim_run(t->sim, 1000);
+    }
+    story_fail(t, "no leader in 10 s");
+    return 0;
+}
+
+static void story_cut(struct story *t, uint32_t slot)
+{
+    for (uint32_t i = 0; i < t->sim->plan.host_count; i++) {
+        t->sim->is_cut[slot][i] = i != slot;
+        t->sim->is_cut[i][slot] = i != slot;
+    }
+}
+
+/* --- formation --- */
+
+/* Every node that belongs to a cluster belongs to the same one. */
+static void story_one_cluster(struct story *t)
+{
+    uint64_t cluster = 0;
+    for (uint32_t i = 0; i < t->sim->plan.host_count; i++) {
+        struct node_status status;
+        if (!t->sim->host[i].node)
+            continue;
+        node_get_status(t->sim->host[i].node, &status);
+        if (cluster && status.cluster_id && status.cluster_id != cluster)
+            story_fail(t, "two clusters were formed from one list");
+        if (status.cluster_id)
+            cluster = status.cluster_id;
+    }
+}
+
+static void formation_with(struct story *t, enum host_end how, uint32_t victim, uint64_t after_us)
+{
+    story_begin(t, 7 + after_us + victim, &calm_plan);
+    sim_run(t->sim, after_us);
+    t->sim->host[victim].fatal_expected = true;
+    host_stop(&t->sim->host[victim], how);
+    sim_run(t->sim, 50000);
+    if (!t->sim->host[victim].node)
+        host_start(&t->sim->host[victim]);
+    sim_run(t->sim, 4 * SECOND);
+    story_one_cluster(t);
+    uint32_t asked = (victim + 1) % 3;
+    story_expect(t, asked, "INCR n", ":1\r\n");
+    story_expect(t, (victim + 2) % 3, "INCR n", ":2\r\n");
+    if (how != HOST_WIPE)
+        story_expect(t, victim, "GET n", "$1\r\n2\r\n");
+    story_one_cluster(t);
+}
+
+static void scenario_formation(struct story *t, enum host_end how)
+{
+    /* Steps of a few hundred microseconds cover each step of formation, which takes some tens of milliseconds. */
+    for (uint32_t victim = 0; victim < 3; victim++) {
+        for (uint64_t at = 100; at < 60000; at += at < 8000 ? 331 : 2503) {
+            formation_with(t, how, victim, at);
+            if (t->sim->world.failure) {
+                printf("  (node %u at %llu us)\n", victim, (unsigned long long)at);
+                return;
+            }
+            story_end(t);
+        }
+    }
+    story_begin(t, 1, &calm_plan);
+}
+
+static void scenario_formation_kill(struct story *t) { scenario_formation(t, HOST_KILL); }
+static void scenario_formation_power_loss(struct story *t) { scenario_formation(t, HOST_POWER_LOSS); }
+static void scenario_formation_wipe(struct story *t) { scenario_formation(t, HOST_WIPE); }
+
+/* --- time --- */
+
+static void scenario_two_hours_down(struct story *t)
+{
+    story_begin(t, 11, &calm_plan);
+    struct sim *s = t->sim;
+    story_expect(t, 0, "SET hour 1 EX 3600", "+OK\r\n");
+    story_expect(t, 1, "SET day 1 EX 86400", "+OK\r\n");
+    char line[128];
+    long long start_s = (long long)(s->host[0].env.wall_ms(&s->host[0]) / 1000);
+    snprintf(line, sizeof line, "SET three 1 EXAT %lld", start_s + 3 * 3600);
+    story_expect(t, 2, line, "+OK\r\n");
+    snprintf(line, sizeof line, "SET half 1 EXAT %lld", start_s + 1800);
+    story_expect(t, 2, line, "+OK\r\n");
+    for (uint32_t i = 0; i < 3; i++)
+        host_stop(&s->host[i], HOST_POWER_LOSS);
+    sim_run(s, 7200ull * SECOND);
+    s->host[1].wall_offset_ms = 365ll * 86400 * 1000; /* one clock is a year ahead */
+    for (uint32_t i = 0; i < 3; i++)
+        host_start(&s->host[i]);
+    story_leader(t);
+    for (uint32_t i = 0; i < 3; i++) {
+        story_expect(t, i, "GET hour", "$-1\r\n");
+        story_expect(t, i, "GET half", "$-1\r\n");
+        story_expect(t, i, "GET three", "$1\r\n1\r\n");
+        story_expect(t, i, "GET day", "$1\r\n1\r\n");
+    }
+    snprintf(line, sizeof line, ":%lld\r\n", start_s + 3 * 3600);
+    story_ask(t, 0, "TTL three");
+    long ttl = strtol(t->reply + 1, NULL, 10);
+    if (t->reply[0] != ':' || ttl < 3590 || ttl > 3600)
+        story_fail(t, "EXAT is not right after two hours down");
+}
+
+/* --- sessions --- */
+
+/* How many of n pipelined INCRs were answered with a number, and with UNKNOWN. */
+static void count_replies(struct slice out, size_t *done, size_t *unknown)
+{
+    *done = *unknown = 0;
+    for (size_t i = 0; i + 1 < out.n; i++) {
+        if (i == 0 || out.p[i - 1] == '\n') {
+            *done += out.p[i] == ':';
+            *unknown += out.p[i] == '-' && out.p[i + 1] == 'U';
+        }
+    }
+}
+
+static void story_check_count(struct story *t, const char *key, size_t done, size_t unknown)
+{
+    char line[64];
+    snprintf(line, sizeof line, "GET %s", key);
+    story_ask(t, story_leader(t), line);
+    const char *digits = strchr(t->reply, '\n');
+    size_t value = digits ? strtoul(digits + 1, NULL, 10) : 0;
+    if (value < done || value > done + unknown)
+        world_fail(&t->sim->world, "%zu increments were done, %zu unknown, and the counter is %zu", done, unknown, value);
+}
+
+static void say_increments(struct sim_client *c, const char *key, int count)
+{
+    char text[64];
+    snprintf(text, sizeof text, "INCR %s\r\n", key);
+    for (int i = 0; i < count; i++)
+        manual_say(c, text);
+}
+
+/* An origin cut off for longer than its session lives, with writes under way, and back. */
+static void scenario_origin_past_close(struct story *t)
+{
+    for (uint64_t wait = 0; wait < 3000 && !(t->sim && t->sim->world.failure); wait += 250) {
+        if (t->sim)
+            story_end(t);
+        story_begin(t, 21 + wait, &calm_plan);
+        uint32_t leader = story_leader(t);
+        uint32_t origin = (leader + 1) % 3;
+        story_expect(t, origin, "SET n 0", "+OK\r\n");
+        struct sim_client *c = manual_open(t->sim, origin);
+        say_increments(c, "n", 20);
+        sim_run(t->sim, wait);
+        story_cut(t, origin);
+        for (int i = 0; i < 40; i++) { /* log time goes on */
+            story_ask(t, leader, "INCR other");
+            sim_run(t->sim, SECOND / 2);
+        }
+        net_heal(t->sim);
+        sim_run(t->sim, 3 * SECOND);
+        say_increments(c, "n", 5);
+        sim_run(t->sim, 8 * SECOND);
+        size_t done, unknown;
+        count_replies(manual_output(c), &done, &unknown);
+        manual_close(c);
+        if (done < 5)
+            story_fail(t, "the origin could not write again after its session was closed");
+        story_check_count(t, "n", done, unknown);
+    }
+}
+
+/* Two leader changes while one origin's window is full. */
+static void scenario_two_leader_changes(struct story *t)
+{
+    for (uint64_t round = 0; round < 6 && !(t->sim && t->sim->world.failure); round++) {
+        if (t->sim)
+            story_end(t);
+        struct sim_plan plan = calm_plan;
+        plan.host_count = 5;
+        plan.disk_us = 20000;
+        story_begin(t, 31 + round, &plan);
+        uint32_t first = story_leader(t);
+        uint32_t origin = (first + 1) % 5;
+        story_expect(t, origin, "SET n 0", "+OK\r\n");
+        struct sim_client *c = manual_open(t->sim, origin);
+        say_increments(c, "n", 100);
+        sim_run(t->sim, 1000 + 4000 * round);
+        host_stop(&t->sim->host[first], HOST_KILL);
+        sim_run(t->sim, 400000);
+        uint32_t second = story_leader(t);
+        say_increments(c, "n", 100);
+        sim_run(t->sim, 1000 + 3000 * round);
+        if (second != origin)
+            host_stop(&t->sim->host[second], HOST_KILL);
+        sim_run(t->sim, 12 * SECOND);
+        size_t done, unknown;
+        count_replies(manual_output(c), &done, &unknown);
+        manual_close(c);
+        if (done + unknown < 100)
+            story_fail(t, "most increments were not answered through two leader changes");
+        story_check_count(t, "n", done, unknown);
+    }
+}
+
+/* Forward frames lost and doubled: every increment once. */
+static void scenario_lost_forwards(struct story *t)
+{
+    struct sim_plan plan = calm_plan;
+    plan.drop = 100000;
+    plan.duplicate = 200000;
+    plan.reorder = 100000;
+    story_begin(t, 41, &plan);
+    uint32_t origin = (story_leader(t) + 1) % 3;
+    size_t all_done = 0;
+    size_t all_unknown = 0;
+    for (int i = 0; i < 10; i++) {
+        struct sim_client *c = manual_open(t->sim, origin);
+        say_increments(c, "n", 50);
+        sim_run(t->sim, 8 * SECOND);
+        size_t done, unknown;
+        count_replies(manual_output(c), &done, &unknown);
+        all_done += done;
+        all_unknown += unknown;
+        manual_close(c);
+    }
+    t->sim->is_calm = true;
+    sim_run(t->sim, 5 * SECOND);
+    if (all_done < 400)
+        story_fail(t, "fewer than 400 of 500 increments got through");
+    story_check_count(t, "n", all_done, all_unknown);
+}
+
+/* --- all of them --- */
+
+static const struct {
+    const char *name;
+    void (*run)(struct story *t);
+} scenarios[] = {
+    {"formation, a node killed at each step", scenario_formation_kill},
+    {"formation, power lost at each step", scenario_formation_power_loss},
+    {"formation, a disk wiped at each step", scenario_formation_wipe},
+    {"all nodes down for two hours", scenario_two_hours_down},
+    {"an origin cut off past its CLOSE, and back", scenario_origin_past_close},
+    {"two leader changes inside one forward window", scenario_two_leader_changes},
+    {"forward frames lost and doubled", scenario_lost_forwards},
+};
+
+int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose)
+{
+    int failed = 0;
+    for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+        if (!strstr(scenarios[i].name, pattern))
+            continue;
+        struct story t = {.table = table, .is_verbose = is_verbose};
+        scenarios[i].run(&t);
+        bool is_ok = !t.sim->world.failure;
+        printf("%s scenario: %s%s%s\n", is_ok ? "ok" : "FAIL", scenarios[i].name, is_ok ? "" : ": ",
+               is_ok ? "" : t.sim->world.failure);
+        fflush(stdout);
+        failed += !is_ok;
+        story_end(&t);
+    }
+    return failed;
+}

@@ -1,0 +1,175 @@
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "node/client.h"
+#include "node/node.h"
+#include "sim_disk.h"
+#include "world.h"
+
+/* A whole cluster in one process and one thread: N hosts (clock, disk, one node that runs the server's own objects), the network between
+ * them, clients, faults, and checkers that look after every event. */
+
+#define SIM_HOSTS 7
+#define SIM_CLIENTS 15
+#define SIM_LINKS 512
+
+struct sim;
+struct ghost;
+struct history;
+
+/* What a seed decided: the swarm. Rates in millionths per message or per second as said. */
+struct sim_plan {
+    uint32_t host_count;
+    uint32_t client_count;
+    uint64_t duration_us;
+    uint32_t key_count;
+    uint64_t think_us;            /* mean pause of a client between commands */
+    uint64_t latency_us;          /* mean, one way */
+    uint32_t drop;                /* per message, millionths */
+    uint32_t duplicate;
+    uint32_t reorder;
+    uint32_t reset;               /* connection reset, per message */
+    uint64_t partition_every_us;  /* mean; 0: never */
+    uint64_t crash_every_us;
+    uint64_t power_every_us;
+    uint64_t pause_every_us;
+    uint64_t all_down_every_us;   /* all nodes lose power at once */
+    uint64_t clock_jump_every_us; /* wall clock */
+    uint64_t disk_full_every_us;
+    uint64_t disk_stall_every_us;
+    uint64_t sync_error_every_us;
+    uint64_t rot_every_us;
+    uint32_t clock_rate_ppm;      /* largest rate error of a node's clock */
+    uint64_t disk_us;             /* mean fsync time */
+    uint32_t sector_bytes;
+    uint64_t segment_bytes;
+    uint64_t log_memory_bytes;
+    uint32_t read_level_mix;      /* bits: 1 quorum, 2 lease, 4 stale */
+    bool has_expiry;
+    bool has_transactions;
+    bool has_crash_in_write;      /* power fails in the middle of a disk call */
+};
+
+struct sim_host {
+    struct sim *sim;
+    uint32_t slot;
+    char address[LIMIT_ADDRESS_BYTES];
+    struct sim_disk *disk;
+    struct node_env env;
+    struct options options;
+    struct node *node;            /* NULL while down */
+    uint64_t life;                /* grows with every start; events of older lives are void */
+    uint64_t boot_us;             /* world time of the (machine's) boot */
+    int64_t rate_ppm;             /* of its monotonic clock */
+    int64_t wall_offset_ms;
+    uint64_t paused_until_us;     /* SIGSTOP */
+    bool is_iterating;            /* an iterate event is scheduled */
+    uint64_t wake_scheduled_us;
+    struct list jobs;             /* disk jobs waiting */
+    bool is_disk_busy;
+    uint64_t disk_stalled_until_us;
+    bool fatal_expected;          /* a disk fault was injected that allows the process to end */
+    const char *fatal_reason;     /* node called fatal: it is taken down after the event */
+    char fatal_text[256];
+    uint64_t random_state;
+};
+
+struct sim_link {
+    bool is_used;
+    bool is_up[2];                /* as the two ends see it: 0 dialler, 1 acceptor */
+    uint32_t host[2];
+    uint64_t life[2];
+    link_id id[2];
+    enum link_role role;
+    uint64_t last_delivery_us[2]; /* per direction, keeps the order */
+    uint64_t serial;              /* which use of this slot */
+};
+
+struct sim {
+    struct world world;
+    uint64_t seed;
+    struct sim_plan plan;
+    const struct command_table *table;
+    struct sim_host host[SIM_HOSTS];
+    struct sim_link link[SIM_LINKS];
+    uint64_t link_serial;
+    bool is_cut[SIM_HOSTS][SIM_HOSTS]; /* [from][to] */
+    bool is_calm;                 /* no new faults: the liveness phase */
+    bool is_quiet;                /* clients stop sending */
+    struct ghost *ghost;
+    struct history *history;
+    struct sim_client *client;    /* plan.client_count of them */
+    uint64_t value_counter;       /* unique values */
+};
+
+/* host.c */
+void host_init(struct sim *s, uint32_t slot, const char *cluster_list);
+void host_start(struct sim_host *h);
+enum host_end { HOST_KILL, HOST_POWER_LOSS, HOST_WIPE, HOST_CLEAN };
+void host_stop(struct sim_host *h, enum host_end how);
+void host_deinit(struct sim_host *h);
+/* Something was fed to the node: let it iterate soon. */
+void host_kick(struct sim_host *h);
+uint64_t host_clock_us(const struct sim_host *h);
+bool host_is_running(const struct sim_host *h); /* up and not paused */
+
+/* net.c */
+void net_dial(struct sim_host *from, link_id id, const char *address, const struct peer_hello *mine);
+void net_send(struct sim_host *from, link_id id, const struct slice *part, size_t part_count);
+void net_hang_up(struct sim_host *from, link_id id, const char *reason);
+void net_host_died(struct sim_host *h, bool was_power_loss);
+void net_heal(struct sim *s);
+void net_teardown(struct sim *s);
+
+/* client.c */
+void clients_start(struct sim *s);
+void clients_stop(struct sim *s);
+void clients_host_died(struct sim *s, uint32_t slot);
+void clients_collect(struct sim_host *h); /* after an iterate: output of dirty clients */
+bool clients_are_idle(const struct sim *s);
+void clients_free(struct sim *s);
+
+/* A client driven by hand: it must be closed before its host is stopped. */
+struct sim_client *manual_open(struct sim *s, uint32_t slot);
+void manual_say(struct sim_client *c, const char *text);
+struct slice manual_output(const struct sim_client *c);
+void manual_close(struct sim_client *c);
+
+/* main.c */
+void sim_build(struct sim *s, uint64_t seed, const struct sim_plan *plan, const struct command_table *table, bool is_verbose);
+void sim_run(struct sim *s, uint64_t us); /* with every check after every event */
+void sim_teardown(struct sim *s);
+
+/* scenarios.c: what happened once, or must never happen, step by step */
+/* Runs those whose name contains `pattern`; prints ok or FAIL for each; returns how many failed. */
+int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose);
+
+/* faults.c */
+void plan_draw(struct sim_plan *plan, struct prng *prng, const char *profile);
+void faults_start(struct sim *s);
+void faults_stop(struct sim *s); /* heals everything and starts what is down */
+
+/* ghost.c: what is checked after every event */
+struct ghost *ghost_new(struct sim *s);
+void ghost_free(struct ghost *g);
+void ghost_check(struct ghost *g);
+void ghost_host_started(struct ghost *g, uint32_t slot);
+void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lost_disk);
+/* From the disk: bytes handed to write(), and a sync that made all of them durable. */
+struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner);
+void ghost_finish(struct ghost *g); /* end of the run: all nodes equal, everything acknowledged there */
+uint64_t ghost_leader_changes(const struct ghost *g);
+
+/* history.c: what clients saw */
+enum operation_kind { OPERATION_READ, OPERATION_WRITE, OPERATION_INCR };
+enum operation_outcome { OUTCOME_PENDING, OUTCOME_OK, OUTCOME_NOT_DONE, OUTCOME_UNKNOWN };
+struct history *history_new(void);
+void history_free(struct history *h);
+/* Returns the operation's number. Values are unique per write; 0 means "no value". */
+size_t history_invoke(struct history *h, uint32_t client, uint32_t key, enum operation_kind kind, uint64_t value, uint64_t now_us);
+void history_return(struct history *h, size_t operation, enum operation_outcome outcome, uint64_t value, uint64_t now_us);
+/* Registers with unique values: linearizable? On failure fills `text`. (Gibbons and Korach 1997, zones; O(n log n).) */
+bool history_check(const struct history *h, char *text, size_t size);
+size_t history_count(const struct history *h, enum operation_outcome outcome);
+
+#endif
