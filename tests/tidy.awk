@@ -35,7 +35,7 @@ FNR == 1 {
 /[ \t]$/ { report("blanks", "ends in a blank") }
 /\t/ { report("blanks", "holds a tab") }
 /\r/ { report("blanks", "holds a carriage return") }
-/TODO|FIXME|XXX/ {
+/TODO|FIXME|(^|[^X])XXX([^X]|$)/ {
     if ($0 !~ /TODO\(#[0-9]+\): /) report("todo", "write TODO(#<issue>): ...")
 }
 /(\/\/|\/\*)[ \t]*(ASSERT|CHECK|REQUIRE)[A-Z_]*\(/ { report("assertions", "an assertion is commented out") }

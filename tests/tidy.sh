@@ -93,7 +93,7 @@ lib=$B/release/libcoracle.a
 if [ -e "$lib" ]; then
     objdump -t "$lib" 2>/dev/null | awk '
         / file format / { object = $1; sub(/:$/, "", object) }
-        $0 ~ /[ \t]O[ \t]+\.(data|bss|tdata|tbss|data\.rel|data\.rel\.local)[ \t.]/ && object != "mem.o" {
+        $0 ~ /[ \t]O[ \t]+\.(data|bss|tdata|tbss|data\.rel|data\.rel\.local)[ \t.]/ && !/\.data\.rel\.ro/ && object != "mem.o" {
             print object ": " $NF " is writable state (" $4 ")"
         }' >"$work/rule"
     verdict globals "$work/rule"
