@@ -144,8 +144,9 @@ enum err options_parse_flags(struct options *o, int argc, char **argv, int first
 
 enum err options_check(const struct options *o, struct buf *why)
 {
-    if (o->lease >= o->election_timeout) {
-        buf_printf(why, "option 'lease' (%lld ms) must be shorter than 'election-timeout' (%lld ms).", (long long)o->lease,
+    /* A tenth of room for clocks that don't run at one rate. */
+    if (o->lease * 10 > o->election_timeout * 9) {
+        buf_printf(why, "option 'lease' (%lld ms) must be at most nine tenths of 'election-timeout' (%lld ms).", (long long)o->lease,
                    (long long)o->election_timeout);
         return ERR_INVALID;
     }
