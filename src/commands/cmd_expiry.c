@@ -1,7 +1,6 @@
 /* Expiry: EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL PERSIST, as Redis 7.0.15 expire.c answers them. Relative times count from the
  * time of the entry, so every node stores the same instant. */
 
-#include "base/buf.h"
 #include "base/number.h"
 #include "commands/arguments.h"
 #include "commands/command_row.h"
@@ -19,16 +18,14 @@ struct expire_options {
     int64_t value_ms;    /* in milliseconds; still relative where the command is */
 };
 
+/* Redis prints a C string: it ends at the first NUL byte. */
 static void expire_unsupported(struct slice option, struct reply *reply)
 {
-    struct buf text;
-    buf_init(&text);
-    buf_printf(&text, "ERR Unsupported option ");
-    for (size_t i = 0; i < option.n && option.p[i]; i++) { /* Redis prints a C string */
-        buf_append_byte(&text, option.p[i]);
+    size_t n = 0;
+    while (n < option.n && option.p[n]) {
+        n++;
     }
-    reply_error_slice(reply, buf_slice(&text));
-    buf_deinit(&text);
+    reply_errorf(reply, "ERR Unsupported option %.*s", (int)n, n ? (const char *)option.p : "");
 }
 
 static bool expire_parse_conditions(const struct command *command, uint32_t *condition, struct reply *reply)
