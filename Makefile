@@ -192,6 +192,7 @@ run:
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@exec integration/run-cluster.sh $(B)/release/coracle
 coverage:
+	@mkdir -p $(B)
 	@$(MAKE) --no-print-directory BUILD=cov unit > $(B)/coverage.log 2>&1 || { tail -n 30 $(B)/coverage.log; exit 1; }
 	@tests/coverage $(B)/cov
 nightly:
