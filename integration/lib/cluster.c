@@ -46,6 +46,7 @@ static void cluster_exec(char *const *argv, const char *log, pid_t parent)
     close(0);
     open("/dev/null", O_RDONLY);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setpgid(0, 0); /* A signal for the test is not for its nodes. */
     if (getppid() == parent) {
         execvp(argv[0], argv);
     }
@@ -69,7 +70,8 @@ void cluster_node_start_as(struct cluster *c, size_t i, const char *members, con
     if (itest_server_is_redis()) {
         snprintf(flags, sizeof flags, "redis-server --port %u --dir %s --appendonly no --save 900 1000000 --enable-debug-command yes %s", n->port, dir, c->flags);
     } else {
-        int len = snprintf(flags, sizeof flags, "%s --port %u --dir %s --cluster %s %s", cluster_binary(), n->port, dir, members, c->flags);
+        int len = snprintf(flags, sizeof flags, "%s --port %u --dir %s %s%s %s", cluster_binary(), n->port, dir,
+                           members[0] != '\0' ? "--cluster " : "", members, c->flags);
         if (n->peer_port != n->port) {
             len += snprintf(flags + len, sizeof flags - (size_t)len, " --announce 127.0.0.1:%u", n->peer_port);
         }

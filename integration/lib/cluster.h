@@ -46,7 +46,7 @@ void cluster_start(struct cluster *c, size_t count, enum cluster_flag flags, con
 void cluster_prepare(struct cluster *c, const char *name, size_t count, enum cluster_flag flags, const char *more_flags);
 
 void cluster_node_start(struct cluster *c, size_t i);
-/* As the above, but with other values of --cluster and --dir (both kept by the process only). */
+/* As the above, but with other values of --cluster and --dir (kept by that process only; members "": without). */
 void cluster_node_start_as(struct cluster *c, size_t i, const char *members, const char *dir);
 void cluster_node_kill(struct cluster *c, size_t i);    /* SIGKILL, and reaped */
 int cluster_node_stop(struct cluster *c, size_t i);     /* SIGTERM; exit status, -1: killed by a signal or after 10 s */
