@@ -19,8 +19,8 @@
 
 enum {
     KEYSPACE_FREED_PER_ENTRY = 32, /* pieces of dropped trees freed while one entry is applied */
-    KEYSPACE_FREED_PER_IDLE = 512,
-    KEYSPACE_CHAINS_PER_IDLE = 512,
+    KEYSPACE_FREED_PER_IDLE = 128,
+    KEYSPACE_CHAINS_PER_IDLE = 256,
 };
 
 /* --- life --- */

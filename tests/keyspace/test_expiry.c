@@ -43,6 +43,13 @@ static const struct model *model_first(const struct model *m)
     return first;
 }
 
+static bool firsts_agree(const struct model *m, const struct expiry_heap *h)
+{
+    const struct model *first = model_first(m);
+    const struct expiry_item *item = expiry_first(h);
+    return first && item ? first->entry == item->entry : !first && !item;
+}
+
 TEST(agrees_with_brute_force)
 {
     static struct model m[ENTRIES];
@@ -75,20 +82,17 @@ TEST(agrees_with_brute_force)
         REQUIRE(h.count == count);
         REQUIRE((one->entry->expiry_position != 0) == one->has_expiry);
         REQUIRE(!one->has_expiry || expiry_at(&h, one->entry) == one->at_ms);
-        const struct model *first = model_first(m);
-        const struct expiry_item *item = expiry_first(&h);
-        REQUIRE((first == NULL) == (item == NULL));
-        REQUIRE(!first || first->entry == item->entry);
+        REQUIRE(firsts_agree(m, &h));
         if (step % 200 == 0) {
             expiry_check(&h);
         }
     }
-    while (expiry_first(&h)) {
-        const struct model *first = model_first(m);
-        REQUIRE(first && first->entry == expiry_first(&h)->entry);
+    for (const struct model *first; (first = model_first(m));) {
+        REQUIRE(firsts_agree(m, &h));
         m[first - m].has_expiry = false;
         expiry_clear(&h, first->entry);
     }
+    CHECK(expiry_first(&h) == NULL);
     CHECK(h.capacity <= 64); /* gave memory back */
     expiry_deinit(&h);
     size_t chain = 0;
