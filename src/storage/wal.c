@@ -225,17 +225,21 @@ static void build_batch(struct wal *w, const struct wal_batch *b, const struct w
     *chain = builder.chain;
 }
 
-/* Refuses early what would eat into the reserve: room is looked at only when the file must grow. */
-static enum err check_reserve(struct wal *w, const struct wal_batch *b, uint64_t end, uint64_t have)
+/* Refuses early what would eat into the reserve. Room is looked at only when the file must grow, or when a prepared segment
+ * would be begun: while no other could be made, it is part of the reserve. */
+static enum err check_reserve(struct wal *w, const struct wal_batch *b, uint64_t size)
 {
-    if (w->options.reserve_bytes == 0 || b->may_use_reserve || b->entry_count == 0 || end <= have) {
+    const struct wal_segment *s = wal_current(w);
+    const uint64_t end = b->rolls ? size : s->tail + size;
+    const uint64_t have = b->rolls ? (w->next_id ? w->next_bytes : 0) : s->file_bytes;
+    if (w->options.reserve_bytes == 0 || b->may_use_reserve || b->entry_count == 0 || (end <= have && !b->rolls)) {
         return ERR_OK;
     }
     enum err e = w->vfs->call->free_bytes(w->vfs, &w->free_bytes);
     if (e != ERR_OK) {
         return wal_fail(w, e);
     }
-    return w->free_bytes < end - have + w->options.reserve_bytes ? ERR_FULL : ERR_OK;
+    return w->free_bytes < (end > have ? end - have : 0) + w->options.reserve_bytes ? ERR_FULL : ERR_OK;
 }
 
 /* Writes w->out to the current segment. After ERR_FULL the file ends, durably, where it ended before (W5). */
@@ -317,12 +321,7 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
         wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(&b), w->vfs->sector_bytes);
     b.rolls = b.rolls || !w->file || s->tail + size > w->options.segment_bytes;
 
-    enum err e = ERR_OK;
-    if (b.rolls && w->next_id == 0) {
-        e = check_reserve(w, &b, size, 0);
-    } else {
-        e = check_reserve(w, &b, b.rolls ? size : s->tail + size, b.rolls ? w->next_bytes : s->file_bytes);
-    }
+    enum err e = check_reserve(w, &b, size);
     if (e == ERR_OK && b.rolls) {
         e = take_segment(w);
     }

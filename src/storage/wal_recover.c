@@ -21,6 +21,11 @@
  *     verdict in it (W10). This is the only write, one batch: a crash before it is durable leaves all as it was;
  *  6. remove what the chain doesn't lead through any more, unless the log is tainted. */
 
+/* The first head of a directory: two sectors. */
+#define CREATION_BYTES 8192u
+/* On a full disk, so much is given back for a new head at a time. */
+#define ROOM_PIECE_BYTES (64u * 1024u)
+
 struct survey_segment {
     uint64_t id;
     bool has_head; /* the first unit verifies */
@@ -47,6 +52,7 @@ struct recovery {
     int image_now;
     struct pending pending;
     struct wal_verdict verdict;
+    bool has_later_bytes; /* a segment without a good head holds more than the making of a directory ever writes */
     uint32_t chain_state; /* running checksum after the last good batch */
 };
 
@@ -112,21 +118,36 @@ static enum err survey_one(struct recovery *r, uint64_t id)
     return ERR_OK;
 }
 
-/* All files are of one node, and of one cluster once it has left BLANK (P18). */
-static enum err check_identities(struct recovery *r)
+static enum err mismatch(struct recovery *r)
 {
-    const struct wal_identity *first = NULL;
+    log_line(r->w->log, LOG_WARNING, "The data directory holds files of different nodes or clusters.");
+    return ERR_MISMATCH;
+}
+
+/* All files are of one node (P18). */
+static enum err check_nodes(struct recovery *r)
+{
+    raft_id node_id = 0;
     for (uint32_t i = 0; i < r->segment_count; i++) {
-        const struct wal_identity *id = &r->segment[i].head.identity;
-        if (!r->segment[i].has_head) {
-            continue;
+        const struct survey_segment *s = &r->segment[i];
+        if (s->has_head && node_id != 0 && s->head.identity.node_id != node_id) {
+            return mismatch(r);
         }
-        if (first && (id->node_id != first->node_id ||
-                      (first->cluster_id != 0 && memcmp(&id->cluster_id, &first->cluster_id, sizeof(uint64_t)) != 0))) {
-            log_line(r->w->log, LOG_WARNING, "The data directory holds files of different nodes or clusters.");
-            return ERR_MISMATCH;
+        node_id = s->has_head ? s->head.identity.node_id : node_id;
+    }
+    return ERR_OK;
+}
+
+/* The log is of one cluster once it has left BLANK (W8). Only along the chain: a head that was never durable may have
+ * named one that this node then never joined. */
+static enum err check_clusters(struct recovery *r)
+{
+    for (uint32_t i = 1; i < r->chain_count; i++) {
+        const struct wal_identity *a = &r->segment[r->chain[i - 1]].head.identity;
+        const struct wal_identity *b = &r->segment[r->chain[i]].head.identity;
+        if (a->cluster_id != 0 && a->cluster_id != b->cluster_id) {
+            return mismatch(r);
         }
-        first = id;
     }
     return ERR_OK;
 }
@@ -144,7 +165,7 @@ static enum err survey(struct recovery *r)
         e = survey_one(r, list.id[i]);
     }
     mem_free(list.id);
-    return e == ERR_OK ? check_identities(r) : e;
+    return e == ERR_OK ? check_nodes(r) : e;
 }
 
 /* ---- 2. The chain ---- */
@@ -420,6 +441,9 @@ static enum err judge_newer(struct recovery *r, uint32_t from)
             }
             continue;
         }
+        if (bytes.n > CREATION_BYTES && !wal_is_zero(bytes.p + CREATION_BYTES, bytes.n - CREATION_BYTES)) {
+            r->has_later_bytes = true;
+        }
         struct wal_identity identity = s->has_head ? s->head.identity : w->identity;
         if (!s->has_head) {
             wal_verdict_find_identity(bytes, s->id, &identity);
@@ -572,23 +596,46 @@ static enum err settle_health(struct recovery *r, const struct wal_options *opti
     return ERR_OK;
 }
 
-/* On a full disk the zeros behind the log's end make room for the new head. */
+/* On a full disk the zeros behind the ends of segments make room for the new head, no more of them than needed: others may
+ * take what is freed, and there may be more starts before there is room again. ERR_FULL when there are none left. */
 static enum err make_room(struct recovery *r)
 {
     struct wal *w = r->w;
     const struct pending *p = &r->pending;
-    if (!p->is_set || w->taint.health != WAL_CLEAN) {
+    if (w->taint.health != WAL_CLEAN) {
         return ERR_FULL;
     }
-    char name[WAL_NAME_BYTES];
-    struct vfs_file *f;
-    wal_segment_name(r->segment[p->position].id, name);
-    enum err e = w->vfs->call->open(w->vfs, name, false, &f);
-    if (e == ERR_OK) {
-        e = w->vfs->call->truncate(f, p->header.offset + wal_batch_bytes(p->header.body_bytes, p->header.sector_bytes));
+    for (uint32_t i = 0; i < r->segment_count; i++) {
+        uint64_t end = UINT64_MAX;
+        uint64_t size = 0;
+        for (uint32_t k = 0; k < w->segment_count; k++) {
+            if (w->segment[k]->id == r->segment[i].id) {
+                end = w->segment[k]->tail;
+            }
+        }
+        if (p->is_set && p->position == i) {
+            end = p->header.offset + wal_batch_bytes(p->header.body_bytes, p->header.sector_bytes);
+        }
+        if (end == UINT64_MAX) {
+            continue;
+        }
+        char name[WAL_NAME_BYTES];
+        struct vfs_file *f;
+        wal_segment_name(r->segment[i].id, name);
+        enum err e = w->vfs->call->open(w->vfs, name, false, &f);
+        if (e != ERR_OK) {
+            return e;
+        }
+        e = w->vfs->call->size(f, &size);
+        if (e == ERR_OK && size > end) {
+            e = w->vfs->call->truncate(f, size - end > ROOM_PIECE_BYTES ? size - ROOM_PIECE_BYTES : end);
+        }
         w->vfs->call->close(f);
+        if (e != ERR_OK || size > end) {
+            return e;
+        }
     }
-    return e;
+    return ERR_FULL;
 }
 
 static enum err write_head(struct recovery *r, struct wal_batch *b)
@@ -614,9 +661,14 @@ static enum err write_head(struct recovery *r, struct wal_batch *b)
     b->state = w->state;
     b->taint = w->taint;
     enum err e = wal_commit_batch(w, b);
-    if (e == ERR_FULL && make_room(r) == ERR_OK) {
+    while (e == ERR_FULL) {
         COVER("wal open on a full disk");
-        e = wal_commit_batch(w, b);
+        e = make_room(r);
+        if (e == ERR_OK) {
+            e = wal_commit_batch(w, b);
+        } else if (e == ERR_FULL) {
+            return e;
+        }
     }
     return e;
 }
@@ -651,8 +703,13 @@ static enum err clean_up(struct recovery *r)
         e = w->vfs->call->remove(w->vfs, name);
         e = e == ERR_NOT_FOUND ? ERR_OK : e; /* The prepared one, when there was no room. */
     }
-    /* Unused zeros and superseded bytes of the segment before give their room back. */
-    if (e == ERR_OK && w->taint.health == WAL_CLEAN && w->segment_count > 1) {
+    /* Unused zeros and superseded bytes of the segment before give their room back, unless they are needed for the
+     * next start (make_room). */
+    if (e == ERR_OK) {
+        e = w->vfs->call->free_bytes(w->vfs, &w->free_bytes);
+    }
+    if (e == ERR_OK && w->taint.health == WAL_CLEAN && w->segment_count > 1 &&
+        w->free_bytes >= w->options.reserve_bytes) {
         struct wal_segment *s = w->segment[w->segment_count - 2];
         struct vfs_file *f;
         wal_segment_name(s->id, name);
@@ -663,7 +720,7 @@ static enum err clean_up(struct recovery *r)
             w->vfs->call->close(f);
         }
     }
-    return e == ERR_OK ? w->vfs->call->free_bytes(w->vfs, &w->free_bytes) : e;
+    return e;
 }
 
 static enum err report(struct wal *w, struct wal_recovery *out)
@@ -698,8 +755,7 @@ static enum err report(struct wal *w, struct wal_recovery *out)
 static enum err begin_new(struct recovery *r, raft_id node_id_if_new, struct wal_recovery *out)
 {
     struct wal *w = r->w;
-    const bool is_ruin = r->verdict.health != WAL_CLEAN || (r->segment_count > 0 && r->segment[r->segment_count - 1].id > 1);
-    if (!is_ruin) {
+    if (r->verdict.health == WAL_CLEAN && !r->has_later_bytes) {
         out->was_blank_directory = true;
         w->identity = (struct wal_identity){.node_id = node_id_if_new};
         return ERR_OK;
@@ -722,6 +778,9 @@ static enum err recover(struct recovery *r, raft_id node_id_if_new, struct wal_r
     enum err e = survey(r);
     if (e == ERR_OK) {
         e = find_chain(r, &newest);
+    }
+    if (e == ERR_OK) {
+        e = check_clusters(r);
     }
     if (e == ERR_OK) {
         e = replay(r, &last_replayed);

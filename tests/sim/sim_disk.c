@@ -283,14 +283,11 @@ static void inode_power_loss(struct sim_disk *d, struct inode *n)
     if (n->image_size < n->cache_size && prng_below(&d->prng, 2) == 0) {
         n->image_size = n->cache_size; /* The size got there before the bytes. */
     }
-    memset(n->cache, 0, n->capacity);
-    if (n->image_size > 0) {
-        memset(n->image + n->image_size, 0, n->capacity - n->image_size);
-        memcpy(n->cache, n->image, n->image_size);
-    } else if (n->capacity > 0) {
-        memset(n->image, 0, n->capacity);
-    }
     n->cache_size = n->image_size;
+    if (n->capacity > 0) {
+        memset(n->image + n->image_size, 0, n->capacity - n->image_size);
+        memcpy(n->cache, n->image, n->capacity);
+    }
     inode_clean(d, n);
 }
 
