@@ -3,7 +3,8 @@
 
 #include "commands/command_row.h"
 
-/* What several families do with arguments, worded as Redis 7.0. Functions that can refuse write the error and return false. */
+/* What several families do with arguments, worded as Redis 7.0. Functions that can refuse write the
+ * error and return false. */
 
 /* Case-insensitive; like Redis's C strings an argument ends at its first NUL byte here. */
 bool argument_is(struct slice argument, const char *option);
@@ -33,7 +34,8 @@ void argument_expiry_error(struct reply *reply, const char *name);
 /* The instant that relative times count from: the entry's time, the same on every node. */
 int64_t argument_now_ms(const struct command_run *run);
 #ifdef CORACLE_MUTANTS
-/* Mutant 23 takes this instead: the simulator sets it to the node's own clock before it lets a node apply. */
+/* Mutant 23 takes this instead: the simulator sets it to the node's own clock before it lets a node
+ * apply. */
 extern int64_t mutant_local_clock_ms;
 #endif
 

@@ -1,5 +1,5 @@
-/* Expiry: EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL PERSIST, as Redis 7.0.15 expire.c answers them. Relative times count from the
- * time of the entry, so every node stores the same instant. */
+/* Expiry: EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL PERSIST, as Redis 7.0.15 expire.c answers
+ * them. Relative times count from the time of the entry, so every node stores the same instant. */
 
 #include "base/number.h"
 #include "commands/arguments.h"
@@ -14,8 +14,8 @@ enum expire_condition {
 };
 
 struct expire_options {
-    uint32_t condition;  /* EXPIRE_* */
-    int64_t value_ms;    /* in milliseconds; still relative where the command is */
+    uint32_t condition; /* EXPIRE_* */
+    int64_t value_ms;   /* in milliseconds; still relative where the command is */
 };
 
 /* Redis prints a C string: it ends at the first NUL byte. */
@@ -28,7 +28,8 @@ static void expire_unsupported(struct slice option, struct reply *reply)
     reply_errorf(reply, "ERR Unsupported option %.*s", (int)n, n ? (const char *)option.p : "");
 }
 
-static bool expire_parse_conditions(const struct command *command, uint32_t *condition, struct reply *reply)
+static bool
+expire_parse_conditions(const struct command *command, uint32_t *condition, struct reply *reply)
 {
     static const char *const name[] = {"nx", "xx", "gt", "lt"};
     *condition = 0;
@@ -64,7 +65,8 @@ static bool expire_parse(const struct command *command,
         !argument_integer(command->arg[2], &options->value_ms, reply)) {
         return false;
     }
-    if (expiry_unit_is_seconds(unit) && !number_multiply_i64(options->value_ms, 1000, &options->value_ms)) {
+    if (expiry_unit_is_seconds(unit) &&
+        !number_multiply_i64(options->value_ms, 1000, &options->value_ms)) {
         argument_expiry_error(reply, name);
         return false;
     }
@@ -116,15 +118,16 @@ static void expire_generic(struct command_run *run,
 }
 
 /* A check and a run for each of the four. */
-#define EXPIRE_COMMAND(name, unit)                                                                        \
-    static bool name##_check(const struct command *command, struct reply *reply)                          \
-    {                                                                                                     \
-        struct expire_options options;                                                                    \
-        return expire_parse(command, #name, unit, &options, reply);                                       \
-    }                                                                                                     \
-    static void name##_run(struct command_run *run, const struct command *command, struct reply *reply)   \
-    {                                                                                                     \
-        expire_generic(run, command, #name, unit, reply);                                                 \
+#define EXPIRE_COMMAND(name, unit)                                                                 \
+    static bool name##_check(const struct command *command, struct reply *reply)                   \
+    {                                                                                              \
+        struct expire_options options;                                                             \
+        return expire_parse(command, #name, unit, &options, reply);                                \
+    }                                                                                              \
+    static void name##_run(struct command_run *run, const struct command *command,                 \
+                           struct reply *reply)                                                    \
+    {                                                                                              \
+        expire_generic(run, command, #name, unit, reply);                                          \
     }
 EXPIRE_COMMAND(expire, EXPIRY_SECONDS)
 EXPIRE_COMMAND(pexpire, EXPIRY_MILLISECONDS)
@@ -289,4 +292,5 @@ static const struct command_row expiry_row[] = {
     },
 };
 
-const struct command_family commands_expiry = {expiry_row, sizeof expiry_row / sizeof expiry_row[0]};
+const struct command_family commands_expiry = {expiry_row,
+                                               sizeof expiry_row / sizeof expiry_row[0]};

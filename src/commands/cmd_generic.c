@@ -38,7 +38,8 @@ static void dbsize_run(struct command_run *run, const struct command *command, s
 static bool flushall_check(const struct command *command, struct reply *reply)
 {
     if (command->arg_count == 1 ||
-        (command->arg_count == 2 && (argument_is(command->arg[1], "sync") || argument_is(command->arg[1], "async")))) {
+        (command->arg_count == 2 &&
+         (argument_is(command->arg[1], "sync") || argument_is(command->arg[1], "async")))) {
         return true;
     }
     reply_error(reply, REPLY_SYNTAX);
@@ -46,7 +47,8 @@ static bool flushall_check(const struct command *command, struct reply *reply)
 }
 
 /* SYNC and ASYNC only tell Redis when to free memory; here it is always freed in pieces, later. */
-static void flushall_run(struct command_run *run, const struct command *command, struct reply *reply)
+static void
+flushall_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
     if (flushall_check(command, reply)) {
         keyspace_flush(&run->view, true);
@@ -82,9 +84,11 @@ static const struct command_row generic_row[] = {
         .acl_categories = "@keyspace @write @slow",
         .summary = "Delete a key",
         .since = "1.0.0",
-        .complexity = "O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a "
-                      "string, the individual complexity for this key is O(M) where M is the number of elements in the list, "
-                      "set, sorted set or hash. Removing a single key that holds a string value is O(1).",
+        .complexity =
+            "O(N) where N is the number of keys that will be removed. When a key to remove "
+            "holds a value other than a string, the individual complexity for this key is "
+            "O(M) where M is the number of elements in the list, set, sorted set or hash. "
+            "Removing a single key that holds a string value is O(1).",
         .arguments = "key [key ...]",
         .key_flags = "RM delete",
         .tips = "request_policy:multi_shard response_policy:agg_sum",
@@ -143,4 +147,5 @@ static const struct command_row generic_row[] = {
     },
 };
 
-const struct command_family commands_generic = {generic_row, sizeof generic_row / sizeof generic_row[0]};
+const struct command_family commands_generic = {generic_row,
+                                                sizeof generic_row / sizeof generic_row[0]};

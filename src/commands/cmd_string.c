@@ -1,5 +1,6 @@
-/* Strings: SET GET INCR DECR INCRBY DECRBY APPEND STRLEN MGET MSET, as Redis 7.0.15 t_string.c answers them. Each `check` refuses
- * exactly what Redis finds before it looks at a key; `run` parses again, since entries come from the log. */
+/* Strings: SET GET INCR DECR INCRBY DECRBY APPEND STRLEN MGET MSET, as Redis 7.0.15 t_string.c
+ * answers them. Each `check` refuses exactly what Redis finds before it looks at a key; `run`
+ * parses again, since entries come from the log. */
 
 #include <stdint.h>
 
@@ -87,8 +88,10 @@ struct set_options {
     int64_t expiry_value; /* as given, parsed, > 0, and in range as milliseconds */
 };
 
-/* An expiry option: allowed again with the same name (the last wins), never with another one or KEEPTTL. */
-static bool set_take_expiry(struct set_options *options, enum expiry_unit unit, const struct slice *next)
+/* An expiry option: allowed again with the same name (the last wins), never with another one or
+ * KEEPTTL. */
+static bool
+set_take_expiry(struct set_options *options, enum expiry_unit unit, const struct slice *next)
 {
     if (!next || options->keep_expiry || (options->has_expiry && options->unit != unit)) {
         return false;
@@ -100,7 +103,10 @@ static bool set_take_expiry(struct set_options *options, enum expiry_unit unit, 
 }
 
 /* Takes one option and whether it used `next` too; false: a syntax error. */
-static bool set_parse_option(struct set_options *options, struct slice option, const struct slice *next, bool *used_next)
+static bool set_parse_option(struct set_options *options,
+                             struct slice option,
+                             const struct slice *next,
+                             bool *used_next)
 {
     static const struct {
         const char *name;
@@ -135,7 +141,8 @@ static bool set_parse_option(struct set_options *options, struct slice option, c
     return false;
 }
 
-static bool set_parse(const struct command *command, struct set_options *options, struct reply *reply)
+static bool
+set_parse(const struct command *command, struct set_options *options, struct reply *reply)
 {
     *options = (struct set_options){.unit = EXPIRY_SECONDS};
     for (size_t i = 3; i < command->arg_count; i++) {
@@ -168,10 +175,14 @@ static bool set_check(const struct command *command, struct reply *reply)
 }
 
 /* The absolute instant; false: it can't be counted, the error was written. */
-static bool set_expiry_at(const struct command_run *run, const struct set_options *options, int64_t *at_ms, struct reply *reply)
+static bool set_expiry_at(const struct command_run *run,
+                          const struct set_options *options,
+                          int64_t *at_ms,
+                          struct reply *reply)
 {
     *at_ms = options->expiry_value * (expiry_unit_is_seconds(options->unit) ? 1000 : 1);
-    if (expiry_unit_is_relative(options->unit) && !number_add_i64(*at_ms, argument_now_ms(run), at_ms)) {
+    if (expiry_unit_is_relative(options->unit) &&
+        !number_add_i64(*at_ms, argument_now_ms(run), at_ms)) {
         argument_expiry_error(reply, "set");
         return false;
     }
@@ -189,7 +200,8 @@ static void set_run(struct command_run *run, const struct command *command, stru
     }
     struct set_options options;
     int64_t at_ms = 0;
-    if (!set_parse(command, &options, reply) || (options.has_expiry && !set_expiry_at(run, &options, &at_ms, reply))) {
+    if (!set_parse(command, &options, reply) ||
+        (options.has_expiry && !set_expiry_at(run, &options, &at_ms, reply))) {
         return;
     }
     if (options.wants_old && !string_reply_get(&run->view, key, reply)) {
@@ -233,7 +245,8 @@ static void mset_run(struct command_run *run, const struct command *command, str
 
 /* --- INCR, DECR, INCRBY, DECRBY --- */
 
-static void string_increment(struct command_run *run, struct slice key, int64_t increment, struct reply *reply)
+static void
+string_increment(struct command_run *run, struct slice key, int64_t increment, struct reply *reply)
 {
     int64_t number = 0;
     const struct value *value = keyspace_get(&run->view, key);
@@ -252,7 +265,8 @@ static void string_increment(struct command_run *run, struct slice key, int64_t 
     }
     char text[NUMBER_TEXT_MAX];
     size_t size = number_format_i64(number, text);
-    keyspace_set_string(&run->view, key, (struct slice){(const uint8_t *)text, size}, true, "incrby");
+    keyspace_set_string(&run->view, key, (struct slice){(const uint8_t *)text, size}, true,
+                        "incrby");
     reply_int(reply, number);
 }
 
@@ -347,9 +361,11 @@ static const struct command_row string_row[] = {
         .acl_categories = "@write @string @fast",
         .summary = "Append a value to a key",
         .since = "2.0.0",
-        .complexity = "O(1). The amortized time complexity is O(1) assuming the appended value is small and the already present "
-                      "value is of any size, since the dynamic string library used by Redis will double the free space "
-                      "available on every reallocation.",
+        .complexity =
+            "O(1). The amortized time complexity is O(1) assuming the appended value is "
+            "small and the already present value is of any size, since the dynamic string "
+            "library used by Redis will double the free space available on every "
+            "reallocation.",
         .arguments = "key value",
         .key_flags = "RW insert",
     },
@@ -484,8 +500,9 @@ static const struct command_row string_row[] = {
         .summary = "Set the string value of a key",
         .since = "1.0.0",
         .complexity = "O(1)",
-        .arguments = "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
-                     "PXAT unix-time-milliseconds | KEEPTTL]",
+        .arguments =
+            "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
+            "PXAT unix-time-milliseconds | KEEPTTL]",
         .key_flags = "RW access update variable_flags",
         .key_notes = "RW and ACCESS due to the optional `GET` argument",
         .history = "2.6.12 Added the `EX`, `PX`, `NX` and `XX` options.\n"
@@ -507,8 +524,9 @@ static const struct command_row string_row[] = {
         .since = "2.2.0",
         .complexity = "O(1)",
         .arguments = "key",
-        .key_flags = "RO access",
+        .key_flags = "RO",
     },
 };
 
-const struct command_family commands_string = {string_row, sizeof string_row / sizeof string_row[0]};
+const struct command_family commands_string = {string_row,
+                                               sizeof string_row / sizeof string_row[0]};

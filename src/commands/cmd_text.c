@@ -1,5 +1,6 @@
-/* The verbs of the text grammar that touch data (TEXT-GRAMMAR.md): put creates, update changes, and each is one entry, so two clients
- * can't both create a key. The words are resp/text.c's. Usage errors are found by whoever read the line. */
+/* The verbs of the text grammar that touch data (TEXT-GRAMMAR.md): put creates, update changes, and
+ * each is one entry, so two clients can't both create a key. The words are resp/text.c's. Usage
+ * errors are found by whoever read the line. */
 
 #include "base/buf.h"
 #include "commands/command_row.h"
@@ -38,7 +39,8 @@ static const struct value *text_find(struct command_run *run, struct slice key, 
     return value;
 }
 
-static void text_put_run(struct command_run *run, const struct command *command, struct reply *reply)
+static void
+text_put_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
     if (keyspace_get(&run->view, command->arg[1])) {
         text_reply_error(reply, TEXT_KEY_EXISTS);
@@ -51,7 +53,8 @@ static void text_put_run(struct command_run *run, const struct command *command,
     text_reply_buf(reply, &line);
 }
 
-static void text_update_run(struct command_run *run, const struct command *command, struct reply *reply)
+static void
+text_update_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
     if (!text_find(run, command->arg[1], reply)) {
         return;
@@ -63,7 +66,8 @@ static void text_update_run(struct command_run *run, const struct command *comma
     text_reply_buf(reply, &line);
 }
 
-static void text_delete_run(struct command_run *run, const struct command *command, struct reply *reply)
+static void
+text_delete_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
     if (!text_find(run, command->arg[1], reply)) {
         return;
@@ -75,13 +79,15 @@ static void text_delete_run(struct command_run *run, const struct command *comma
     text_reply_buf(reply, &line);
 }
 
-static void text_get_run(struct command_run *run, const struct command *command, struct reply *reply)
+static void
+text_get_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
     const struct value *value = text_find(run, command->arg[1], reply);
     if (!value) {
         return;
     }
-    /* Whether a value needs quotes depends on all of it: one of several chunks is put together first. */
+    /* Whether a value needs quotes depends on all of it: one of several chunks is put together
+     * first. */
     size_t size = value_string_size(value);
     struct buf whole;
     buf_init(&whole);

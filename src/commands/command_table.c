@@ -1,4 +1,5 @@
-/* The lookup: two open-addressing tables (by name, by number), built once, at most half full; and the rows sorted by name. */
+/* The lookup: two open-addressing tables (by name, by number), built once, at most half full; and
+ * the rows sorted by name. */
 
 #include <string.h>
 

@@ -1,24 +1,41 @@
 /* The table of one database.
  *
- * The chain of a key is chosen by the TOP bits of its hash and each chain is sorted by (hash, key), so walking the chains
- * from the first to the last visits all keys in hash order, whatever the size of the table and however it came to it:
+ * The chain of a key is chosen by the TOP bits of its hash and each chain is sorted by (hash, key),
+ * so walking the chains from the first to the last visits all keys in hash order, whatever the size
+ * of the table and however it came to it:
  *
  *      bits = 2          bits = 3
+ *
  *      0 [00.. ]         0 [000..]  1 [001..]
- *      1 [01.. ]   ->    2 [010..]  3 [011..]     growing cuts one sorted chain in two,
- *      2 [10.. ]         4 [100..]  5 [101..]     shrinking joins two neighbours: no comparing, no rehashing.
+ *
+ *      1 [01.. ]   ->    2 [010..]  3 [011..]
+ *
+ *      2 [10.. ]         4 [100..]  5 [101..]
+ *
  *      3 [11.. ]         6 [110..]  7 [111..]
  *
- * That order is what SCAN cursors, digests and snapshots stand on: a cursor is a place in it, not a place in a table.
+ * Growing cuts one sorted chain in two, shrinking joins two neighbours: no comparing, no rehashing.
+ * The order is what SCAN cursors, digests and snapshots stand on: a cursor is a place in it, not a
+ * place in a table.
  *
- * A resize is incremental: `old` is the table before, and its chains [0, moved) have been moved. Each insert and each removal moves
- * DICT_STEP chains more, so no operation does more than a bounded piece of it.
+ * A resize is incremental: `old` is the table before, and its chains [0, moved) have been moved.
+ * Each insert and each removal moves DICT_STEP chains more, so no operation does more than a
+ * bounded piece of it.
  *
- * D1  Chain i of a table of b bits holds exactly keys with hash >> (64 - b) == i, strictly ascending by (hash, key).
- * D2  During a resize a hash lives in `table` if hash >> (64 - old_bits) < moved, else in `old`: one place, never both.
- * D3  When shrinking, `moved` is even: both halves of a new chain move together, so every chain covers one range of hashes.
- * D4  bits <= 52, so keys with the same top 52 bits are in one chain and a cursor never points into the middle of them.
- * D5  A resize ends before the next one becomes due (DICT_STEP chains per change, against factors of 2 and 8). */
+ * D1  Chain i of a table of b bits holds exactly keys with hash >> (64 - b) == i, strictly
+ *     ascending by (hash, key).
+ *
+ * D2  During a resize a hash lives in `table` if hash >> (64 - old_bits) < moved, else in `old`:
+ *     one place, never both.
+ *
+ * D3  When shrinking, `moved` is even: both halves of a new chain move together, so every chain
+ *     covers one range of hashes.
+ *
+ * D4  bits <= 52, so keys with the same top 52 bits are in one chain and a cursor never points into
+ *     the middle of them.
+ *
+ * D5  A resize ends before the next one becomes due (DICT_STEP chains per change, against factors
+ *     of 2 and 8). */
 
 #include "keyspace/dict.h"
 
@@ -31,10 +48,10 @@
 enum {
     DICT_MIN_BITS = 4,
     DICT_MAX_BITS = 52,
-    DICT_CURSOR_SHIFT = 12,       /* 64 - 52 */
-    DICT_STEP = 16,               /* chains moved per insert or removal while resizing */
-    DICT_SHRINK_FACTOR = 8,       /* shrink below 1/8 full */
-    DICT_EMPTY_PER_VISIT = 10,    /* as Redis's scanGenericCommand */
+    DICT_CURSOR_SHIFT = 12,    /* 64 - 52 */
+    DICT_STEP = 16,            /* chains moved per insert or removal while resizing */
+    DICT_SHRINK_FACTOR = 8,    /* shrink below 1/8 full */
+    DICT_EMPTY_PER_VISIT = 10, /* as Redis's scanGenericCommand */
 };
 
 STATIC_ASSERT(DICT_STEP % 2 == 0, "D3");
@@ -257,7 +274,8 @@ size_t dict_entry_memory(const struct dict_entry *entry)
 
 size_t dict_table_memory(const struct dict *d)
 {
-    size_t chains = (d->table ? dict_chain_count(d->bits) : 0) + (d->old ? dict_chain_count(d->old_bits) : 0);
+    size_t chains =
+        (d->table ? dict_chain_count(d->bits) : 0) + (d->old ? dict_chain_count(d->old_bits) : 0);
     return chains * sizeof(struct dict_entry *);
 }
 
@@ -266,7 +284,8 @@ struct dict_entry *dict_take_any(struct dict *d, size_t *chain, size_t *chain_bu
     size_t old_count = d->old ? dict_chain_count(d->old_bits) : 0;
     while (d->count > 0 && *chain_budget > 0) {
         ASSERT(*chain < old_count + dict_chain_count(d->bits));
-        struct dict_entry **link = *chain < old_count ? &d->old[*chain] : &d->table[*chain - old_count];
+        struct dict_entry **link =
+            *chain < old_count ? &d->old[*chain] : &d->table[*chain - old_count];
         struct dict_entry *e = *link;
         if (e) {
             *link = e->next;
@@ -297,7 +316,8 @@ uint64_t dict_scan(const struct dict *d,
         return 0;
     }
     uint64_t from = cursor ? (cursor - 1) << DICT_CURSOR_SHIFT : 0;
-    size_t empty_budget = count < SIZE_MAX / DICT_EMPTY_PER_VISIT ? count * DICT_EMPTY_PER_VISIT : SIZE_MAX;
+    size_t empty_budget =
+        count < SIZE_MAX / DICT_EMPTY_PER_VISIT ? count * DICT_EMPTY_PER_VISIT : SIZE_MAX;
     size_t visited = 0;
     uint64_t group = 0; /* cursor of the last one visited */
     for (;;) {

@@ -1,15 +1,21 @@
-/* The digest of the whole state: a sum of keyed hashes, one per key and one per session, plus one of the clock. A sum does not
- * depend on the order of its terms, so nodes whose tables have different sizes agree, and a running digest can be
- * kept by adding and subtracting terms. The seed keys it: nobody outside can construct a collision.
+/* The digest of the whole state: a sum of keyed hashes, one per key and one per session, plus one
+ * of the clock. A sum does not depend on the order of its terms, so nodes whose tables have
+ * different sizes agree, and a running digest can be kept by adding and subtracting terms. The seed
+ * keys it: nobody outside can construct a collision.
  *
- * A key's term hashes (db, type, expiry, last change, hash of the key, size of the value, hash of the value's parts). Parts begin at
- * multiples of LIMIT_VALUE_CHUNK_BYTES (value.c, V2), so the term depends on the content alone. */
+ * A key's term hashes (db, type, expiry, last change, hash of the key, size of the value, hash of
+ * the value's parts). Parts begin at multiples of LIMIT_VALUE_CHUNK_BYTES (value.c, V2), so the
+ * term depends on the content alone. */
 
 #include "base/codec.h"
 #include "keyspace/keyspace_internal.h"
 #include "keyspace/value.h"
 
-enum { DIGEST_KEY = 1, DIGEST_SESSION = 2, DIGEST_CLOCK = 3 }; /* first word of what is hashed: terms of different kinds differ */
+enum {
+    DIGEST_KEY = 1,
+    DIGEST_SESSION = 2,
+    DIGEST_CLOCK = 3
+}; /* first word of what is hashed: terms of different kinds differ */
 
 static uint64_t digest_words(const struct keyspace *k, const uint64_t *word, size_t count)
 {
@@ -26,7 +32,8 @@ static uint64_t digest_string(const struct keyspace *k, const struct value *v)
     size_t size = value_string_size(v);
     for (size_t done = 0; done < size;) {
         struct slice part = value_string_part(v, done);
-        hash = digest_words(k, (const uint64_t[]){hash, siphash64_fast(&k->seed, part.p, part.n)}, 2);
+        hash =
+            digest_words(k, (const uint64_t[]){hash, siphash64_fast(&k->seed, part.p, part.n)}, 2);
         done += part.n;
     }
     return digest_words(k, (const uint64_t[]){hash, size}, 2);
@@ -45,8 +52,14 @@ static void digest_entry(void *ctx, const struct dict_entry *e)
     int64_t expiry_ms =
         e->expiry_position ? expiry_at(&k->db[call->db].expiry, e) : KEYSPACE_NO_EXPIRY;
     const uint64_t word[] = {
-        DIGEST_KEY,  call->db,      (uint64_t)value_get_type(e->value), (uint64_t)expiry_ms, e->last_change, e->hash,
-        e->key_size, digest_string(k, e->value),
+        DIGEST_KEY,
+        call->db,
+        (uint64_t)value_get_type(e->value),
+        (uint64_t)expiry_ms,
+        e->last_change,
+        e->hash,
+        e->key_size,
+        digest_string(k, e->value),
     };
     call->sum += digest_words(k, word, sizeof word / sizeof word[0]);
 }
@@ -59,7 +72,8 @@ uint64_t keyspace_digest(const struct keyspace *k)
     }
     for (size_t i = 0; i < k->session_count; i++) {
         const struct session_state *s = &k->session[i];
-        const uint64_t word[] = {DIGEST_SESSION, s->member, s->number, s->is_open, s->is_suspended, s->last};
+        const uint64_t word[] = {DIGEST_SESSION, s->member,       s->number,
+                                 s->is_open,     s->is_suspended, s->last};
         call.sum += digest_words(k, word, sizeof word / sizeof word[0]);
     }
     return call.sum + digest_words(k, (const uint64_t[]){DIGEST_CLOCK, (uint64_t)k->time_ms}, 2);

@@ -3,7 +3,8 @@
  * X1  An item is not before its parent in the order (at_ms, last_change, key).
  * X2  item[i].entry->expiry_position == i + 1, and every other entry of the database has 0.
  *
- * Which of several due keys goes first follows from X1's order alone, never from the shape of the heap. */
+ * Which of several due keys goes first follows from X1's order alone, never from the shape of the
+ * heap. */
 
 #include "keyspace/expiry.h"
 
@@ -29,7 +30,8 @@ static void expiry_place(struct expiry_heap *h, uint32_t position, struct expiry
     item.entry->expiry_position = position + 1;
 }
 
-/* Let `item` find its place from `position` towards the root, then from there towards the leaves. */
+/* Let `item` find its place from `position` towards the root, then from there towards the leaves.
+ */
 static void expiry_sift(struct expiry_heap *h, uint32_t position, struct expiry_item item)
 {
     while (position > 0) {
@@ -119,7 +121,7 @@ void expiry_touch(struct expiry_heap *h, struct dict_entry *entry)
 void expiry_check(const struct expiry_heap *h)
 {
     for (uint32_t i = 0; i < h->count; i++) {
-        ASSERT(h->item[i].entry->expiry_position == i + 1);                                              /* X2 */
+        ASSERT(h->item[i].entry->expiry_position == i + 1);                                 /* X2 */
         ASSERT(i == 0 || !expiry_is_before(&h->item[i], &h->item[(i - 1) / EXPIRY_ARITY])); /* X1 */
     }
 }

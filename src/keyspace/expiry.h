@@ -3,14 +3,15 @@
 
 #include "keyspace/dict.h"
 
-/* The keys of one database that expire, ordered by (expiry, index of last change, key): all of it is state, so the order
- * in which due keys go is the same on a node that applied every entry and on one that was restored from a snapshot. */
+/* The keys of one database that expire, ordered by (expiry, index of last change, key): all of it
+ * is state, so the order in which due keys go is the same on a node that applied every entry and on
+ * one that was restored from a snapshot. */
 struct expiry_item {
     int64_t at_ms;
     struct dict_entry *entry;
 };
 struct expiry_heap {
-    struct expiry_item *item;  /* 4-ary min-heap; entry->expiry_position is 1 + the place here */
+    struct expiry_item *item; /* 4-ary min-heap; entry->expiry_position is 1 + the place here */
     uint32_t count;
     uint32_t capacity;
 };

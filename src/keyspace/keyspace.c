@@ -1,12 +1,17 @@
-/* The funnel: every change of the data passes through one of the functions under "changes", and each of them
- *   1. fires before_change while the old value is still there,
- *   2. makes the change and keeps entry, expiry heap and memory count together,
- *   3. stores the entry's index as the key's last change, then fires changed.
+/* The funnel: every change of the data passes through one of the functions under "changes". Each of
+ * them fires before_change while the old value is still there; makes the change and keeps entry,
+ * expiry heap and memory count together; stores the entry's index as the key's last change; fires
+ * changed.
  *
- * K1  A key whose expiry is <= the time of a step is absent to that step, whether it was removed already or not.
+ * K1  A key whose expiry is <= the time of a step is absent to that step, whether it was removed
+ *     already or not.
+ *
  * K2  Only entries change state; a read leaves no trace, also not in the tables' layout.
- * K3  Due keys are removed at the beginning of an entry, LIMIT_EXPIRED_PER_ENTRY at most, in the order (expiry, last change,
- *     database, key), or by a write that meets one. Both depend on the entries alone.
+ *
+ * K3  Due keys are removed at the beginning of an entry, LIMIT_EXPIRED_PER_ENTRY at most, in the
+ *     order (expiry, last change, database, key), or by a write that meets one. Both depend on the
+ *     entries alone.
+ *
  * K4  Between keyspace_edit and keyspace_changed nothing else changes. */
 
 #include "keyspace/keyspace.h"
@@ -110,14 +115,16 @@ static void keyspace_before_change(struct keyspace *k, uint32_t db, struct slice
     }
 }
 
-static void keyspace_after_change(struct keyspace *k, uint32_t db, struct slice key, const char *event)
+static void
+keyspace_after_change(struct keyspace *k, uint32_t db, struct slice key, const char *event)
 {
     if (k->hooks.changed) {
         k->hooks.changed(k->hooks.ctx, db, key, event, k->index);
     }
 }
 
-static void keyspace_remove(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
+static void
+keyspace_remove(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
 {
     keyspace_before_change(k, db, dict_entry_key(e));
     expiry_clear(&k->db[db].expiry, e);
@@ -136,7 +143,8 @@ static void keyspace_expire(struct keyspace *k, uint32_t db, struct dict_entry *
 }
 
 /* The entry of a key that is present to this view (K1). */
-static struct dict_entry *keyspace_find_hashed(struct keyspace_view *view, struct slice key, uint64_t hash)
+static struct dict_entry *
+keyspace_find_hashed(struct keyspace_view *view, struct slice key, uint64_t hash)
 {
     struct keyspace *k = view->keyspace;
     struct keyspace_db *db = keyspace_db_of(view);
@@ -192,8 +200,10 @@ static void keyspace_mark(struct keyspace_view *view, struct dict_entry *e, cons
     keyspace_after_change(k, view->db, dict_entry_key(e), event);
 }
 
-/* Fires before_change and returns the entry to put a value into: an existing one still holds its old value. */
-static struct dict_entry *keyspace_prepare_set(struct keyspace_view *view, struct slice key, bool keep_expiry)
+/* Fires before_change and returns the entry to put a value into: an existing one still holds its
+ * old value. */
+static struct dict_entry *
+keyspace_prepare_set(struct keyspace_view *view, struct slice key, bool keep_expiry)
 {
     struct keyspace *k = view->keyspace;
     struct keyspace_db *db = keyspace_db_of(view);
@@ -210,7 +220,11 @@ static struct dict_entry *keyspace_prepare_set(struct keyspace_view *view, struc
     return e;
 }
 
-void keyspace_set(struct keyspace_view *view, struct slice key, struct value *value, bool keep_expiry, const char *event)
+void keyspace_set(struct keyspace_view *view,
+                  struct slice key,
+                  struct value *value,
+                  bool keep_expiry,
+                  const char *event)
 {
     struct keyspace *k = view->keyspace;
     struct keyspace_db *db = keyspace_db_of(view);
@@ -224,7 +238,11 @@ void keyspace_set(struct keyspace_view *view, struct slice key, struct value *va
     keyspace_mark(view, e, event);
 }
 
-void keyspace_set_string(struct keyspace_view *view, struct slice key, struct slice bytes, bool keep_expiry, const char *event)
+void keyspace_set_string(struct keyspace_view *view,
+                         struct slice key,
+                         struct slice bytes,
+                         bool keep_expiry,
+                         const char *event)
 {
     struct keyspace *k = view->keyspace;
     struct keyspace_db *db = keyspace_db_of(view);
@@ -287,7 +305,10 @@ void keyspace_changed(struct keyspace_view *view, struct slice key, const char *
     keyspace_mark(view, e, event);
 }
 
-void keyspace_set_expiry(struct keyspace_view *view, struct slice key, int64_t at_ms, const char *event)
+void keyspace_set_expiry(struct keyspace_view *view,
+                         struct slice key,
+                         int64_t at_ms,
+                         const char *event)
 {
     ASSERT(view->is_write && at_ms != KEYSPACE_NO_EXPIRY);
     struct dict_entry *e = keyspace_find(view, key);
@@ -337,15 +358,16 @@ void keyspace_flush(struct keyspace_view *view, bool all_databases)
 
 /* --- entries --- */
 
-/* The first key of all to expire and its database; NULL if none expires. Ties go by last change, then by the database's number,
- * so keys of two databases never need comparing. */
+/* The first key of all to expire and its database; NULL if none expires. Ties go by last change,
+ * then by the database's number, so keys of two databases never need comparing. */
 static const struct expiry_item *keyspace_first_due(const struct keyspace *k, uint32_t *db)
 {
     const struct expiry_item *first = NULL;
     for (uint32_t i = 0; i < LIMIT_DATABASES; i++) {
         const struct expiry_item *item = expiry_first(&k->db[i].expiry);
         if (item && (!first || item->at_ms < first->at_ms ||
-                     (item->at_ms == first->at_ms && item->entry->last_change < first->entry->last_change))) {
+                     (item->at_ms == first->at_ms &&
+                      item->entry->last_change < first->entry->last_change))) {
             first = item;
             *db = i;
         }
@@ -406,7 +428,8 @@ uint64_t keyspace_memory(const struct keyspace *k)
     uint64_t bytes = 0;
     for (size_t i = 0; i < LIMIT_DATABASES; i++) {
         const struct keyspace_db *db = &k->db[i];
-        bytes += db->memory + dict_table_memory(&db->dict) + db->expiry.capacity * sizeof(struct expiry_item);
+        bytes += db->memory + dict_table_memory(&db->dict) +
+                 db->expiry.capacity * sizeof(struct expiry_item);
     }
     return bytes;
 }
@@ -418,19 +441,28 @@ uint64_t keyspace_expired_total(const struct keyspace *k)
 
 struct keyspace_each_call {
     const struct keyspace_db *db;
-    void (*fn)(void *ctx, struct slice key, const struct value *value, int64_t expiry_ms, raft_index last_change);
+    void (*fn)(void *ctx,
+               struct slice key,
+               const struct value *value,
+               int64_t expiry_ms,
+               raft_index last_change);
     void *ctx;
 };
 
 static void keyspace_each_entry(void *ctx, const struct dict_entry *e)
 {
     const struct keyspace_each_call *call = ctx;
-    call->fn(call->ctx, dict_entry_key(e), e->value, keyspace_entry_expiry(call->db, e), e->last_change);
+    call->fn(call->ctx, dict_entry_key(e), e->value, keyspace_entry_expiry(call->db, e),
+             e->last_change);
 }
 
 void keyspace_each(const struct keyspace *k,
                    uint32_t db,
-                   void (*fn)(void *ctx, struct slice key, const struct value *value, int64_t expiry_ms, raft_index last_change),
+                   void (*fn)(void *ctx,
+                              struct slice key,
+                              const struct value *value,
+                              int64_t expiry_ms,
+                              raft_index last_change),
                    void *ctx)
 {
     struct keyspace_each_call call = {&k->db[db], fn, ctx};

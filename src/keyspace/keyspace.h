@@ -6,9 +6,10 @@
 #include "base/slice.h"
 #include "raft/types.h"
 
-/* The replicated data. Commands change it only through this funnel, so that its two hooks see every change: snapshots,
- * WATCH, blocked clients, notifications and the change feed hang on them. Deterministic: same entries, same bytes,
- * on every node; no clock, no rand, no address or capacity dependent order (DESIGN §6).
+/* The replicated data. Commands change it only through this funnel, so that its two hooks see every
+ * change: snapshots, WATCH, blocked clients, notifications and the change feed hang on them.
+ * Deterministic: same entries, same bytes, on every node; no clock, no rand, no address or capacity
+ * dependent order (DESIGN §6).
  *
  * Time is log time. A key whose expiry is <= the time of the running step is absent to it. */
 struct keyspace;
@@ -17,10 +18,12 @@ struct value; /* keyspace/value.h: a typed value built of bounded chunks */
 struct keyspace_hooks {
     /* The key is about to change or vanish; its old value is still there. */
     void (*before_change)(void *ctx, uint32_t db, struct slice key);
-    /* It has changed. `event` is the Redis notification name ("set", "del", "expired", "incrby", ...). */
+    /* It has changed. `event` is the Redis notification name ("set", "del", "expired", "incrby",
+     * ...). */
     void (*changed)(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
     void *ctx;
-    /* A whole database was emptied at once (FLUSHALL): no key is announced one by one. Its keys are already gone. */
+    /* A whole database was emptied at once (FLUSHALL): no key is announced one by one. Its keys are
+     * already gone. */
     void (*flushed)(void *ctx, uint32_t db, raft_index index);
 };
 
@@ -30,71 +33,105 @@ void keyspace_free(struct keyspace *k);
 /* A BLANK node learns its seed before anything is stored. */
 void keyspace_set_seed(struct keyspace *k, const struct siphash_key *seed);
 
-/* Begin applying the entry `index` at log time `time_ms` (0: the entry carries none, time stays). Removes up to
- * LIMIT_EXPIRED_PER_ENTRY due keys first, in expiry order (ties by insertion), the same everywhere. */
+/* Begin applying the entry `index` at log time `time_ms` (0: the entry carries none, time stays).
+ * Removes up to LIMIT_EXPIRED_PER_ENTRY due keys first, in expiry order (ties by insertion), the
+ * same everywhere. */
 void keyspace_begin_entry(struct keyspace *k, raft_index index, int64_t time_ms);
-raft_index keyspace_index(const struct keyspace *k);   /* of the last begun entry */
-int64_t keyspace_time_ms(const struct keyspace *k);    /* log time of the last begun entry that had one */
+raft_index keyspace_index(const struct keyspace *k); /* of the last begun entry */
+int64_t
+keyspace_time_ms(const struct keyspace *k); /* log time of the last begun entry that had one */
 
-/* A view to run one command in. A write runs at the entry's time; a read at `read_time_ms`, the leader's stamp. */
+/* A view to run one command in. A write runs at the entry's time; a read at `read_time_ms`, the
+ * leader's stamp. */
 struct keyspace_view {
     struct keyspace *keyspace;
     uint32_t db;
-    int64_t time_ms;   /* due at or before this: absent */
-    bool is_write;     /* changes allowed */
-    bool met_due;      /* set by a read that met a key due at time_ms but not yet at the state's time: it must
-                          not be answered before an entry with that time is applied (DESIGN §6, pulses) */
+    int64_t time_ms; /* due at or before this: absent */
+    bool is_write;   /* changes allowed */
+    bool met_due; /* set by a read that met a key due at time_ms but not yet at the state's time: it
+                     must not be answered before an entry with that time is applied (DESIGN §6,
+                     pulses) */
 };
 
-/* What decides whether a key is due: log time, for a read the later of its stamp and the state's. Unix ms. */
+/* What decides whether a key is due: log time, for a read the later of its stamp and the state's.
+ * Unix ms. */
 int64_t keyspace_view_time(const struct keyspace_view *view);
 
-/* Lookup. NULL when absent. The value is borrowed until the next change. A write that meets a due key removes it ("expired"). */
+/* Lookup. NULL when absent. The value is borrowed until the next change. A write that meets a due
+ * key removes it ("expired"). */
 const struct value *keyspace_get(struct keyspace_view *view, struct slice key);
 
 /* The funnel. All need view->is_write; `event` is a static string. */
 /* Replace or create; takes `value`. Keeps the expiry only if keep_expiry. */
-void keyspace_set(struct keyspace_view *view, struct slice key, struct value *value, bool keep_expiry, const char *event);
-/* The same with a string of these bytes; reuses the memory of the value it replaces where that fits. */
-void keyspace_set_string(struct keyspace_view *view, struct slice key, struct slice bytes, bool keep_expiry, const char *event);
-bool keyspace_delete(struct keyspace_view *view, struct slice key, const char *event); /* false: was absent */
-/* For in-place changes: fires before_change and returns the mutable value (NULL when absent); then keyspace_changed. */
+void keyspace_set(struct keyspace_view *view,
+                  struct slice key,
+                  struct value *value,
+                  bool keep_expiry,
+                  const char *event);
+/* The same with a string of these bytes; reuses the memory of the value it replaces where that
+ * fits. */
+void keyspace_set_string(struct keyspace_view *view,
+                         struct slice key,
+                         struct slice bytes,
+                         bool keep_expiry,
+                         const char *event);
+bool keyspace_delete(struct keyspace_view *view,
+                     struct slice key,
+                     const char *event); /* false: was absent */
+/* For in-place changes: fires before_change and returns the mutable value (NULL when absent); then
+ * keyspace_changed. */
 struct value *keyspace_edit(struct keyspace_view *view, struct slice key);
 void keyspace_changed(struct keyspace_view *view, struct slice key, const char *event);
-/* The same for changes that may move the value (append, conversion): the caller may store another one in *slot, having freed
- * or handed on the old one. Borrowed until keyspace_changed, which must follow. */
+/* The same for changes that may move the value (append, conversion): the caller may store another
+ * one in *slot, having freed or handed on the old one. Borrowed until keyspace_changed, which must
+ * follow. */
 struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key);
-/* The trees are freed in pieces later (keyspace_begin_entry, keyspace_idle), so this is O(1) in the number of keys. */
+/* The trees are freed in pieces later (keyspace_begin_entry, keyspace_idle), so this is O(1) in the
+ * number of keys. */
 void keyspace_flush(struct keyspace_view *view, bool all_databases);
 
 /* Expiry: Unix ms in log time. */
 #define KEYSPACE_NO_EXPIRY INT64_MIN
-int64_t keyspace_expiry(struct keyspace_view *view, struct slice key);   /* KEYSPACE_NO_EXPIRY also when absent */
-void keyspace_set_expiry(struct keyspace_view *view, struct slice key, int64_t at_ms, const char *event);
+int64_t keyspace_expiry(struct keyspace_view *view,
+                        struct slice key); /* KEYSPACE_NO_EXPIRY also when absent */
+void keyspace_set_expiry(struct keyspace_view *view,
+                         struct slice key,
+                         int64_t at_ms,
+                         const char *event);
 /* True if there was one. */
 bool keyspace_clear_expiry(struct keyspace_view *view, struct slice key, const char *event);
-int64_t keyspace_next_due(const struct keyspace *k); /* earliest expiry of all, KEYSPACE_NO_EXPIRY if none */
+int64_t keyspace_next_due(
+    const struct keyspace *k); /* earliest expiry of all, KEYSPACE_NO_EXPIRY if none */
 
-/* Index of the key's last change; 0 when absent and never seen... WATCH: (key, index) pairs are compared at EXEC.
- * A key that was deleted answers 0, one created anew answers the creating entry's index. */
+/* Index of the key's last change; 0 when absent and never seen... WATCH: (key, index) pairs are
+ * compared at EXEC. A key that was deleted answers 0, one created anew answers the creating entry's
+ * index. */
 raft_index keyspace_last_change(struct keyspace_view *view, struct slice key);
 
-uint64_t keyspace_count(const struct keyspace *k, uint32_t db);          /* keys present, due ones not yet removed included */
+uint64_t keyspace_count(const struct keyspace *k,
+                        uint32_t db); /* keys present, due ones not yet removed included */
 uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db);
-uint64_t keyspace_memory(const struct keyspace *k);                      /* bytes, approximate, for maxmemory and INFO */
-uint64_t keyspace_expired_total(const struct keyspace *k);               /* since start */
+uint64_t keyspace_memory(const struct keyspace *k); /* bytes, approximate, for maxmemory and INFO */
+uint64_t keyspace_expired_total(const struct keyspace *k); /* since start */
 
-/* Full digest of everything that is state (keys, values, expiries, last-change indices, log time, sessions): order-independent
- * sum of per-key keyed hashes. O(n). Equal on nodes that applied the same entries. */
+/* Full digest of everything that is state (keys, values, expiries, last-change indices, log time,
+ * sessions): order-independent sum of per-key keyed hashes. O(n). Equal on nodes that applied the
+ * same entries. */
 uint64_t keyspace_digest(const struct keyspace *k);
 
-/* Work that can wait: a bounded piece (tens of µs) of freeing dropped values and resizing tables. Not state: call it whenever the
- * loop has nothing better to do. True while there is more. */
+/* Work that can wait: a bounded piece (tens of µs) of freeing dropped values and resizing tables.
+ * Not state: call it whenever the loop has nothing better to do. True while there is more. */
 bool keyspace_idle(struct keyspace *k);
 
-/* Walk in hash order: calls fn for every key of `db` present (due or not). For SCAN (52-bit cursors), digest and snapshots. fn must not change the keyspace. */
-void keyspace_each(const struct keyspace *k, uint32_t db,
-                   void (*fn)(void *ctx, struct slice key, const struct value *value, int64_t expiry_ms, raft_index last_change),
+/* Walk in hash order: calls fn for every key of `db` present (due or not). For SCAN (52-bit
+ * cursors), digest and snapshots. fn must not change the keyspace. */
+void keyspace_each(const struct keyspace *k,
+                   uint32_t db,
+                   void (*fn)(void *ctx,
+                              struct slice key,
+                              const struct value *value,
+                              int64_t expiry_ms,
+                              raft_index last_change),
                    void *ctx);
 
 #endif

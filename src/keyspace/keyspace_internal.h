@@ -12,7 +12,7 @@
 struct keyspace_db {
     struct dict dict;
     struct expiry_heap expiry;
-    uint64_t memory;               /* of entries and values; not state */
+    uint64_t memory; /* of entries and values; not state */
 };
 
 struct keyspace {
@@ -26,9 +26,9 @@ struct keyspace {
 
     /* Not state. */
     struct keyspace_hooks hooks;
-    struct dict_entry *edited;     /* between keyspace_edit and keyspace_changed */
+    struct dict_entry *edited; /* between keyspace_edit and keyspace_changed */
     uint32_t edited_db;
-    size_t edited_memory;          /* of its value, as counted in `memory` of its database */
+    size_t edited_memory; /* of its value, as counted in `memory` of its database */
     uint64_t expired_total;
     struct graveyard graveyard;
 };

@@ -1,11 +1,21 @@
 /* Sessions: per member (number, open, last), DESIGN §2.
  *
- *   (none) --OPEN n--> open(n, last 0) --CLOSE n--> closed(n, last final) --OPEN m > n--> open(m, last 0)
- *                        | take last + 1, cancel from <= last + 1: last grows
- *                        +--OPEN m > n--> open(m, last 0)
+ *   none         --OPEN n-->      open n, last 0
  *
- * N1  A member's number never falls: OPEN and CLOSE of an older one do nothing. So a copy of an old entry is harmless.
- * N2  Within a number `last` never falls, and every seq in [1, last] was decided exactly once: took effect or was cancelled.
+ *   open n       --OPEN m > n-->  open m, last 0
+ *
+ *   open n       --CLOSE n-->     closed n, last is final
+ *
+ *   closed n     --OPEN m > n-->  open m, last 0
+ *
+ *   open n       take of last + 1, cancel from <= last + 1: last grows
+ *
+ * N1  A member's number never falls: OPEN and CLOSE of an older one do nothing. So a copy of an old
+ *     entry is harmless.
+ *
+ * N2  Within a number `last` never falls, and every seq in [1, last] was decided exactly once: took
+ *     effect or was cancelled.
+ *
  * N3  seq last + 1 is the only one that takes effect: order within a session is order of seq. */
 
 #include "keyspace/sessions.h"
@@ -39,7 +49,8 @@ static struct session_state *sessions_lookup(const struct keyspace *k, raft_id m
 }
 
 /* The member's session if it is open under that number. */
-static struct session_state *sessions_open_one(const struct keyspace *k, raft_id member, uint64_t number)
+static struct session_state *
+sessions_open_one(const struct keyspace *k, raft_id member, uint64_t number)
 {
     struct session_state *s = sessions_lookup(k, member);
     return s && s->is_open && s->number == number ? s : NULL;
@@ -60,7 +71,8 @@ const struct session_state *sessions_at(const struct keyspace *k, size_t positio
     return position < k->session_count ? &k->session[position] : NULL;
 }
 
-enum session_verdict sessions_take(struct keyspace *k, raft_id member, uint64_t number, uint64_t seq)
+enum session_verdict
+sessions_take(struct keyspace *k, raft_id member, uint64_t number, uint64_t seq)
 {
     struct session_state *s = sessions_open_one(k, member, number);
     if (!s) {
@@ -116,7 +128,8 @@ bool sessions_close(struct keyspace *k, raft_id member, uint64_t number)
     return true;
 }
 
-uint64_t sessions_cancel(struct keyspace *k, raft_id member, uint64_t number, uint64_t from, uint64_t to)
+uint64_t
+sessions_cancel(struct keyspace *k, raft_id member, uint64_t number, uint64_t from, uint64_t to)
 {
     struct session_state *s = sessions_open_one(k, member, number);
     if (!s || to < from || from > s->last + 1 || to <= s->last) {

@@ -1,12 +1,16 @@
 /* Values. So far strings:
  *
- *   inline    [type|encoding|size|bytes ...]                      one allocation of at most LIMIT_VALUE_CHUNK_BYTES
- *   chunked   [type|encoding|-|count ...|chunk*] -> [c0 c1 ... cn]  every chunk full but the last
+ *   inline    [type|encoding|size|bytes ...]   one allocation, a chunk at most
+ *
+ *   chunked   [type|encoding|-|count ...|chunk*] -> [c0 c1 ... cn]   all full but the last
  *
  * V1  A string is chunked exactly when its size exceeds VALUE_INLINE_MAX.
- * V2  Byte i of a chunked string is in chunk i / LIMIT_VALUE_CHUNK_BYTES, so parts begin at multiples of that size
- *     however the string came to be; digests may hash part by part.
- * V3  No allocation is larger than a chunk, but for the array of pointers (64 KiB for the longest string). */
+ *
+ * V2  Byte i of a chunked string is in chunk i / LIMIT_VALUE_CHUNK_BYTES, so parts begin at
+ *     multiples of that size however the string came to be; digests may hash part by part.
+ *
+ * V3  No allocation is larger than a chunk, but for the array of pointers (64 KiB for the longest
+ *     string). */
 
 #include "keyspace/value.h"
 
@@ -22,8 +26,8 @@ STATIC_ASSERT(VALUE_INLINE_MAX <= UINT16_MAX, "the size of an inline string is 1
 STATIC_ASSERT(sizeof(struct value) == 4, "the header of every stored value");
 
 enum {
-    VALUE_GROWN_MIN = 32,   /* first room of a string that is appended to */
-    VALUE_BIG_CHUNKS = 16,  /* 1 MiB: freed in pieces from here on */
+    VALUE_GROWN_MIN = 32,  /* first room of a string that is appended to */
+    VALUE_BIG_CHUNKS = 16, /* 1 MiB: freed in pieces from here on */
 };
 
 static uint8_t *value_bytes(struct value *v)
@@ -54,8 +58,8 @@ const char *value_type_name(enum value_type type)
     return name[type];
 }
 
-/* Bytes that a grown inline string of `size` bytes has room for: the next power of two. A function of the size, so that
- * nobody stores it. */
+/* Bytes that a grown inline string of `size` bytes has room for: the next power of two. A function
+ * of the size, so that nobody stores it. */
 static size_t value_inline_room(size_t size)
 {
     size_t room = VALUE_GROWN_MIN;
@@ -76,8 +80,8 @@ size_t value_memory(const struct value *v)
         return sizeof *v + value_inline_capacity(v);
     }
     const struct value_chunked *c = value_chunks_const(v);
-    return sizeof *c + c->chunk_room * sizeof c->chunk[0] + (size_t)(c->chunk_count - 1) * LIMIT_VALUE_CHUNK_BYTES +
-           c->last_capacity;
+    return sizeof *c + c->chunk_room * sizeof c->chunk[0] +
+           (size_t)(c->chunk_count - 1) * LIMIT_VALUE_CHUNK_BYTES + c->last_capacity;
 }
 
 bool value_is_big(const struct value *v)
@@ -119,7 +123,8 @@ void value_free(struct value *v)
 static struct value *value_new_inline(size_t size, size_t capacity, enum value_encoding encoding)
 {
     struct value *v = mem_alloc(sizeof *v + capacity);
-    *v = (struct value){.type = VALUE_STRING, .encoding = (uint8_t)encoding, .size = (uint16_t)size};
+    *v =
+        (struct value){.type = VALUE_STRING, .encoding = (uint8_t)encoding, .size = (uint16_t)size};
     return v;
 }
 
@@ -131,7 +136,8 @@ static struct value *value_new_chunked(void)
     return &c->head;
 }
 
-/* Room for at least one more byte at the end, preferably for `wanted`; `is_exact` when nothing is expected to follow. */
+/* Room for at least one more byte at the end, preferably for `wanted`; `is_exact` when nothing is
+ * expected to follow. */
 static void value_chunked_make_room(struct value_chunked *c, size_t wanted, bool is_exact)
 {
     size_t used = (size_t)(c->size % LIMIT_VALUE_CHUNK_BYTES);
@@ -255,7 +261,8 @@ struct slice value_string_part(const struct value *v, size_t offset)
 
 bool value_string_integer(const struct value *v, int64_t *number)
 {
-    /* Also for a value in chunks (a hostile build has tiny ones): an integer is at most 20 bytes. */
+    /* Also for a value in chunks (a hostile build has tiny ones): an integer is at most 20 bytes.
+     */
     uint8_t text[NUMBER_TEXT_MAX];
     size_t size = value_string_size(v);
     if (size == 0 || size >= NUMBER_TEXT_MAX) {

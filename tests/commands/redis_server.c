@@ -44,8 +44,8 @@ static void redis_exec(const char *folder, uint16_t port)
         dup2(null, 1);
         dup2(null, 2);
     }
-    execlp("redis-server", "redis-server", "--port", port_text, "--bind", "127.0.0.1", "--dir", folder, "--save", "",
-           "--appendonly", "no", (char *)NULL);
+    execlp("redis-server", "redis-server", "--port", port_text, "--bind", "127.0.0.1", "--dir",
+           folder, "--save", "", "--appendonly", "no", (char *)NULL);
     _exit(127);
 }
 
@@ -59,7 +59,8 @@ static bool redis_connect(struct redis_server *s, uint16_t port)
             return false;
         }
         s->fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (s->fd >= 0 && connect(s->fd, (struct sockaddr *)(void *)&address, sizeof address) == 0) {
+        if (s->fd >= 0 &&
+            connect(s->fd, (struct sockaddr *)(void *)&address, sizeof address) == 0) {
             int one = 1;
             setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
             return true;
@@ -154,7 +155,10 @@ static bool redis_receive(struct redis_server *s, struct buf *reply)
     }
 }
 
-bool redis_server_run(struct redis_server *s, const struct slice *arg, size_t arg_count, struct buf *reply)
+bool redis_server_run(struct redis_server *s,
+                      const struct slice *arg,
+                      size_t arg_count,
+                      struct buf *reply)
 {
     struct buf out;
     buf_init(&out);

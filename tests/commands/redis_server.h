@@ -5,7 +5,8 @@
 
 #include "base/buf.h"
 
-/* A real redis-server of one's own, on a free port of 127.0.0.1 with an empty folder, and one connection to it. */
+/* A real redis-server of one's own, on a free port of 127.0.0.1 with an empty folder, and one
+ * connection to it. */
 struct redis_server {
     pid_t pid;
     int fd;
@@ -17,6 +18,9 @@ struct redis_server {
 bool redis_server_start(struct redis_server *s);
 void redis_server_stop(struct redis_server *s);
 /* One command, its whole reply as raw bytes appended to `reply`. False: the connection broke. */
-bool redis_server_run(struct redis_server *s, const struct slice *arg, size_t arg_count, struct buf *reply);
+bool redis_server_run(struct redis_server *s,
+                      const struct slice *arg,
+                      size_t arg_count,
+                      struct buf *reply);
 
 #endif

@@ -9,7 +9,8 @@
 void rows_init(struct rows *r)
 {
     static const struct siphash_key seed = {{3, 1, 4, 1, 5, 9, 2, 6}};
-    const struct command_family family[] = {commands_string, commands_generic, commands_expiry, commands_text};
+    const struct command_family family[] = {commands_string, commands_generic, commands_expiry,
+                                            commands_text};
     *r = (struct rows){.protocol = REPLY_RESP2, .time_ms = 1000000};
     r->table = command_table_new(family, sizeof family / sizeof family[0]);
     r->keyspace = keyspace_new(&seed, NULL);
@@ -38,7 +39,10 @@ struct slice rows_run(struct rows *r, const struct slice *arg, size_t arg_count)
             keyspace_begin_entry(r->keyspace, ++r->index, r->time_ms);
         }
         struct command_run run = {
-            .view = {.keyspace = r->keyspace, .db = r->db, .time_ms = r->time_ms, .is_write = is_write},
+            .view = {.keyspace = r->keyspace,
+                     .db = r->db,
+                     .time_ms = r->time_ms,
+                     .is_write = is_write},
             .index = r->index,
         };
         row->run(&run, &command, &reply);
@@ -68,6 +72,7 @@ void rows_put_list(struct rows *r, const char *key)
     struct value *v = value_new_string(SLICE_LITERAL("not a list, but says so"));
     v->type = VALUE_LIST;
     keyspace_begin_entry(r->keyspace, ++r->index, r->time_ms);
-    struct keyspace_view view = {.keyspace = r->keyspace, .db = r->db, .time_ms = r->time_ms, .is_write = true};
+    struct keyspace_view view = {
+        .keyspace = r->keyspace, .db = r->db, .time_ms = r->time_ms, .is_write = true};
     keyspace_set(&view, slice_from_cstr(key), v, false, "rpush");
 }

@@ -3,22 +3,24 @@
 
 #include "commands/command_row.h"
 
-/* A keyspace and the data rows, without a node: commands are checked and run as a node would, one entry each. */
+/* A keyspace and the data rows, without a node: commands are checked and run as a node would, one
+ * entry each. */
 struct rows {
     struct command_table *table;
     struct keyspace *keyspace;
     enum reply_protocol protocol;
     uint32_t db;
     raft_index index;
-    int64_t time_ms;       /* of the next entry and read */
-    struct buf out;        /* the last reply */
+    int64_t time_ms; /* of the next entry and read */
+    struct buf out;  /* the last reply */
     bool is_error;
     bool met_due;
 };
 
 void rows_init(struct rows *r);
 void rows_deinit(struct rows *r);
-/* Run one command; its reply is the returned slice, until the next one. A write is an entry of its own, a read sees time_ms. */
+/* Run one command; its reply is the returned slice, until the next one. A write is an entry of its
+ * own, a read sees time_ms. */
 struct slice rows_run(struct rows *r, const struct slice *arg, size_t arg_count);
 /* The words of `line` are split at blanks; the reply NUL-terminated. */
 const char *rows_line(struct rows *r, const char *line);

@@ -1,4 +1,5 @@
-/* Time in commands: counted from the entry, exact to the millisecond, which a real server can't be asked about. */
+/* Time in commands: counted from the entry, exact to the millisecond, which a real server can't be
+ * asked about. */
 
 #include "base/buf.h"
 #include "tests/commands/rows.h"
@@ -9,11 +10,11 @@ TEST(relative_times_count_from_the_entry)
     static const struct {
         const char *line;
         int64_t at_ms;
-    } row[] = {
-        {"set k v ex 10", 1010000},      {"set k v px 10", 1000010}, {"set k v exat 2000", 2000000},
-        {"set k v pxat 1000500", 1000500}, {"set k v EX 5 EX 6", 1006000}, {"set k v", KEYSPACE_NO_EXPIRY},
-        {"expire k 7", 1007000},         {"pexpire k 7", 1000007},   {"expireat k 1234", 1234000},
-        {"pexpireat k 1234567", 1234567}};
+    } row[] = {{"set k v ex 10", 1010000},     {"set k v px 10", 1000010},
+               {"set k v exat 2000", 2000000}, {"set k v pxat 1000500", 1000500},
+               {"set k v EX 5 EX 6", 1006000}, {"set k v", KEYSPACE_NO_EXPIRY},
+               {"expire k 7", 1007000},        {"pexpire k 7", 1000007},
+               {"expireat k 1234", 1234000},   {"pexpireat k 1234567", 1234567}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         test_context("%s", row[i].line);
         struct rows r;
@@ -42,8 +43,9 @@ TEST(ttl_rounds_and_ends)
         int64_t after_ms;
         const char *ttl;
         const char *pttl;
-    } row[] = {{0, ":10\r\n", ":10000\r\n"},   {499, ":10\r\n", ":9501\r\n"}, {500, ":10\r\n", ":9500\r\n"},
-               {501, ":9\r\n", ":9499\r\n"},   {9500, ":1\r\n", ":500\r\n"},  {9501, ":0\r\n", ":499\r\n"},
+    } row[] = {{0, ":10\r\n", ":10000\r\n"},  {499, ":10\r\n", ":9501\r\n"},
+               {500, ":10\r\n", ":9500\r\n"}, {501, ":9\r\n", ":9499\r\n"},
+               {9500, ":1\r\n", ":500\r\n"},  {9501, ":0\r\n", ":499\r\n"},
                {9999, ":0\r\n", ":1\r\n"}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         r.time_ms = 1000000 + row[i].after_ms;
@@ -59,7 +61,8 @@ TEST(ttl_rounds_and_ends)
     CHECK_EQ_STR(rows_line(&r, "get k"), "$-1\r\n");
     CHECK(!r.met_due);
     rows_line(&r, "set k v pxat 9223372036854775807");
-    CHECK_EQ_STR(rows_line(&r, "ttl k"), ":9223372036853766\r\n"); /* as Redis, if it did not overflow */
+    CHECK_EQ_STR(rows_line(&r, "ttl k"),
+                 ":9223372036853766\r\n"); /* as Redis, if it did not overflow */
     rows_deinit(&r);
 }
 
@@ -69,17 +72,23 @@ TEST(times_that_can_not_be_counted)
     rows_init(&r);
     rows_line(&r, "set k v");
     /* The bound depends on the entry's time: 9223372036854775807 - 1000000. */
-    CHECK_EQ_STR(rows_line(&r, "set k w px 9223372036853775808"), "-ERR invalid expire time in 'set' command\r\n");
+    CHECK_EQ_STR(rows_line(&r, "set k w px 9223372036853775808"),
+                 "-ERR invalid expire time in 'set' command\r\n");
     CHECK_EQ_STR(rows_line(&r, "get k"), "$1\r\nv\r\n");
     CHECK_EQ_STR(rows_line(&r, "set k w px 9223372036853775807"), "+OK\r\n");
-    CHECK_EQ_STR(rows_line(&r, "pexpire k 9223372036853775808"), "-ERR invalid expire time in 'pexpire' command\r\n");
+    CHECK_EQ_STR(rows_line(&r, "pexpire k 9223372036853775808"),
+                 "-ERR invalid expire time in 'pexpire' command\r\n");
     CHECK_EQ_STR(rows_line(&r, "pexpire k 9223372036853775807"), ":1\r\n");
-    CHECK_EQ_STR(rows_line(&r, "expire k 9223372036854776"), "-ERR invalid expire time in 'expire' command\r\n");
-    CHECK_EQ_STR(rows_line(&r, "expireat k -9223372036854776"), "-ERR invalid expire time in 'expireat' command\r\n");
+    CHECK_EQ_STR(rows_line(&r, "expire k 9223372036854776"),
+                 "-ERR invalid expire time in 'expire' command\r\n");
+    CHECK_EQ_STR(rows_line(&r, "expireat k -9223372036854776"),
+                 "-ERR invalid expire time in 'expireat' command\r\n");
     CHECK_EQ_STR(rows_line(&r, "pexpire k -9223372036854775808"), ":1\r\n"); /* long ago: deleted */
     CHECK_EQ_STR(rows_line(&r, "exists k"), ":0\r\n");
-    CHECK_EQ_STR(rows_line(&r, "expire k 9223372036854776"), "-ERR invalid expire time in 'expire' command\r\n");
-    CHECK_EQ_STR(rows_line(&r, "set k w ex 9223372036854776"), "-ERR invalid expire time in 'set' command\r\n");
+    CHECK_EQ_STR(rows_line(&r, "expire k 9223372036854776"),
+                 "-ERR invalid expire time in 'expire' command\r\n");
+    CHECK_EQ_STR(rows_line(&r, "set k w ex 9223372036854776"),
+                 "-ERR invalid expire time in 'set' command\r\n");
     rows_deinit(&r);
 }
 
@@ -87,8 +96,8 @@ TEST(an_instant_that_has_come_deletes)
 {
     struct rows r;
     rows_init(&r);
-    static const char *const line[] = {"expire k 0", "expire k -1", "pexpire k 0", "pexpireat k 1000000", "expireat k 1000",
-                                       "expireat k -5"};
+    static const char *const line[] = {"expire k 0",          "expire k -1",     "pexpire k 0",
+                                       "pexpireat k 1000000", "expireat k 1000", "expireat k -5"};
     for (size_t i = 0; i < sizeof line / sizeof line[0]; i++) {
         test_context("%s", line[i]);
         rows_line(&r, "set k v");
@@ -113,7 +122,8 @@ TEST(conditions)
     CHECK_EQ_STR(rows_line(&r, "pexpireat k 2000000 xx"), ":0\r\n");
     CHECK_EQ_STR(rows_line(&r, "pexpireat k 2000000 gt"), ":0\r\n");
     CHECK_EQ_STR(rows_line(&r, "pexpireat k 2000000 xx lt"), ":0\r\n");
-    CHECK_EQ_STR(rows_line(&r, "pexpireat k 2000000 lt"), ":1\r\n"); /* never is later than any time */
+    CHECK_EQ_STR(rows_line(&r, "pexpireat k 2000000 lt"),
+                 ":1\r\n"); /* never is later than any time */
     CHECK_EQ_STR(rows_line(&r, "pexpireat k 3000000 nx"), ":0\r\n");
     CHECK_EQ_STR(rows_line(&r, "pexpireat k 2000000 gt"), ":0\r\n");
     CHECK_EQ_STR(rows_line(&r, "pexpireat k 2000000 lt"), ":0\r\n");
@@ -131,8 +141,16 @@ TEST(what_keeps_and_what_drops_an_expiry)
     static const struct {
         const char *line;
         bool keeps;
-    } row[] = {{"set k 1", false},        {"set k 1 keepttl", true}, {"incr k", true}, {"append k 1", true}, {"mset k 1", false},
-               {"set k 1 nx", true},      {"set k 1 xx", false},     {"get k", true},  {"decrby k 3", true}, {"set k 1 get", false},
+    } row[] = {{"set k 1", false},
+               {"set k 1 keepttl", true},
+               {"incr k", true},
+               {"append k 1", true},
+               {"mset k 1", false},
+               {"set k 1 nx", true},
+               {"set k 1 xx", false},
+               {"get k", true},
+               {"decrby k 3", true},
+               {"set k 1 get", false},
                {"set k 1 xx get keepttl", true}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         test_context("%s", row[i].line);
@@ -154,18 +172,19 @@ TEST(checks_are_pure)
     static const struct {
         const char *line;
         const char *reply;
-    } row[] = {{"set k v foo", "-ERR syntax error\r\n"},
-               {"set k v ex", "-ERR syntax error\r\n"},
-               {"set k v ex 10 px 10", "-ERR syntax error\r\n"},
-               {"set k v nx xx", "-ERR syntax error\r\n"},
-               {"set k v ex 0", "-ERR invalid expire time in 'set' command\r\n"},
-               {"set k v ex x", "-ERR value is not an integer or out of range\r\n"},
-               {"incrby k x", "-ERR value is not an integer or out of range\r\n"},
-               {"decrby k -9223372036854775808", "-ERR decrement would overflow\r\n"},
-               {"mset a b c", "-ERR wrong number of arguments for 'mset' command\r\n"},
-               {"expire k x foo", "-ERR Unsupported option foo\r\n"},
-               {"expire k x gt lt", "-ERR GT and LT options at the same time are not compatible\r\n"},
-               {"flushall now", "-ERR syntax error\r\n"}};
+    } row[] = {
+        {"set k v foo", "-ERR syntax error\r\n"},
+        {"set k v ex", "-ERR syntax error\r\n"},
+        {"set k v ex 10 px 10", "-ERR syntax error\r\n"},
+        {"set k v nx xx", "-ERR syntax error\r\n"},
+        {"set k v ex 0", "-ERR invalid expire time in 'set' command\r\n"},
+        {"set k v ex x", "-ERR value is not an integer or out of range\r\n"},
+        {"incrby k x", "-ERR value is not an integer or out of range\r\n"},
+        {"decrby k -9223372036854775808", "-ERR decrement would overflow\r\n"},
+        {"mset a b c", "-ERR wrong number of arguments for 'mset' command\r\n"},
+        {"expire k x foo", "-ERR Unsupported option foo\r\n"},
+        {"expire k x gt lt", "-ERR GT and LT options at the same time are not compatible\r\n"},
+        {"flushall now", "-ERR syntax error\r\n"}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         CHECK_EQ_STR(rows_line(&r, row[i].line), row[i].reply);
         CHECK(r.is_error);

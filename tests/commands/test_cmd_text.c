@@ -39,9 +39,11 @@ TEST(a_value_stays_on_its_line)
     struct rows r;
     rows_init(&r);
     r.protocol = REPLY_TEXT;
-    struct slice reply = run3(&r, SLICE_LITERAL("text.put"), SLICE_LITERAL("a b"), SLICE_LITERAL("x\ny\"\xff"));
+    struct slice reply =
+        run3(&r, SLICE_LITERAL("text.put"), SLICE_LITERAL("a b"), SLICE_LITERAL("x\ny\"\xff"));
     CHECK_EQ_SLICE(reply, "SUCCESS: a b -> \"x\\ny\\\"\\xff\" added.\n");
-    reply = rows_run(&r, (const struct slice[]){SLICE_LITERAL("text.get"), SLICE_LITERAL("a b")}, 2);
+    reply =
+        rows_run(&r, (const struct slice[]){SLICE_LITERAL("text.get"), SLICE_LITERAL("a b")}, 2);
     CHECK_EQ_SLICE(reply, "a b -> \"x\\ny\\\"\\xff\"\n");
     rows_deinit(&r);
 }
@@ -56,7 +58,8 @@ TEST(a_value_of_many_chunks_is_one_line)
     memset(bytes, 'a', size);
     run3(&r, SLICE_LITERAL("set"), SLICE_LITERAL("k"), (struct slice){bytes, size});
     r.protocol = REPLY_TEXT;
-    struct slice reply = rows_run(&r, (const struct slice[]){SLICE_LITERAL("text.get"), SLICE_LITERAL("k")}, 2);
+    struct slice reply =
+        rows_run(&r, (const struct slice[]){SLICE_LITERAL("text.get"), SLICE_LITERAL("k")}, 2);
     CHECK_EQ_UINT(reply.n, size + 6);
     CHECK_EQ_BYTES(reply.p + 5, size, bytes, size);
     bytes[size - 1] = '\n';

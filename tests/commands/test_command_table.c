@@ -23,11 +23,13 @@ static const struct command_family node_family = {node_row, 4};
 
 static struct command_table *table_new(void)
 {
-    const struct command_family family[] = {commands_string, node_family, commands_generic, commands_expiry, commands_text};
+    const struct command_family family[] = {commands_string, node_family, commands_generic,
+                                            commands_expiry, commands_text};
     return command_table_new(family, 5);
 }
 
-static const struct command_row *find(const struct command_table *t, const char *name, const char *second, bool *unknown)
+static const struct command_row *
+find(const struct command_table *t, const char *name, const char *second, bool *unknown)
 {
     struct slice arg[] = {slice_from_cstr(name), slice_from_cstr(second ? second : "")};
     return command_table_find(t, &(struct command){arg, second ? 2 : 1}, unknown);
@@ -44,8 +46,16 @@ TEST(names_are_found_in_any_case)
         CHECK_EQ_STR(row->name, "get");
         CHECK(!unknown);
     }
-    static const char *const stranger[] = {"", "ge", "gett", "get ", "config|get", "CONFIG|SET", "|", "text",
-                                           "a-name-that-is-longer-than-any-command-of-any-table-could-ever-be-sixty-four"};
+    static const char *const stranger[] = {
+        "",
+        "ge",
+        "gett",
+        "get ",
+        "config|get",
+        "CONFIG|SET",
+        "|",
+        "text",
+        "a-name-that-is-longer-than-any-command-of-any-table-could-ever-be-sixty-four"};
     for (size_t i = 0; i < sizeof stranger / sizeof stranger[0]; i++) {
         test_context("'%s'", stranger[i]);
         CHECK(find(t, stranger[i], NULL, &unknown) == NULL);
@@ -83,8 +93,9 @@ TEST(containers_look_at_their_subcommand)
 TEST(every_row_is_complete)
 {
     struct command_table *t = table_new();
-    CHECK_EQ_UINT(command_table_count(t),
-                  commands_string.row_count + commands_generic.row_count + commands_expiry.row_count + commands_text.row_count + 4);
+    CHECK_EQ_UINT(command_table_count(t), commands_string.row_count + commands_generic.row_count +
+                                              commands_expiry.row_count + commands_text.row_count +
+                                              4);
     for (size_t i = 0; i < command_table_count(t); i++) {
         const struct command_row *row = command_table_at(t, i);
         test_context("%s", row->name);
@@ -99,7 +110,8 @@ TEST(every_row_is_complete)
         CHECK(command_table_by_number(t, row->number) == row);
         CHECK(row->run && !row->run_local);
         CHECK(((row->flags & COMMAND_WRITE) != 0) != ((row->flags & COMMAND_READONLY) != 0));
-        CHECK(row->group && row->acl_categories && row->summary && row->since && row->complexity && row->arguments);
+        CHECK(row->group && row->acl_categories && row->summary && row->since && row->complexity &&
+              row->arguments);
         CHECK((row->keys.first > 0) == (row->key_flags != NULL));
         CHECK_CONTAINS(row->acl_categories, row->flags & COMMAND_WRITE ? "@write" : "@read");
         CHECK_CONTAINS(row->acl_categories, row->flags & COMMAND_FAST ? "@fast" : "@slow");
@@ -120,9 +132,11 @@ TEST(numbers_never_change)
     static const struct {
         uint16_t number;
         const char *name;
-    } row[] = {{1, "set"},      {2, "incr"},          {3, "decr"},      {4, "incrby"},    {5, "decrby"}, {6, "append"},
-               {7, "mset"},     {64, "text.put"},     {65, "text.update"}, {66, "text.delete"}, {80, "del"},   {84, "flushall"},
-               {85, "expire"},  {86, "pexpire"},      {87, "expireat"}, {88, "pexpireat"}, {91, "persist"}};
+    } row[] = {{1, "set"},          {2, "incr"},         {3, "decr"},      {4, "incrby"},
+               {5, "decrby"},       {6, "append"},       {7, "mset"},      {64, "text.put"},
+               {65, "text.update"}, {66, "text.delete"}, {80, "del"},      {84, "flushall"},
+               {85, "expire"},      {86, "pexpire"},     {87, "expireat"}, {88, "pexpireat"},
+               {91, "persist"}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         REQUIRE(command_table_by_number(t, row[i].number) != NULL);
         CHECK_EQ_STR(command_table_by_number(t, row[i].number)->name, row[i].name);

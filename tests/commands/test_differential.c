@@ -1,6 +1,7 @@
-/* The rows against a real redis-server: the same random commands, with arguments from the edges of what is allowed, go to both, and
- * every reply must be the same bytes, in RESP2 and in RESP3. Replies that count down (TTL, PTTL) may differ by the time that
- * passed in between. Skipped, in words, where redis-server is not installed. */
+/* The rows against a real redis-server: the same random commands, with arguments from the edges of
+ * what is allowed, go to both, and every reply must be the same bytes, in RESP2 and in RESP3.
+ * Replies that count down (TTL, PTTL) may differ by the time that passed in between. Skipped, in
+ * words, where redis-server is not installed. */
 
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -9,13 +10,14 @@
 
 #include "base/number.h"
 #include "base/prng.h"
+#include "resp/resp_value.h"
 #include "tests/commands/redis_server.h"
 #include "tests/commands/rows.h"
 #include "tests/test.h"
 
 enum {
     ARGS_MAX = 12,
-    LONG_BYTES = 70000,     /* more than one chunk of a value */
+    LONG_BYTES = 70000, /* more than one chunk of a value */
     COUNTDOWN_SLACK_MS = 5000,
 };
 
@@ -63,10 +65,29 @@ static void add_key(struct command_text *c, struct prng *random)
     }
 }
 
-static const char *const integers[] = {"0", "1", "-1", "10", "9223372036854775807", "-9223372036854775808", "9223372036854775806",
-                                       "-9223372036854775807", "4611686018427387904"};
-static const char *const no_integers[] = {"",      " 1",  "1 ",     "+1",    "01",   "-0",  "1.0", "abc",
-                                          "0x10",  "1e3", "9223372036854775808", "-9223372036854775809", "--1", "-"};
+static const char *const integers[] = {"0",
+                                       "1",
+                                       "-1",
+                                       "10",
+                                       "9223372036854775807",
+                                       "-9223372036854775808",
+                                       "9223372036854775806",
+                                       "-9223372036854775807",
+                                       "4611686018427387904"};
+static const char *const no_integers[] = {"",
+                                          " 1",
+                                          "1 ",
+                                          "+1",
+                                          "01",
+                                          "-0",
+                                          "1.0",
+                                          "abc",
+                                          "0x10",
+                                          "1e3",
+                                          "9223372036854775808",
+                                          "-9223372036854775809",
+                                          "--1",
+                                          "-"};
 
 static void add_value(struct command_text *c, struct prng *random)
 {
@@ -91,7 +112,8 @@ static void add_integer(struct command_text *c, struct prng *random)
     add(c, prng_below(random, 5) ? CHOOSE(random, integers) : CHOOSE(random, no_integers));
 }
 
-/* A time for `unit` ("ex", ...): mostly far ahead and each of its own, so that the moment of execution decides nothing. */
+/* A time for `unit` ("ex", ...): mostly far ahead and each of its own, so that the moment of
+ * execution decides nothing. */
 static void add_time(struct command_text *c, struct prng *random, bool is_relative, bool is_seconds)
 {
     uint64_t what = prng_below(random, 12);
@@ -99,10 +121,12 @@ static void add_time(struct command_text *c, struct prng *random, bool is_relati
         add(c, CHOOSE(random, no_integers));
     } else if (what == 1) {
         /* Far out of range, or long ago; "in a moment" (1, 10) would pass between the two. */
-        static const char *const edge[] = {"0", "-1", "9223372036854775807", "-9223372036854775808", "-10", "4611686018427387904"};
+        static const char *const edge[] = {
+            "0", "-1", "9223372036854775807", "-9223372036854775808", "-10", "4611686018427387904"};
         add(c, CHOOSE(random, edge));
     } else if (what == 2) {
-        static const char *const edge[] = {"9223372036854775", "9223372036854776", "-9223372036854775", "-9223372036854776"};
+        static const char *const edge[] = {"9223372036854775", "9223372036854776",
+                                           "-9223372036854775", "-9223372036854776"};
         add(c, CHOOSE(random, edge));
     } else {
         int64_t seconds = (int64_t)prng_below(random, 1000) * 1000 + 100000;
@@ -113,7 +137,8 @@ static void add_time(struct command_text *c, struct prng *random, bool is_relati
 
 static void add_set_options(struct command_text *c, struct prng *random)
 {
-    static const char *const plain[] = {"nx", "NX", "xx", "Xx", "get", "GET", "keepttl", "KEEPTTL", "persist", "foo", "", "n", "nxx", "ex"};
+    static const char *const plain[] = {"nx",      "NX",      "xx",  "Xx", "get", "GET", "keepttl",
+                                        "KEEPTTL", "persist", "foo", "",   "n",   "nxx", "ex"};
     uint64_t count = prng_below(random, 3) ? prng_below(random, 3) : prng_below(random, 5);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t what = prng_below(random, 8);
@@ -139,7 +164,8 @@ static void add_set_options(struct command_text *c, struct prng *random)
 
 static void add_expire_options(struct command_text *c, struct prng *random)
 {
-    static const char *const option[] = {"nx", "XX", "gt", "LT", "xx", "GT", "lt", "NX", "foo", "", "g"};
+    static const char *const option[] = {"nx", "XX", "gt",  "LT", "xx", "GT",
+                                         "lt", "NX", "foo", "",   "g"};
     uint64_t count = prng_below(random, 3);
     for (uint64_t i = 0; i < count; i++) {
         add(c, option[prng_below(random, prng_below(random, 6) ? 8 : 11)]);
@@ -162,7 +188,10 @@ static void make_expire(struct command_text *c, struct prng *random)
     static const struct {
         const char *name;
         bool is_relative, is_seconds;
-    } row[] = {{"expire", true, true}, {"PEXPIRE", true, false}, {"ExpireAt", false, true}, {"pexpireat", false, false}};
+    } row[] = {{"expire", true, true},
+               {"PEXPIRE", true, false},
+               {"ExpireAt", false, true},
+               {"pexpireat", false, false}};
     size_t which = (size_t)prng_below(random, 4);
     add(c, row[which].name);
     add_key(c, random);
@@ -170,7 +199,8 @@ static void make_expire(struct command_text *c, struct prng *random)
     add_expire_options(c, random);
 }
 
-static void make_many(struct command_text *c, struct prng *random, const char *name, bool with_values)
+static void
+make_many(struct command_text *c, struct prng *random, const char *name, bool with_values)
 {
     add(c, name);
     uint64_t count = 1 + prng_below(random, 4);
@@ -184,7 +214,8 @@ static void make_many(struct command_text *c, struct prng *random, const char *n
 
 static void make_one(struct command_text *c, struct prng *random)
 {
-    static const char *const one_key[] = {"get", "GET", "incr", "decr", "strlen", "type", "ttl", "pttl", "persist", "incr", "get"};
+    static const char *const one_key[] = {"get", "GET",  "incr",    "decr", "strlen", "type",
+                                          "ttl", "pttl", "persist", "incr", "get"};
     *c = (struct command_text){.count = 0};
     uint64_t what = prng_below(random, 100);
     if (what < 22) {
@@ -257,7 +288,8 @@ static bool replies_match(const struct command_text *c, struct slice ours, struc
     bool is_ttl = slice_equal_nocase(c->arg[0], "ttl");
     int64_t a;
     int64_t b;
-    if ((!is_ttl && !slice_equal_nocase(c->arg[0], "pttl")) || ours.n < 4 || theirs.n < 4 || ours.p[0] != ':' || theirs.p[0] != ':' ||
+    if ((!is_ttl && !slice_equal_nocase(c->arg[0], "pttl")) || ours.n < 4 || theirs.n < 4 ||
+        ours.p[0] != ':' || theirs.p[0] != ':' ||
         !number_parse_i64((struct slice){ours.p + 1, ours.n - 3}, &a) ||
         !number_parse_i64((struct slice){theirs.p + 1, theirs.n - 3}, &b) || a < 0 || b < 0) {
         return false;
@@ -282,10 +314,12 @@ static void compare(struct rows *r, struct redis_server *s, const struct command
     buf_deinit(&theirs);
 }
 
-/* DBSIZE counts due keys until they are removed, which each does at its own time: let both meet them first. */
+/* DBSIZE counts due keys until they are removed, which each does at its own time: let both meet
+ * them first. */
 static void touch_all_keys(struct rows *r, struct redis_server *s)
 {
-    static const char *const line[] = {"a", "b", "c", "d", "e", "n1", "n2", "n3", "key with blanks", ""};
+    static const char *const line[] = {"a", "b", "c", "d", "e", "n1", "n2", "n3", "key with blanks",
+                                       ""};
     struct command_text c = {.count = 0};
     for (size_t i = 0; i <= 10; i++) {
         c.count = 0;
@@ -326,7 +360,8 @@ static void run_random(enum reply_protocol protocol, uint64_t seed, size_t steps
     if (protocol == REPLY_RESP3) {
         struct buf hello;
         buf_init(&hello);
-        REQUIRE(redis_server_run(&s, (const struct slice[]){SLICE_LITERAL("HELLO"), SLICE_LITERAL("3")}, 2, &hello));
+        REQUIRE(redis_server_run(
+            &s, (const struct slice[]){SLICE_LITERAL("HELLO"), SLICE_LITERAL("3")}, 2, &hello));
         buf_deinit(&hello);
     }
     struct prng random;
@@ -338,6 +373,149 @@ static void run_random(enum reply_protocol protocol, uint64_t seed, size_t steps
             touch_all_keys(&r, &s);
         }
         compare(&r, &s, &c);
+    }
+    test_context("%s", "");
+    rows_deinit(&r);
+    redis_server_stop(&s);
+}
+
+/* --- what COMMAND INFO and DOCS say --- */
+
+static const struct resp_value *at(const struct resp_value *v, size_t i)
+{
+    REQUIRE(v && i < v->child_count);
+    return &v->child[i];
+}
+
+/* The texts of an array or set, a blank after each. */
+static const char *joined(struct buf *b, const struct resp_value *v)
+{
+    buf_clear(b, SIZE_MAX);
+    for (size_t i = 0; i < v->child_count; i++) {
+        buf_append_slice(b, v->child[i].text);
+        buf_append_byte(b, ' ');
+    }
+    buf_append_byte(b, 0);
+    return (const char *)b->data + b->start;
+}
+
+static const struct resp_value *field(const struct resp_value *map, const char *name)
+{
+    for (size_t i = 0; map && i + 1 < map->child_count; i += 2) {
+        if (slice_equal_nocase(map->child[i].text, name)) {
+            return &map->child[i + 1];
+        }
+    }
+    return NULL;
+}
+
+static void check_words(const char *ours, const char *theirs)
+{
+    char with_blank[256];
+    snprintf(with_blank, sizeof with_blank, "%s%s", ours ? ours : "", ours && *ours ? " " : "");
+    CHECK_EQ_STR(with_blank, theirs);
+}
+
+static void flag_words(uint32_t flags, char *text, size_t size)
+{
+    static const char *const name[] = {"write",    "readonly", "denyoom", "admin",
+                                       "noscript", "loading",  "stale",   "fast"};
+    text[0] = 0;
+    for (size_t i = 0; i < 8; i++) {
+        if (flags & (1u << i)) {
+            size_t n = strlen(text);
+            snprintf(text + n, size - n, "%s%s", n ? " " : "", name[i]);
+        }
+    }
+}
+
+static void compare_info(const struct command_row *row, const struct resp_value *info)
+{
+    struct buf b;
+    buf_init(&b);
+    char flags[128];
+    flag_words(row->flags, flags, sizeof flags);
+    CHECK_EQ_INT(at(info, 1)->integer, row->arity);
+    check_words(flags, joined(&b, at(info, 2)));
+    CHECK_EQ_INT(at(info, 3)->integer, row->keys.first);
+    CHECK_EQ_INT(at(info, 4)->integer, row->keys.last);
+    CHECK_EQ_INT(at(info, 5)->integer, row->keys.step);
+    check_words(row->acl_categories, joined(&b, at(info, 6)));
+    check_words(row->tips, joined(&b, at(info, 7)));
+    CHECK_EQ_UINT(at(info, 8)->child_count, row->key_flags ? 1 : 0);
+    if (row->key_flags) {
+        const struct resp_value *spec = at(at(info, 8), 0);
+        REQUIRE(field(spec, "flags") != NULL);
+        check_words(row->key_flags, joined(&b, field(spec, "flags")));
+        const struct resp_value *notes = field(spec, "notes");
+        CHECK((notes != NULL) == (row->key_notes != NULL));
+        CHECK(!notes || slice_equal(notes->text, slice_from_cstr(row->key_notes)));
+    }
+    buf_deinit(&b);
+}
+
+static void compare_docs(const struct command_row *row, const struct resp_value *docs)
+{
+    static const char *const name[] = {"summary", "since", "group", "complexity"};
+    const char *const ours[] = {row->summary, row->since, row->group, row->complexity};
+    for (size_t i = 0; i < 4; i++) {
+        const struct resp_value *theirs = field(docs, name[i]);
+        REQUIRE(theirs != NULL);
+        CHECK_EQ_SLICE(theirs->text, ours[i]);
+    }
+    struct buf b;
+    buf_init(&b);
+    const struct resp_value *history = field(docs, "history");
+    for (size_t i = 0; history && i < history->child_count; i++) {
+        buf_printf(&b, "%s%.*s %.*s", i ? "\n" : "", (int)at(&history->child[i], 0)->text.n,
+                   (const char *)at(&history->child[i], 0)->text.p,
+                   (int)at(&history->child[i], 1)->text.n,
+                   (const char *)at(&history->child[i], 1)->text.p);
+    }
+    buf_append_byte(&b, 0);
+    CHECK_EQ_STR(row->history ? row->history : "", (const char *)b.data);
+    buf_deinit(&b);
+}
+
+typedef void (*compare_fn)(const struct command_row *row, const struct resp_value *answer);
+
+/* Ask for `command <what> <name>` and hand the second-level answer at `position` over. */
+static void ask(struct redis_server *s,
+                const char *what,
+                const struct command_row *row,
+                size_t position,
+                compare_fn compare_one)
+{
+    const struct slice arg[] = {SLICE_LITERAL("command"), slice_from_cstr(what),
+                                slice_from_cstr(row->name)};
+    struct buf reply;
+    buf_init(&reply);
+    REQUIRE(redis_server_run(s, arg, 3, &reply));
+    struct resp_value_reader reader = {0};
+    struct resp_value *value = NULL;
+    size_t consumed;
+    REQUIRE(resp_value_next(&reader, buf_slice(&reply), &value, &consumed) == PARSE_OK);
+    compare_one(row, at(value, position));
+    resp_value_free(value);
+    buf_deinit(&reply);
+}
+
+TEST(rows_say_of_themselves_what_redis_says)
+{
+    struct redis_server s;
+    if (!redis_server_start(&s)) {
+        CHECK(seen_skip("COMMAND INFO and DOCS"));
+        return;
+    }
+    struct rows r;
+    rows_init(&r);
+    for (size_t i = 0; i < command_table_count(r.table); i++) {
+        const struct command_row *row = command_table_at(r.table, i);
+        if (!(row->flags & COMMAND_TEXT_ONLY)) {
+            test_context("%s", row->name);
+            ask(&s, "info", row, 0, compare_info);
+            ask(&s, "docs", row, 1, compare_docs);
+        }
     }
     test_context("%s", "");
     rows_deinit(&r);

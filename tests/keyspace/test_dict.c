@@ -55,7 +55,8 @@ static void clear(struct dict *d)
     dict_deinit(d);
 }
 
-/* Random inserts and removals in waves, so that the table grows and shrinks many times, against an array of flags. */
+/* Random inserts and removals in waves, so that the table grows and shrinks many times, against an
+ * array of flags. */
 TEST(agrees_with_a_simple_model_while_resizing)
 {
     static bool is_present[KEYS];
@@ -226,8 +227,9 @@ TEST(a_scan_returns_each_key_once_in_hash_order)
     }
 }
 
-/* Keys [0, KEYS/2) stay; others come and go between the calls, in waves that resize the table up and down; every other call
- * goes to a second table with the same keys and another history: as a client that changes nodes. */
+/* Keys [0, KEYS/2) stay; others come and go between the calls, in waves that resize the table up
+ * and down; every other call goes to a second table with the same keys and another history: as a
+ * client that changes nodes. */
 TEST(a_scan_misses_nothing_that_stays)
 {
     struct prng random;
@@ -236,7 +238,8 @@ TEST(a_scan_misses_nothing_that_stays)
         struct dict d[2];
         dict_init(&d[0]);
         dict_init(&d[1]);
-        for (unsigned i = 0; i < 2 * KEYS; i++) { /* d[1] was big once, and is still on its way back */
+        for (unsigned i = 0; i < 2 * KEYS;
+             i++) { /* d[1] was big once, and is still on its way back */
             add(&d[1], i);
         }
         for (unsigned i = 2 * KEYS; i-- > KEYS / 2;) {
@@ -287,7 +290,8 @@ static void count_one(void *ctx, const struct dict_entry *e)
     ++*(size_t *)ctx;
 }
 
-/* All keys that share the 52 bits of a cursor come in one reply, or some would be lost or repeated. */
+/* All keys that share the 52 bits of a cursor come in one reply, or some would be lost or repeated.
+ */
 TEST(keys_that_share_a_cursor_come_together)
 {
     struct dict d;
@@ -324,7 +328,8 @@ TEST(cursors_at_the_ends_of_the_range)
     while (cursor > 0 && cursor < DICT_CURSOR_MAX) {
         cursor = dict_scan(&d, cursor, 1, count_one, &seen);
     }
-    CHECK_EQ_UINT(dict_scan(&d, DICT_CURSOR_MAX, 1, count_one, &seen), 0); /* the greatest cursor there is */
+    CHECK_EQ_UINT(dict_scan(&d, DICT_CURSOR_MAX, 1, count_one, &seen),
+                  0); /* the greatest cursor there is */
     CHECK(seen >= 2);
     size_t before = seen;
     CHECK_EQ_UINT(dict_scan(&d, DICT_CURSOR_MAX + 1, 10, count_one, &seen), 0);

@@ -67,7 +67,8 @@ TEST(agrees_with_brute_force)
         uint64_t what = prng_below(&random, 10);
         bool wants_many = (step / 5000) % 2 == 0;
         if (what < (wants_many ? 6u : 2u)) {
-            one->at_ms = (int64_t)prng_below(&random, 20) - 5; /* many ties; negative is a time, too */
+            one->at_ms =
+                (int64_t)prng_below(&random, 20) - 5; /* many ties; negative is a time, too */
             count += !one->has_expiry;
             one->has_expiry = true;
             expiry_set(&h, one->entry, one->at_ms);

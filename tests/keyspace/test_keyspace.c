@@ -23,7 +23,8 @@ static void seen_before(void *ctx, uint32_t db, struct slice key)
     ((struct seen *)ctx)->before++;
 }
 
-static void seen_changed(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index)
+static void
+seen_changed(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index)
 {
     (void)db;
     (void)key;
@@ -47,7 +48,8 @@ static struct slice s(const char *text)
 
 static struct keyspace_view writer(struct keyspace *k, uint32_t db)
 {
-    return (struct keyspace_view){.keyspace = k, .db = db, .time_ms = keyspace_time_ms(k), .is_write = true};
+    return (struct keyspace_view){
+        .keyspace = k, .db = db, .time_ms = keyspace_time_ms(k), .is_write = true};
 }
 
 static struct keyspace_view reader(struct keyspace *k, int64_t time_ms)
@@ -186,7 +188,8 @@ struct order {
     size_t count;
 };
 
-static void order_changed(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index)
+static void
+order_changed(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index)
 {
     (void)index;
     struct order *o = ctx;
@@ -204,13 +207,14 @@ TEST(due_keys_go_in_the_order_of_the_state)
         uint32_t db;
         const char *key;
         int64_t at_ms;
-    } row[] = {{2, 1, "z", 500},  {3, 0, "y", 500}, {4, 0, "b", 500}, {4, 0, "a", 500},
-               {4, 2, "Z", 500},  {5, 0, "x", 400}, {6, 5, "w", 300}, {7, 0, "later", 501}};
+    } row[] = {{2, 1, "z", 500}, {3, 0, "y", 500}, {4, 0, "b", 500}, {4, 0, "a", 500},
+               {4, 2, "Z", 500}, {5, 0, "x", 400}, {6, 5, "w", 300}, {7, 0, "later", 501}};
     for (unsigned shift = 0; shift < 8; shift++) {
         struct order order = {.count = 0};
         struct keyspace_hooks hooks = {NULL, order_changed, &order, NULL};
         struct keyspace *k = keyspace_new(&seed, &hooks);
-        for (size_t i = 0; i < 8; i++) { /* insertion order differs from round to round, the state does not */
+        for (size_t i = 0; i < 8;
+             i++) { /* insertion order differs from round to round, the state does not */
             size_t r = (i * 3 + shift) % 8;
             keyspace_begin_entry(k, row[r].index, 100);
             struct keyspace_view write = writer(k, row[r].db);
@@ -320,7 +324,11 @@ TEST(a_big_value_is_freed_in_pieces)
 enum { HISTORY_KEYS = 300 };
 
 /* One entry's random change; `noise` adds reads and idle work, which must leave no trace. */
-static void history_apply(struct keyspace *k, struct prng *random, raft_index index, bool noise, struct prng *noise_random)
+static void history_apply(struct keyspace *k,
+                          struct prng *random,
+                          raft_index index,
+                          bool noise,
+                          struct prng *noise_random)
 {
     char key[16];
     char text[128];
@@ -412,9 +420,11 @@ static uint64_t digest_of(int difference)
     struct keyspace *k = keyspace_new(&seed, NULL);
     keyspace_begin_entry(k, difference == 1 ? 2 : 1, difference == 2 ? 1001 : 1000);
     struct keyspace_view write = writer(k, difference == 3 ? 1 : 0);
-    keyspace_set_string(&write, difference == 4 ? s("b") : s("a"), difference == 5 ? s("2") : s("1"), false, "set");
+    keyspace_set_string(&write, difference == 4 ? s("b") : s("a"),
+                        difference == 5 ? s("2") : s("1"), false, "set");
     if (difference != 6) {
-        keyspace_set_expiry(&write, difference == 4 ? s("b") : s("a"), difference == 7 ? 5001 : 5000, "expire");
+        keyspace_set_expiry(&write, difference == 4 ? s("b") : s("a"),
+                            difference == 7 ? 5001 : 5000, "expire");
     }
     sessions_open(k, difference == 8 ? 4 : 3, difference == 9 ? 2 : 1);
     sessions_take(k, 3, 1, difference == 10 ? 9 : 1);
@@ -450,7 +460,11 @@ struct walk {
     bool is_ordered;
 };
 
-static void walk_one(void *ctx, struct slice key, const struct value *value, int64_t expiry_ms, raft_index last_change)
+static void walk_one(void *ctx,
+                     struct slice key,
+                     const struct value *value,
+                     int64_t expiry_ms,
+                     raft_index last_change)
 {
     struct walk *w = ctx;
     uint64_t hash = siphash64_fast(&seed, key.p, key.n);

@@ -86,7 +86,8 @@ TEST(a_cancel_decides_without_effect)
     CHECK_EQ_UINT(sessions_find(k, 1)->last, 0);
     CHECK_EQ_UINT(sessions_cancel(k, 1, 1, 1, 3), 1);
     CHECK_EQ_UINT(sessions_find(k, 1)->last, 3);
-    CHECK_EQ_INT(sessions_take(k, 1, 1, 3), SESSION_DONE_BEFORE); /* cancelled first: never takes effect */
+    CHECK_EQ_INT(sessions_take(k, 1, 1, 3),
+                 SESSION_DONE_BEFORE); /* cancelled first: never takes effect */
     CHECK_EQ_INT(sessions_take(k, 1, 1, 4), SESSION_TAKES_EFFECT);
     CHECK_EQ_UINT(sessions_cancel(k, 1, 1, 3, 4), 0); /* all decided */
     CHECK_EQ_UINT(sessions_cancel(k, 1, 1, 2, 6), 5); /* 4 took effect, 5 and 6 are cancelled */
@@ -121,7 +122,8 @@ TEST(members_are_sorted_and_can_be_removed)
     keyspace_free(k);
 }
 
-/* Entries of several sessions, each copied, delayed and reordered at will: every seq is decided at most once and in order. */
+/* Entries of several sessions, each copied, delayed and reordered at will: every seq is decided at
+ * most once and in order. */
 TEST(copies_and_reordering_never_decide_twice)
 {
     enum { SEQS = 200 };

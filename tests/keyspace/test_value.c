@@ -45,9 +45,9 @@ static bool value_is_pattern(const struct value *v, size_t size)
 
 TEST(strings_of_every_kind_of_size)
 {
-    const size_t size[] = {0,         1,         19,        100,           CHUNK - 5,     CHUNK - 4,
-                           CHUNK - 3, CHUNK - 1, CHUNK,     CHUNK + 1,     2 * CHUNK - 1, 2 * CHUNK,
-                           2 * CHUNK + 1, 40 * CHUNK + 7};
+    const size_t size[] = {
+        0,         1,     19,        100,           CHUNK - 5, CHUNK - 4,     CHUNK - 3,
+        CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, 2 * CHUNK + 1, 40 * CHUNK + 7};
     for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
         test_context("size %zu", size[i]);
         uint8_t *bytes = pattern_new(size[i]);
@@ -63,7 +63,8 @@ TEST(strings_of_every_kind_of_size)
     test_context("%s", "");
 }
 
-/* Whatever the pieces, the result is the string; its parts begin where those of a string made at once begin (V2). */
+/* Whatever the pieces, the result is the string; its parts begin where those of a string made at
+ * once begin (V2). */
 TEST(appending_in_any_pieces_makes_the_same_string)
 {
     struct prng random;
