@@ -47,6 +47,7 @@ struct proxy_connection {
     int source_fd; /* -1: closed */
     int target_fd;
     int delay_ms;
+    bool is_frozen[2];         /* by flow */
     struct proxy_flow flow[2]; /* 0: to the target, 1: to the source */
 };
 
@@ -141,13 +142,14 @@ static int proxy_source_of(const struct proxy *p, int fd, uint16_t proxy_port)
     return PROXY_ANY;
 }
 
-/* The dialler's first bytes, see the essay of src/node/link.c. */
+/* The dialler's greeting, see the essay of src/node/link.c: magic (5), hello size (2), format (2), feature level (2), role. */
 static enum proxy_role proxy_role_of(const uint8_t *p, size_t n)
 {
-    if (n > 0 && p[0] < 0x80) {
+    enum { ROLE_OFFSET = 11 };
+    if (n > 0 && p[0] != 0xC0) {
         return PROXY_CLIENT;
     }
-    return PROXY_UNKNOWN;
+    return n > ROLE_OFFSET && p[ROLE_OFFSET] <= PROXY_PROBE ? (enum proxy_role)p[ROLE_OFFSET] : PROXY_UNKNOWN;
 }
 
 /* ---- matching ---- */
@@ -160,6 +162,9 @@ static bool proxy_matches(const struct proxy_match *m, const struct proxy_connec
 
 static enum proxy_action proxy_action_of(const struct proxy *p, const struct proxy_connection *c, int flow)
 {
+    if (c->is_frozen[flow]) {
+        return PROXY_HOLD;
+    }
     for (size_t i = p->rule_count; i-- > 0;) {
         const struct proxy_rule *r = &p->rule[i];
         if (proxy_matches(&r->match, c) && (r->direction == PROXY_BOTH || r->direction == (flow == 0 ? PROXY_TO_TARGET : PROXY_TO_SOURCE))) {
@@ -423,7 +428,44 @@ void proxy_clear_rules(struct proxy *p)
 {
     pthread_mutex_lock(&p->mutex);
     p->rule_count = 0;
+    for (size_t i = 0; i < p->connection_count; i++) {
+        p->connection[i].is_frozen[0] = false;
+        p->connection[i].is_frozen[1] = false;
+    }
     pthread_mutex_unlock(&p->mutex);
+}
+
+size_t proxy_freeze(struct proxy *p, struct proxy_match match, enum proxy_direction direction)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&p->mutex);
+    for (size_t i = p->first_open; i < p->connection_count; i++) {
+        struct proxy_connection *c = &p->connection[i];
+        if (proxy_is_open(c) && proxy_matches(&match, c)) {
+            c->is_frozen[0] |= direction != PROXY_TO_SOURCE;
+            c->is_frozen[1] |= direction != PROXY_TO_TARGET;
+            n++;
+        }
+    }
+    pthread_mutex_unlock(&p->mutex);
+    return n;
+}
+
+void proxy_rule_from_to(struct proxy *p, int from, int to, enum proxy_role role, enum proxy_action action)
+{
+    proxy_rule(p, (struct proxy_match){from, to, role}, PROXY_TO_TARGET, action);
+    proxy_rule(p, (struct proxy_match){to, from, role}, PROXY_TO_SOURCE, action);
+}
+
+size_t proxy_freeze_from_to(struct proxy *p, int from, int to, enum proxy_role role)
+{
+    return proxy_freeze(p, (struct proxy_match){from, to, role}, PROXY_TO_TARGET) +
+           proxy_freeze(p, (struct proxy_match){to, from, role}, PROXY_TO_SOURCE);
+}
+
+size_t proxy_cut_between(struct proxy *p, int a, int b, enum proxy_role role)
+{
+    return proxy_cut(p, (struct proxy_match){a, b, role}) + proxy_cut(p, (struct proxy_match){b, a, role});
 }
 
 size_t proxy_cut(struct proxy *p, struct proxy_match match)

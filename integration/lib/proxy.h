@@ -38,7 +38,15 @@ void proxy_retarget(struct proxy *p, int target, uint16_t target_port);
 void proxy_set_process(struct proxy *p, int node, pid_t pid);
 /* The newest rule that matches a connection and direction wins. */
 void proxy_rule(struct proxy *p, struct proxy_match match, enum proxy_direction direction, enum proxy_action action);
+/* Holds the bytes of the connections that match now; connections made later pass. Returns how many. */
+size_t proxy_freeze(struct proxy *p, struct proxy_match match, enum proxy_direction direction);
+/* Also thaws what was frozen. */
 void proxy_clear_rules(struct proxy *p);
+/* The two above for what travels from node to node, whoever dialled. */
+void proxy_rule_from_to(struct proxy *p, int from, int to, enum proxy_role role, enum proxy_action action);
+size_t proxy_freeze_from_to(struct proxy *p, int from, int to, enum proxy_role role);
+/* Resets all links between two nodes. */
+size_t proxy_cut_between(struct proxy *p, int a, int b, enum proxy_role role);
 /* Resets the matching connections once; new ones are served. Returns how many. */
 size_t proxy_cut(struct proxy *p, struct proxy_match match);
 /* Every chunk of matching connections is passed on this much later (the newest call replaces the others). */
