@@ -331,7 +331,7 @@ ITEST(noise_on_the_peer_port, ITEST_CLUSTER, 60)
         for (size_t k = 0; k < n; k++) {
             bytes[k] = (uint8_t)itest_random();
         }
-        memcpy(bytes, magic, i % 5 + 1u);
+        memcpy(bytes, magic, (size_t)(i % 5) + 1);
         REQUIRE(wire_open(&w, c.node[i % 3].port, 5000));
         wire_write(&w, bytes, n);
         if (n >= 2048) {
