@@ -793,7 +793,8 @@ struct sim_disk *sim_disk_copy(const struct sim_disk *d, uint64_t seed)
     c->tears_anywhere = d->tears_anywhere;
     for (uint32_t i = 0; i < d->inode_count; i++) {
         const struct inode *from = d->inode[i];
-        struct inode *to = c->inode[inode_new(c)];
+        const uint32_t number = inode_new(c);
+        struct inode *to = c->inode[number];
         inode_reserve(c, to, from->capacity);
         to->cache_size = from->cache_size;
         to->image_size = from->image_size;
