@@ -146,9 +146,9 @@ struct command_table *command_table_new(const struct command_family *family, siz
     }
     struct command_table *t = mem_alloc_zero(sizeof *t);
     t->mask = slots - 1;
-    t->sorted = mem_alloc_array(rows ? rows : 1, sizeof t->sorted[0]);
-    t->by_name = mem_alloc_zero(slots * sizeof t->by_name[0]);
-    t->by_number = mem_alloc_zero(slots * sizeof t->by_number[0]);
+    t->sorted = mem_alloc_array(rows ? rows : 1, sizeof(const struct command_row *));
+    t->by_name = mem_alloc_zero(slots * sizeof(const struct command_row *));
+    t->by_number = mem_alloc_zero(slots * sizeof(const struct command_row *));
     for (size_t i = 0; i < count; i++) {
         for (size_t r = 0; r < family[i].row_count; r++) {
             command_table_insert(t, &family[i].row[r]);
