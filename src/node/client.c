@@ -138,6 +138,7 @@ static void client_refuse(struct client *c, const char *line)
     buf_append(&c->output, line, strlen(line));
     c->clients->counters.connections_rejected++;
     c->is_closing = true;
+    client_mark_dirty(c);
 }
 
 /* A client, not a peer: may it come in? Redis checks this at accept; here peers come through the same door. */
@@ -379,6 +380,11 @@ enum client_state client_get_state(const struct client *c)
         return CLIENT_CLOSE;
     }
     return c->is_closing || c->is_stalled || c->is_input_ended ? CLIENT_PAUSED : CLIENT_READ;
+}
+
+bool client_is_idle(const struct client *c)
+{
+    return list_empty(&c->slots) && !c->held.arg && buf_size(&c->output) == 0;
 }
 
 /* --- output ----------------------------------------------------------------------------------- */

@@ -39,6 +39,9 @@ enum client_state client_process(struct client *c);
 enum client_state client_get_state(const struct client *c);
 struct slice client_take_input(struct client *c);
 
+/* Nothing of it is under way and nothing waits to be written: may be closed when `timeout` says so. */
+bool client_is_idle(const struct client *c);
+
 /* Bytes ready to be written, and how many were. */
 struct slice client_output(const struct client *c);
 void client_output_sent(struct client *c, size_t n);

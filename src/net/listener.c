@@ -1,0 +1,151 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/address.h"
+#include "net/server_internal.h"
+
+#define ACCEPTS_PER_EVENT 256
+
+void socket_tune(const struct server *s, int fd, bool is_client)
+{
+    int on = 1;
+    int idle = (int)s->options->tcp_keepalive;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (is_client && idle > 0) {
+        int interval = idle / 3 > 0 ? idle / 3 : 1;
+        int count = 3;
+
+        (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    }
+}
+
+/* Out of descriptors: take the connection with the one kept for that, and close it, so that the backlog does not spin the loop. */
+static void accept_and_drop(struct server *s, int listen_fd)
+{
+    (void)close(s->spare_fd);
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    log_line(&s->env.log, LOG_WARNING, "A connection was dropped: the process is out of file descriptors.");
+}
+
+static void on_accept(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct server *s = SERVER_OF(io);
+
+    (void)loop;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_EVENT; i++) {
+        struct sockaddr_storage address;
+        socklen_t size = sizeof address;
+
+        memset(&address, 0, sizeof address);
+        int fd = accept4(io->fd, (struct sockaddr *)(void *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            connection_open(s, fd, &address);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            accept_and_drop(s, io->fd);
+            break;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            break;
+        }
+    }
+}
+
+/* Binds one resolved address. Returns 0 or an errno. */
+static int listen_on(struct server *s, const struct addrinfo *a)
+{
+    int on = 1;
+
+    if (s->listener_count == SERVER_LISTENERS_MAX) {
+        return ENOBUFS;
+    }
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return errno;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (a->ai_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    }
+    if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, (int)s->options->tcp_backlog) != 0) {
+        int error = errno;
+
+        (void)close(fd);
+        return error;
+    }
+    struct listener *l = &s->listener[s->listener_count++];
+    l->fd = fd;
+    ev_io_init(&l->io, on_accept, fd, EV_READ);
+    l->io.data = s;
+    ev_io_start(s->loop, &l->io);
+    return 0;
+}
+
+/* One word of `bind`. Returns NULL or why not. */
+static const char *listen_on_word(struct server *s, const char *host)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    char port[8];
+
+    (void)snprintf(port, sizeof port, "%d", (int)s->options->port);
+    host = strcmp(host, "*") == 0 ? "0.0.0.0" : strcmp(host, "::*") == 0 ? "::" : host;
+    int failed = getaddrinfo(host, port, &hints, &found);
+    if (failed != 0) {
+        return gai_strerror(failed);
+    }
+    int error = listen_on(s, found);
+    freeaddrinfo(found);
+    return error == 0 ? NULL : strerror(error);
+}
+
+bool server_listen(struct server *s)
+{
+    char *list = mem_copy_string(s->options->bind, strlen(s->options->bind));
+    char *rest = list;
+    bool is_fine = true;
+
+    s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (char *word = strtok_r(rest, " \t", &rest); word && is_fine; word = strtok_r(NULL, " \t", &rest)) {
+        bool is_optional = word[0] == '-';
+        const char *host = is_optional ? word + 1 : word;
+        const char *why = listen_on_word(s, host);
+
+        if (why && !is_optional) {
+            log_line(&s->env.log, LOG_WARNING, "Can't listen on %s port %d: %s.", host, (int)s->options->port, why);
+            is_fine = false;
+        } else if (why) {
+            log_line(&s->env.log, LOG_VERBOSE, "Not listening on %s port %d: %s.", host, (int)s->options->port, why);
+        }
+    }
+    mem_free(list);
+    if (is_fine && s->listener_count == 0) {
+        log_line(&s->env.log, LOG_WARNING, "None of the addresses in 'bind' could be listened on.");
+        is_fine = false;
+    }
+    return is_fine;
+}
+
+void server_stop_listening(struct server *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        ev_io_stop(s->loop, &s->listener[i].io);
+        (void)close(s->listener[i].fd);
+    }
+    s->listener_count = 0;
+}

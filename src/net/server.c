@@ -1,0 +1,405 @@
+#define _GNU_SOURCE
+#include "net/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/address.h"
+#include "net/clock.h"
+#include "net/server_internal.h"
+#include "node/rows.h"
+#include "node/version.h"
+
+/* The loop. One iteration: libev polls; sockets, timers and finished disk jobs feed the node (client_process, node_link_message,
+ * node_disk_done); then, before the loop sleeps again (ev_prepare), node_iterate takes all of it as one batch, and what it
+ * made is written: one write per client and per link. */
+
+#define DRAIN_US 5000000u
+
+static void server_describe(void *ctx, char *text, unsigned room)
+{
+    struct server *s = ctx;
+    char own[32];
+    const char *who = s->options->announce;
+
+    if (who[0] == '\0') {
+        (void)snprintf(own, sizeof own, "port %d", (int)s->options->port);
+        who = own;
+    }
+    if (s->node && pthread_equal(pthread_self(), s->thread) && node_raft(s->node)) {
+        struct raft_status status;
+
+        raft_get_status(node_raft(s->node), &status);
+        atomic_store_explicit(&s->term, status.term, memory_order_relaxed);
+    }
+    (void)snprintf(text, room, "%s term %llu", who,
+                   (unsigned long long)atomic_load_explicit(&s->term, memory_order_relaxed));
+}
+
+/* --- the environment -------------------------------------------------------------------------- */
+
+static int64_t env_wall_ms(void *ctx)
+{
+    (void)ctx;
+    return clock_wall_ms();
+}
+
+static uint64_t env_now_us(void *ctx)
+{
+    (void)ctx;
+    return clock_boot_us();
+}
+
+static void env_random(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    clock_random(p, n);
+}
+
+static void env_submit(void *ctx, struct disk_job *job)
+{
+    struct server *s = ctx;
+
+    exec_thread_submit(s->storage, job);
+}
+
+static void env_fatal(void *ctx, const char *reason)
+{
+    struct server *s = ctx;
+
+    log_line(&s->env.log, LOG_WARNING, "The node ends: %s", reason);
+    _exit(1);
+}
+
+static void env_process_info(void *ctx, struct process_info *info)
+{
+    struct server *s = ctx;
+    struct rusage usage;
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+
+    *info = (struct process_info){.process_id = getpid()};
+    if (statm) {
+        if (fscanf(statm, "%*u %lu", &pages) != 1) {
+            pages = 0;
+        }
+        (void)fclose(statm);
+    }
+    info->resident_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        info->cpu_user_us = (uint64_t)usage.ru_utime.tv_sec * 1000000u + (uint64_t)usage.ru_utime.tv_usec;
+        info->cpu_system_us = (uint64_t)usage.ru_stime.tv_sec * 1000000u + (uint64_t)usage.ru_stime.tv_usec;
+    }
+    memcpy(info->run_id, s->run_id, sizeof info->run_id);
+    ssize_t n = readlink("/proc/self/exe", info->executable, sizeof info->executable - 1);
+    info->executable[n > 0 ? n : 0] = '\0';
+    (void)snprintf(info->config_file, sizeof info->config_file, "%s", s->config_file ? s->config_file : "");
+    (void)snprintf(info->multiplexing, sizeof info->multiplexing, "%s",
+                   ev_backend(s->loop) == EVBACKEND_EPOLL ? "epoll" : "libev");
+}
+
+static void env_option_changed(void *ctx, const char *name)
+{
+    struct server *s = ctx;
+
+    if (strcmp(name, "loglevel") == 0) {
+        s->log.level = (enum log_level)s->options->loglevel;
+    }
+}
+
+static void server_make_env(struct server *s, struct vfs *vfs)
+{
+    s->env = (struct node_env){
+        .ctx = s,
+        .vfs = vfs,
+        .log = log_file_sink(&s->log),
+        .wall_ms = env_wall_ms,
+        .now_us = env_now_us,
+        .random = env_random,
+        .dial = peer_dial,
+        .send = peer_send,
+        .hang_up = peer_hang_up,
+        .unsent_bytes = peer_unsent_bytes,
+        .submit = env_submit,
+        .fatal = env_fatal,
+        .process_info = env_process_info,
+        .option_changed = env_option_changed,
+    };
+}
+
+/* --- the iteration ---------------------------------------------------------------------------- */
+
+/* Wake no later than the node wants. A timer that is set earlier is left alone: re-arming costs more than a wake-up. */
+static void server_arm_wake(struct server *s)
+{
+    uint64_t now_us = clock_boot_us();
+    uint64_t wake_us = node_wake_us(s->node);
+
+    if (wake_us >= s->wake_armed_us) {
+        return;
+    }
+    ev_timer_stop(s->loop, &s->wake);
+    ev_now_update(s->loop);
+    uint64_t delay_us = wake_us > now_us ? wake_us - now_us : 0;
+    ev_timer_set(&s->wake, delay_us > 1000000u ? 1. : (double)delay_us / 1e6, 0.);
+    ev_timer_start(s->loop, &s->wake);
+    s->wake_armed_us = wake_us;
+}
+
+static void server_drain(struct server *s)
+{
+    uint64_t now_us = clock_boot_us();
+    bool is_done = node_drain(s->node) && !connections_have_output(s);
+
+    if (is_done || now_us >= s->drain_until_us) {
+        log_line(&s->env.log, LOG_NOTICE, is_done ? "Everything is answered and on disk; good bye."
+                                                  : "Stopping although not everything could be finished in time.");
+        ev_break(s->loop, EVBREAK_ALL);
+    }
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+    struct server *s = SERVER_OF(prepare);
+
+    (void)loop;
+    (void)events;
+    if (s->drain_until_us != 0) {
+        server_drain(s);
+    }
+    node_iterate(s->node);
+    connections_flush(s);
+    peers_flush(s);
+    server_arm_wake(s);
+}
+
+static void on_wake(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct server *s = SERVER_OF(timer);
+
+    (void)loop;
+    (void)events;
+    s->wake_armed_us = UINT64_MAX;
+}
+
+static void on_second(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    connections_each_second(SERVER_OF(timer));
+}
+
+static void on_storage_done(struct ev_loop *loop, ev_async *async, int events)
+{
+    struct server *s = SERVER_OF(async);
+    struct disk_job *job;
+
+    (void)loop;
+    (void)events;
+    while ((job = exec_thread_next_done(s->storage)) != NULL) {
+        node_disk_done(s->node, job);
+    }
+}
+
+static void on_resolver_done(struct ev_loop *loop, ev_async *async, int events)
+{
+    (void)loop;
+    (void)events;
+    peers_resolved(SERVER_OF(async));
+}
+
+static void notify_storage(void *ctx)
+{
+    struct server *s = ctx;
+
+    ev_async_send(s->loop, &s->storage_done);
+}
+
+static void notify_resolver(void *ctx)
+{
+    struct server *s = ctx;
+
+    ev_async_send(s->loop, &s->resolver_done);
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+static void on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
+{
+    struct server *s = SERVER_OF(signal);
+
+    (void)events;
+    if (s->drain_until_us != 0) {
+        ev_break(loop, EVBREAK_ALL);
+        return;
+    }
+    log_line(&s->env.log, LOG_NOTICE, "%s was received: finishing what is under way.",
+             signal->signum == SIGINT ? "SIGINT" : "SIGTERM");
+    s->drain_until_us = clock_boot_us() + DRAIN_US;
+    server_stop_listening(s);
+}
+
+static void on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
+{
+    struct server *s = SERVER_OF(signal);
+
+    (void)loop;
+    (void)events;
+    if (!log_file_reopen(&s->log)) {
+        log_line(&s->env.log, LOG_WARNING, "The log file could not be reopened: %s.", strerror(errno));
+    }
+    log_line(&s->env.log, LOG_NOTICE, "SIGHUP was received: the log file was reopened.");
+}
+
+/* --- start and stop --------------------------------------------------------------------------- */
+
+static void server_watch(struct server *s)
+{
+    ev_prepare_init(&s->prepare, on_prepare);
+    ev_timer_init(&s->wake, on_wake, 0., 0.);
+    ev_timer_init(&s->second, on_second, 1., 1.);
+    ev_async_init(&s->storage_done, on_storage_done);
+    ev_async_init(&s->resolver_done, on_resolver_done);
+    ev_signal_init(&s->terminate, on_terminate, SIGTERM);
+    ev_signal_init(&s->interrupt, on_terminate, SIGINT);
+    ev_signal_init(&s->hangup, on_hangup, SIGHUP);
+    s->prepare.data = s->wake.data = s->second.data = s->storage_done.data = s->resolver_done.data = s;
+    s->terminate.data = s->interrupt.data = s->hangup.data = s;
+    ev_timer_start(s->loop, &s->second);
+    ev_async_start(s->loop, &s->storage_done);
+    ev_async_start(s->loop, &s->resolver_done);
+    ev_signal_start(s->loop, &s->terminate);
+    ev_signal_start(s->loop, &s->interrupt);
+    ev_signal_start(s->loop, &s->hangup);
+}
+
+static void server_raise_descriptor_limit(struct server *s)
+{
+    rlim_t wanted = (rlim_t)s->options->maxclients + 512;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > wanted ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted) {
+        log_line(&s->env.log, LOG_WARNING, "Only %llu file descriptors may be open: fewer than maxclients (%lld) needs.",
+                 (unsigned long long)limit.rlim_cur, (long long)s->options->maxclients);
+    }
+}
+
+/* Nodes on other machines are talked to with a secret or not at all (DESIGN §7). */
+static bool server_check_secret(struct server *s)
+{
+    struct node_member member[LIMIT_MEMBERS];
+    uint32_t count = node_get_members(s->node, member, LIMIT_MEMBERS);
+
+    for (uint32_t i = 0; s->secret.n == 0 && i < count; i++) {
+        struct address_text parts;
+
+        if (address_split(member[i].address, &parts) && !address_host_is_loopback(parts.host)) {
+            log_line(&s->env.log, LOG_WARNING,
+                     "The cluster's node %s is not on this machine, so cluster-secret-file must be set: a file with at least "
+                     "16 bytes that only its owner can read, the same on all nodes.", member[i].address);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool server_open_node(struct server *s, struct vfs *vfs)
+{
+    struct command_family family[ROWS_FAMILY_COUNT];
+    enum err error = ERR_OK;
+
+    server_make_env(s, vfs);
+    server_raise_descriptor_limit(s);
+    s->table = command_table_new(family, rows_all(family));
+    s->storage = exec_thread_new("storage", notify_storage, s);
+    s->resolver = exec_thread_new("resolver", notify_resolver, s);
+    s->node = node_open(&s->env, s->options, s->table, &error);
+    if (!s->node) {
+        log_line(&s->env.log, LOG_WARNING, "The node could not start: %s.", err_text(error));
+        return false;
+    }
+    return server_check_secret(s);
+}
+
+static void server_loop(struct server *s)
+{
+    log_line(&s->env.log, LOG_NOTICE, "coracle %s is ready on port %d, data in %s.", CORACLE_VERSION, (int)s->options->port,
+             s->options->dir);
+    ev_prepare_start(s->loop, &s->prepare);
+    ev_run(s->loop, 0);
+}
+
+static void server_close(struct server *s)
+{
+    server_stop_listening(s);
+    connections_close_all(s);
+    peers_close_all(s);
+    exec_thread_free(s->resolver);
+    exec_thread_free(s->storage);
+    if (s->node) {
+        node_close(s->node);
+    }
+    if (s->table) {
+        command_table_free(s->table);
+    }
+}
+
+int server_run(struct options *options, const char *file, struct slice secret)
+{
+    struct server *s = mem_alloc_zero(sizeof *s);
+    struct vfs *vfs = NULL;
+    int status = 1;
+    uint8_t id[20];
+
+    s->options = options;
+    s->config_file = file;
+    s->secret = secret;
+    s->thread = pthread_self();
+    s->wake_armed_us = UINT64_MAX;
+    s->spare_fd = -1;
+    list_init(&s->connections);
+    list_init(&s->peers);
+    clock_random(id, sizeof id);
+    for (size_t i = 0; i < sizeof id; i++) {
+        (void)snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (!log_file_open(&s->log, options->logfile, (enum log_level)options->loglevel)) {
+        (void)fprintf(stderr, "coracle: the log file %s can't be opened: %s\n", options->logfile, strerror(errno));
+        mem_free(s);
+        return 1;
+    }
+    s->log.describe = server_describe;
+    s->log.describe_ctx = s;
+    s->env.log = log_file_sink(&s->log);
+    s->loop = ev_default_loop(0);
+    enum err error = vfs_posix_open(options->dir, &vfs);
+    if (error) {
+        log_line(&s->env.log, LOG_WARNING, "The data directory %s can't be used: %s.", options->dir, err_text(error));
+    } else {
+        server_watch(s);
+        if (server_listen(s) && server_open_node(s, vfs)) {
+            server_loop(s);
+            status = 0;
+        }
+        server_close(s);
+        vfs_posix_close(vfs);
+    }
+    ev_loop_destroy(s->loop);
+    log_file_close(&s->log);
+    if (s->spare_fd >= 0) {
+        (void)close(s->spare_fd);
+    }
+    mem_free(s);
+    return status;
+}

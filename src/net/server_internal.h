@@ -1,0 +1,85 @@
+#ifndef NET_SERVER_INTERNAL_H
+#define NET_SERVER_INTERNAL_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "node/clients.h"
+#include "node/link.h"
+#include "node/node.h"
+#include "net/exec_thread.h"
+#include "net/log_file.h"
+
+#define SERVER_LISTENERS_MAX 16
+#define SERVER_READ_BYTES (64u * 1024u)
+#define SERVER_UNPROVEN_PEERS_MAX 256
+
+struct server {
+    struct ev_loop *loop;
+    struct options *options;
+    const char *config_file;
+    struct slice secret;
+    struct node_env env;
+    struct node *node;
+    struct command_table *table;
+    struct log_file log;
+    struct exec_thread *storage;
+    struct exec_thread *resolver;
+    char run_id[41];
+    pthread_t thread;
+    atomic_uint_fast64_t term; /* for log lines of other threads */
+
+    ev_prepare prepare;
+    ev_timer wake;
+    ev_timer second;
+    ev_async storage_done;
+    ev_async resolver_done;
+    ev_signal terminate;
+    ev_signal interrupt;
+    ev_signal hangup;
+    uint64_t wake_armed_us; /* UINT64_MAX: not */
+    uint64_t drain_until_us; /* 0: not draining */
+
+    struct listener {
+        ev_io io;
+        int fd;
+    } listener[SERVER_LISTENERS_MAX];
+    size_t listener_count;
+    int spare_fd; /* given up to accept and close one when out of descriptors */
+
+    struct list connections;
+    size_t connection_count;
+    struct list peers;
+    size_t unproven_count;
+    uint8_t read_buffer[256u * 1024u]; /* peers' bytes on their way into a link */
+};
+
+#define SERVER_OF(watcher) ((struct server *)(watcher)->data)
+
+/* listener.c */
+bool server_listen(struct server *s);
+void server_stop_listening(struct server *s);
+void socket_tune(const struct server *s, int fd, bool is_client);
+
+/* connection.c */
+struct connection;
+void connection_open(struct server *s, int fd, const struct sockaddr_storage *address);
+/* Writes what clients have to say. */
+void connections_flush(struct server *s);
+void connections_each_second(struct server *s);
+void connections_close_all(struct server *s);
+bool connections_have_output(const struct server *s);
+
+/* peer_connection.c */
+/* Takes the descriptor of a connection whose first byte was a peer's; `input` is what it said. */
+void peer_accept(struct server *s, int fd, bool is_loopback, const char *address, struct slice input);
+void peer_dial(void *ctx, link_id id, const char *address, const struct peer_hello *mine);
+void peer_send(void *ctx, link_id id, const struct slice *part, size_t part_count);
+void peer_hang_up(void *ctx, link_id id, const char *reason);
+size_t peer_unsent_bytes(void *ctx, link_id id);
+void peers_resolved(struct server *s);
+void peers_flush(struct server *s);
+void peers_close_all(struct server *s);
+
+#endif
