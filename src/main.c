@@ -1,0 +1,125 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "net/address.h"
+#include "net/file_read.h"
+#include "net/server.h"
+#include "node/options.h"
+#include "node/version.h"
+
+/* Read the configuration, then run one server. */
+
+static int refuse(struct buf *why)
+{
+    (void)fprintf(stderr, "coracle: %.*s\n", (int)buf_size(why), (const char *)buf_slice(why).p);
+    return 2;
+}
+
+static void print_version(void)
+{
+    printf("coracle %s, speaking Redis %s\n", CORACLE_VERSION, REDIS_VERSION);
+#ifdef HAVE_JEMALLOC
+    printf("jemalloc: yes\n");
+#else
+    printf("jemalloc: no\n");
+#endif
+#ifdef CORACLE_HOSTILE
+    printf("hostile limits: yes\n");
+#endif
+    printf("compiler: %s\n", __VERSION__);
+}
+
+static void print_help(void)
+{
+    struct buf text = {0};
+
+    options_help(&text);
+    (void)fwrite(buf_slice(&text).p, 1, buf_size(&text), stdout);
+    buf_deinit(&text);
+}
+
+/* Nodes that talk over a network prove a secret to each other (DESIGN §7). */
+static enum err check_cluster(const struct options *o, struct buf *why)
+{
+    char *list = mem_copy_string(o->cluster, strlen(o->cluster));
+    char *rest = list;
+    enum err error = ERR_OK;
+
+    for (char *word = strtok_r(rest, ", ", &rest); word && error == ERR_OK; word = strtok_r(NULL, ", ", &rest)) {
+        struct address_text parts;
+
+        if (!address_split(word, &parts)) {
+            buf_printf(why, "option 'cluster': '%s' is not host:port.", word);
+            error = ERR_INVALID;
+        } else if (o->cluster_secret_file[0] == '\0' && !address_host_is_loopback(parts.host)) {
+            buf_printf(why, "the node %s is not on this machine, so cluster-secret-file must be set: a file with at least 16 "
+                            "bytes that only its owner can read, the same on all nodes.", word);
+            error = ERR_INVALID;
+        }
+    }
+    mem_free(list);
+    return error;
+}
+
+static enum err configure(struct options *o, int argc, char **argv, const struct options_command_line *line,
+                          struct buf *secret, struct buf *why)
+{
+    struct buf text = {0};
+    enum err error = ERR_OK;
+
+    if (line->file) {
+        error = file_read(line->file, &text, why);
+        if (error == ERR_OK) {
+            error = options_parse_text(o, buf_slice(&text), line->file, why);
+        }
+        buf_deinit(&text);
+    }
+    if (error == ERR_OK) {
+        error = options_parse_flags(o, argc, argv, line->first_flag, why);
+    }
+    if (error == ERR_OK) {
+        error = options_check(o, why);
+    }
+    if (error == ERR_OK) {
+        error = check_cluster(o, why);
+    }
+    if (error == ERR_OK && o->cluster_secret_file[0] != '\0') {
+        error = file_read_secret(o->cluster_secret_file, secret, why);
+    }
+    return error;
+}
+
+int main(int argc, char **argv)
+{
+    struct options_command_line line;
+    struct options options;
+    struct buf secret = {0};
+    struct buf why = {0};
+    int status = 2;
+
+    if (options_scan_arguments(argc, argv, &line, &why) != ERR_OK) {
+        status = refuse(&why);
+        buf_deinit(&why);
+        return status;
+    }
+    if (line.action == OPTIONS_VERSION) {
+        print_version();
+        return 0;
+    }
+    if (line.action == OPTIONS_HELP) {
+        print_help();
+        return 0;
+    }
+    options_init(&options);
+    if (configure(&options, argc, argv, &line, &secret, &why) == ERR_OK) {
+        status = server_run(&options, line.file, buf_slice(&secret));
+    } else {
+        status = refuse(&why);
+    }
+    options_deinit(&options);
+    buf_deinit(&secret);
+    buf_deinit(&why);
+    return status;
+}
