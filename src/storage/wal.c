@@ -227,11 +227,8 @@ static void build_batch(struct wal *w, const struct wal_batch *b, const struct w
 
 /* Refuses early what would eat into the reserve. Room is looked at only when the file must grow, or when a prepared segment
  * would be begun: while no other could be made, it is part of the reserve. */
-static enum err check_reserve(struct wal *w, const struct wal_batch *b, uint64_t size)
+static enum err check_reserve(struct wal *w, const struct wal_batch *b, uint64_t end, uint64_t have)
 {
-    const struct wal_segment *s = wal_current(w);
-    const uint64_t end = b->rolls ? size : s->tail + size;
-    const uint64_t have = b->rolls ? (w->next_id ? w->next_bytes : 0) : s->file_bytes;
     if (w->options.reserve_bytes == 0 || b->may_use_reserve || b->entry_count == 0 || (end <= have && !b->rolls)) {
         return ERR_OK;
     }
@@ -317,25 +314,29 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
 {
     struct wal_batch b = *batch;
     const struct wal_segment *s = wal_current(w);
-    const uint64_t size =
-        wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(&b), w->vfs->sector_bytes);
-    b.rolls = b.rolls || !w->file || s->tail + size > w->options.segment_bytes;
+    const uint64_t tail = s ? s->tail : 0;
+    const uint64_t size = wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(&b), w->vfs->sector_bytes);
+    b.rolls = b.rolls || !s || !w->file || tail + size > w->options.segment_bytes;
 
-    enum err e = check_reserve(w, &b, size);
+    enum err e = ERR_OK;
+    if (b.rolls) {
+        e = check_reserve(w, &b, size, w->next_id ? w->next_bytes : 0);
+    } else {
+        e = check_reserve(w, &b, tail + size, s->file_bytes);
+    }
     if (e == ERR_OK && b.rolls) {
         e = take_segment(w);
     }
     if (e != ERR_OK) {
         return e;
     }
-    const wal_lsn here = s ? wal_lsn_at(s->id, s->tail) : 0;
-    const uint64_t id = b.rolls ? w->next_id : s->id;
-    const uint32_t key = b.rolls ? wal_key(&b.identity, id) : s->key;
+    const uint64_t id = b.rolls || !s ? w->next_id : s->id;
+    const uint32_t key = b.rolls || !s ? wal_key(&b.identity, id) : s->key;
     const struct wal_batch_header header = {
         .sector_bytes = w->vfs->sector_bytes,
         .segment = id,
-        .offset = b.rolls ? 0 : s->tail,
-        .durable = here,
+        .offset = b.rolls ? 0 : tail,
+        .durable = s ? wal_lsn_at(s->id, tail) : 0,
         .chain_before = b.rolls ? key : w->chain,
         .node_id = b.identity.node_id,
     };
