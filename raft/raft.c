@@ -63,6 +63,7 @@ static void raft_add_peers(struct raft *r, const struct raft_conf *conf)
         raft_id id = conf->member[i].id;
         if (id == r->options.id) {
             r->was_member = true;
+            r->is_removed = r->is_removed && raft_conf_find(raft_conf_of(r), id) == NULL;
         } else if (raft_peer_of(r, id) == NULL) {
             struct raft_peer *peer = VECTOR_PUSH(&r->peers);
             progress_init(peer, id, r->options.inflight_messages);
