@@ -93,7 +93,10 @@ static void peer_lost(struct peer_connection *p, const char *why, bool was_refus
     struct server *s = p->server;
 
     if (p->is_inbound && p->state == PEER_SHAKING) {
-        log_line(&s->env.log, LOG_WARNING, "The peer connection from %s was dropped: %s.", p->address, why);
+        /* A probe that has seen the hello hangs up; a wrong proof deserves more attention. */
+        enum log_level level = why == link_error(p->link) ? LOG_WARNING : LOG_VERBOSE;
+
+        log_line(&s->env.log, level, "The peer connection from %s was dropped: %s.", p->address, why);
     }
     peer_kill(p);
     if (id != 0) {
