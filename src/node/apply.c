@@ -1,0 +1,109 @@
+#include "node/apply.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/mutant.h"
+#include "node/node_internal.h"
+
+/* Which entry comes next, from memory or, after a restart, from disk; and how many in one iteration (R9). What an entry does is
+ * in apply_entry.c. Committed entries may be applied before they are durable here (DESIGN §2). */
+
+#define APPLY_ENTRIES 2000
+#define APPLY_TIME_US 10000
+#define APPLY_CLOCK_EVERY 32
+#define APPLY_FETCH_BYTES (1024u * 1024u)
+
+void apply_deinit(struct apply *a)
+{
+    buf_deinit(&a->fetched);
+    mem_free(a->arg);
+    *a = (struct apply){0};
+}
+
+void apply_fetched(struct node *n, raft_index first, struct buf *entries)
+{
+    struct apply *a = &n->apply;
+    struct buf empty = a->fetched;
+    a->is_fetching = false;
+    buf_clear(&empty, 0);
+    a->fetched = *entries;
+    *entries = empty;
+    a->fetched_first = first;
+}
+
+/* From what was read back. ERR_OK, ERR_NOT_FOUND (not among it), or a damaged entry's error. */
+static enum err apply_take_fetched(struct node *n, raft_index index, struct raft_entry *e)
+{
+    struct apply *a = &n->apply;
+    while (buf_size(&a->fetched) > 0) {
+        enum err result = entry_decode(buf_slice(&a->fetched), e);
+        if (result != ERR_OK)
+            return result;
+        if (e->index == index)
+            return ERR_OK;
+        if (e->index > index)
+            return ERR_NOT_FOUND;
+        buf_consume(&a->fetched, e->bytes.n);
+    }
+    return ERR_NOT_FOUND;
+}
+
+/* False: nothing to apply now. */
+static bool apply_find(struct node *n, raft_index index, struct raft_entry *e)
+{
+    struct apply *a = &n->apply;
+    if (raft_get_entry(n->raft, index, e)) {
+        if (a->fetched.capacity > 0)
+            buf_clear(&a->fetched, 0);
+        return true;
+    }
+    enum err result = apply_take_fetched(n, index, e);
+    if (result == ERR_OK)
+        return true;
+    if (result != ERR_NOT_FOUND) {
+        node_fatal(n, "The log is damaged at entry %llu: %s.", (unsigned long long)index, err_text(result));
+        return false;
+    }
+    if (!a->is_fetching) {
+        COVER("apply: entries are read back from disk");
+        a->is_fetching = true;
+        disk_fetch_for_apply(n, index, APPLY_FETCH_BYTES);
+    }
+    return false;
+}
+
+void apply_run(struct node *n)
+{
+    struct apply *a = &n->apply;
+    uint64_t end_us = n->now_us + APPLY_TIME_US;
+    uint32_t count = 0;
+    a->has_more = false;
+    while (a->applied < n->driver.commit && !n->is_dead) {
+        struct raft_entry e;
+        if (count == APPLY_ENTRIES ||
+            (count > 0 && count % APPLY_CLOCK_EVERY == 0 && n->env.now_us(n->env.ctx) > end_us)) {
+            a->has_more = true;
+            return;
+        }
+        if (!apply_find(n, a->applied + 1, &e))
+            return;
+        ASSERT(e.index == a->applied + 1);
+        apply_entry(n, &e);
+        count++;
+    }
+    if (a->applied == n->driver.commit && n->driver.status.leader != 0)
+        a->has_caught_up = true;
+}
+
+void apply_report(struct node *n)
+{
+    struct apply *a = &n->apply;
+    if (a->applied == a->told)
+        return;
+    a->told = a->applied;
+    struct raft_event event = {.type = RAFT_EVENT_APPLIED, .u.applied = a->applied};
+    enum err e = driver_step(n, &event);
+    ASSERT(e == ERR_OK);
+}

@@ -1,0 +1,36 @@
+#ifndef NODE_APPLY_H
+#define NODE_APPLY_H
+
+#include "base/buf.h"
+#include "commands/command_row.h"
+#include "node/proposal.h"
+#include "raft/entry.h"
+
+/* Committed entries run against the keyspace, in log order, the same on every node. */
+struct apply {
+    raft_index applied;
+    raft_index told;             /* Raft's knowledge of it */
+    struct buf fetched;          /* entries read back from disk after a restart ... */
+    raft_index fetched_first;    /* ... from this index on */
+    bool is_fetching;
+    bool has_caught_up;          /* once since the start: then never LOADING again */
+    bool has_more;               /* the budget ended before the commit index */
+    struct slice *arg;           /* scratch */
+    size_t arg_capacity;
+};
+
+struct node;
+void apply_deinit(struct apply *a);
+/* Applies what is committed, within the budget of one iteration. */
+void apply_run(struct node *n);
+void apply_fetched(struct node *n, raft_index first, struct buf *entries);
+/* Tells Raft how far it got. */
+void apply_report(struct node *n);
+
+/* apply_entry.c: one entry. */
+void apply_entry(struct node *n, const struct raft_entry *e);
+/* apply_exec.c: a transaction as one entry. */
+struct request;
+void apply_exec(struct node *n, struct command_run *run, const struct proposal *p, struct request *request, struct reply *reply);
+
+#endif

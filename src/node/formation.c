@@ -1,0 +1,489 @@
+#include "node/formation.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "base/codec.h"
+#include "base/mem.h"
+#include "base/mutant.h"
+#include "node/node_internal.h"
+
+/* A data directory is BLANK or belongs to one cluster for ever; leaving BLANK is one durable record: cluster id, hard state, entry
+ * 1 (the configuration) and entry 2 (GENESIS: the hash seed).
+ *
+ *   BLANK, --cluster list --probes every listed address; finds itself (its own id answers)--+
+ *     | smallest address, and EVERY other answers "BLANK, my id is X, same list" lately     |
+ *     |    -> draws the cluster, makes it durable, starts Raft, hands it to the others      |
+ *     | gets ADOPT from a member whose entry 1 names its id -> durable, starts Raft         |
+ *     | some listed node is in a cluster already -> never forms one: its disk is new        |
+ *   BLANK, no list --first write--> forms a cluster of one
+ *
+ * N1  Nothing about the cluster is sent before it is durable here.
+ * N2  All ids in entry 1 are different and were answered within PROBE_FRESH_US of each other, each by the node at its own address.
+ * N3  A node adopts only an entry 1 that names its own id, and only while nothing of its own is on the way to the disk.
+ * N4  A BLANK node that ever saw a listed node in a cluster does not form one while that answer is fresh. */
+
+#define PROBE_EVERY_US 200000
+#define PROBE_BACKOFF_US 300000
+#define PROBE_FRESH_US 2000000
+#define LOG_EVERY_US 10000000
+#define WIPED_AFTER_US 3000000
+
+bool formation_is_lone(const struct node *n)
+{
+    return n->raft == NULL && n->formation.probe_count == 0;
+}
+
+/* --- the list --- */
+
+static int compare_probes(const void *a, const void *b)
+{
+    const struct probe *x = a;
+    const struct probe *y = b;
+    return strcmp(x->address, y->address);
+}
+
+static void list_finish(struct formation *f)
+{
+    qsort(f->probe, f->probe_count, sizeof f->probe[0], compare_probes);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f->probe_count; i++)
+        if (kept == 0 || strcmp(f->probe[kept - 1].address, f->probe[i].address) != 0)
+            f->probe[kept++] = f->probe[i];
+    f->probe_count = kept;
+    struct buf text = {0};
+    for (uint32_t i = 0; i < kept; i++)
+        buf_append(&text, f->probe[i].address, strlen(f->probe[i].address) + 1);
+    static const struct siphash_key key = {{'c', 'l', 'u', 's', 't', 'e', 'r', ' ', 'l', 'i', 's', 't', 0, 0, 0, 1}};
+    struct slice all = buf_slice(&text);
+    f->list_hash = kept > 0 ? siphash64(&key, all.p, all.n) : 0;
+    buf_deinit(&text);
+}
+
+static bool list_parse(struct node *n)
+{
+    struct formation *f = &n->formation;
+    struct slice rest = slice_from_cstr(n->options->cluster);
+    while (rest.n > 0) {
+        const uint8_t *comma = memchr(rest.p, ',', rest.n);
+        struct slice item = {rest.p, comma ? (size_t)(comma - rest.p) : rest.n};
+        rest = slice_skip(rest, comma ? item.n + 1 : item.n);
+        if (f->probe_count == LIMIT_MEMBERS) {
+            log_line(&n->env.log, LOG_WARNING, "--cluster lists more than %d nodes.", LIMIT_MEMBERS);
+            return false;
+        }
+        struct probe *p = &f->probe[f->probe_count++];
+        if (!address_normalise(item, n->options->port, p->address)) {
+            log_line(&n->env.log, LOG_WARNING, "--cluster: \"%.*s\" is not host:port.", (int)item.n, (const char *)item.p);
+            return false;
+        }
+    }
+    list_finish(f);
+    return true;
+}
+
+bool formation_init(struct node *n)
+{
+    struct formation *f = &n->formation;
+    struct slice announce = slice_from_cstr(n->options->announce);
+    f->started_us = n->now_us;
+    f->log_us = n->now_us;
+    if (announce.n > 0 && !address_normalise(announce, n->options->port, f->own_address)) {
+        log_line(&n->env.log, LOG_WARNING, "--announce: \"%s\" is not host:port.", n->options->announce);
+        return false;
+    }
+    if (!list_parse(n))
+        return false;
+    if (f->probe_count == 0 && announce.n == 0)
+        snprintf(f->own_address, sizeof f->own_address, "127.0.0.1:%d", (int)n->options->port);
+    bool is_listed = announce.n == 0 || f->probe_count == 0;
+    for (uint32_t i = 0; i < f->probe_count; i++) {
+        f->probe[i].is_self = announce.n > 0 && strcmp(f->probe[i].address, f->own_address) == 0;
+        is_listed |= f->probe[i].is_self;
+    }
+    if (!is_listed && n->identity.cluster_id == 0) {
+        log_line(&n->env.log, LOG_WARNING, "--announce %s is not one of the nodes in --cluster.", f->own_address);
+        return false;
+    }
+    return true;
+}
+
+/* --- probes --- */
+
+static struct probe *probe_find(struct formation *f, link_id id)
+{
+    for (uint32_t i = 0; i < f->probe_count; i++)
+        if (f->probe[i].id == id)
+            return &f->probe[i];
+    return NULL;
+}
+
+static void probe_is_self(struct node *n, struct probe *p)
+{
+    struct formation *f = &n->formation;
+    p->is_self = true;
+    for (uint32_t i = 0; i < f->probe_count; i++) {
+        struct probe *other = &f->probe[i];
+        if (other == p || !other->is_self)
+            continue;
+        node_fatal(n, "Two addresses of --cluster, %s and %s, both lead to this node.", other->address, p->address);
+        return;
+    }
+    if (f->own_address[0] == '\0')
+        log_line(&n->env.log, LOG_NOTICE, "This node is %s in --cluster.", p->address);
+    snprintf(f->own_address, sizeof f->own_address, "%s", p->address);
+}
+
+bool formation_probe_up(struct node *n, link_id id, const struct peer_hello *theirs)
+{
+    struct probe *p = probe_find(&n->formation, id);
+    if (!p)
+        return false;
+    n->env.hang_up(n->env.ctx, id, NULL);
+    p->id = 0;
+    p->retry_us = n->now_us + PROBE_EVERY_US + prng_below(&n->prng, PROBE_EVERY_US);
+    p->hello = *theirs;
+    p->answered_us = n->now_us;
+    if (theirs->id == n->identity.node_id && !p->is_self)
+        probe_is_self(n, p);
+    return true;
+}
+
+bool formation_probe_down(struct node *n, link_id id, const char *why)
+{
+    struct probe *p = probe_find(&n->formation, id);
+    if (!p)
+        return false;
+    (void)why;
+    p->id = 0;
+    p->answered_us = 0;
+    p->retry_us = n->now_us + PROBE_BACKOFF_US / 2 + prng_below(&n->prng, PROBE_BACKOFF_US);
+    return true;
+}
+
+static uint64_t probe_tick(struct node *n, struct probe *p)
+{
+    /* Known by --announce: no need to call oneself. */
+    if (p->is_self || p->id != 0)
+        return NODE_NEVER;
+    if (n->now_us < p->retry_us)
+        return p->retry_us;
+    struct peer_hello mine;
+    node_get_hello(n, LINK_PROBE, &mine);
+    p->id = ++n->peers.last_link;
+    n->env.dial(n->env.ctx, p->id, p->address, &mine);
+    return NODE_NEVER;
+}
+
+static bool probe_is_fresh(const struct node *n, const struct probe *p)
+{
+    return p->answered_us != 0 && n->now_us - p->answered_us <= PROBE_FRESH_US;
+}
+
+/* A listed node that is in a cluster, if any. */
+static const struct probe *probe_in_cluster(const struct node *n)
+{
+    const struct formation *f = &n->formation;
+    for (uint32_t i = 0; i < f->probe_count; i++)
+        if (!f->probe[i].is_self && f->probe[i].answered_us != 0 && f->probe[i].hello.cluster_id != 0)
+            return &f->probe[i];
+    return NULL;
+}
+
+/* --- forming --- */
+
+/* Entries 1 and 2 into one chunk. */
+static void formation_encode(struct node *n, const struct raft_conf *conf, const uint64_t seed[2])
+{
+    struct formation *f = &n->formation;
+    struct buf text = {0};
+    raft_conf_encode(conf, &text);
+    uint8_t seed_bytes[16];
+    put_u64(seed_bytes, seed[0]);
+    put_u64(seed_bytes + 8, seed[1]);
+    struct slice arg = {seed_bytes, 16};
+    size_t first = ENTRY_HEADER_BYTES + buf_size(&text);
+    size_t second = ENTRY_HEADER_BYTES + proposal_size(&arg, 1);
+    chunk_unref(f->chunk);
+    f->chunk = chunk_new(first + second);
+    uint8_t *at = f->chunk->data;
+    entry_begin(at, RAFT_ENTRY_CONF, 0, buf_size(&text));
+    memcpy(at + ENTRY_HEADER_BYTES, buf_slice(&text).p, buf_size(&text));
+    entry_seal(at, 1, 1);
+    entry_begin(at + first, RAFT_ENTRY_COMMAND, 0, second - ENTRY_HEADER_BYTES);
+    struct proposal genesis = {.number = PROPOSAL_GENESIS, .version = 1};
+    proposal_encode(at + first + ENTRY_HEADER_BYTES, &genesis, &arg, 1);
+    entry_seal(at + first, 2, 1);
+    f->chunk->used = first + second;
+    f->entry[0] = (struct slice){at, first};
+    f->entry[1] = (struct slice){at + first, second};
+    buf_deinit(&text);
+}
+
+static void formation_make_durable(struct node *n, uint64_t cluster_id, const struct raft_conf *conf, const uint64_t seed[2])
+{
+    struct formation *f = &n->formation;
+    struct wal_identity identity = n->identity;
+    identity.cluster_id = cluster_id;
+    identity.hash_seed[0] = seed[0];
+    identity.hash_seed[1] = seed[1];
+    struct raft_hard_state hard = {.term = 1};
+    f->is_forming = true;
+    f->conf = *conf;
+    disk_add_formation(n, &identity, &hard, f->chunk, f->entry, 2);
+}
+
+static void conf_insert(struct raft_conf *conf, raft_id id, const char *address)
+{
+    uint32_t at = conf->member_count++;
+    while (at > 0 && conf->member[at - 1].id > id) {
+        conf->member[at] = conf->member[at - 1];
+        at--;
+    }
+    conf->member[at] = (struct raft_member){.id = id, .flags = RAFT_VOTER_NEW};
+    snprintf(conf->member[at].address, sizeof conf->member[at].address, "%s", address);
+}
+
+static void formation_form(struct node *n, const struct raft_conf *conf)
+{
+    uint64_t drawn[3];
+    do
+        n->env.random(n->env.ctx, drawn, sizeof drawn);
+    while (drawn[0] == 0);
+    enum err e = raft_conf_check(conf);
+    ASSERT(e == ERR_OK); /* N2 was checked. */
+    log_line(&n->env.log,
+             LOG_NOTICE,
+             "Forming cluster %016llx of %u node%s.",
+             (unsigned long long)drawn[0],
+             conf->member_count,
+             conf->member_count == 1 ? "" : "s");
+    formation_encode(n, conf, drawn + 1);
+    formation_make_durable(n, drawn[0], conf, drawn + 1);
+}
+
+/* N2. False: an error that a human has to solve was reported, or an answer is missing. */
+static bool formation_gather(struct node *n, struct raft_conf *conf)
+{
+    struct formation *f = &n->formation;
+    for (uint32_t i = 0; i < f->probe_count; i++) {
+        const struct probe *p = &f->probe[i];
+        if (!p->is_self && (!probe_is_fresh(n, p) || p->hello.cluster_id != 0 || p->hello.list_hash != f->list_hash))
+            return false;
+        raft_id id = p->is_self ? n->identity.node_id : p->hello.id;
+        if (raft_conf_find(conf, id)) {
+            if (MUT(38))
+                continue;
+            COVER("formation: two addresses, one id");
+            node_fatal(n,
+                       "Two addresses of --cluster, %s and %s, lead to the same node %016llx.",
+                       raft_conf_find(conf, id)->address,
+                       p->address,
+                       (unsigned long long)id);
+            return false;
+        }
+        conf_insert(conf, id, p->address);
+    }
+    return true;
+}
+
+void formation_want(struct node *n)
+{
+    if (formation_is_lone(n))
+        n->formation.is_wanted = true;
+}
+
+uint64_t formation_tick(struct node *n)
+{
+    struct formation *f = &n->formation;
+    uint64_t next = NODE_NEVER;
+    if (!node_is_blank(n) || f->is_forming || n->is_dead)
+        return next;
+    struct raft_conf conf = {0};
+    if (f->probe_count == 0) {
+        if (!f->is_wanted)
+            return next;
+        conf_insert(&conf, n->identity.node_id, f->own_address);
+        formation_form(n, &conf);
+        return next;
+    }
+    for (uint32_t i = 0; i < f->probe_count; i++)
+        next = earlier_us(next, probe_tick(n, &f->probe[i]));
+    if (n->now_us >= f->log_us) {
+        const char *trouble = formation_trouble(n);
+        f->log_us = n->now_us + LOG_EVERY_US;
+        if (trouble)
+            log_line(&n->env.log, LOG_NOTICE, "No cluster yet: %s.", trouble);
+    }
+    next = earlier_us(next, f->log_us);
+    /* The smallest address forms; N4. */
+    if (f->probe[0].is_self && !probe_in_cluster(n) && formation_gather(n, &conf))
+        formation_form(n, &conf);
+    return next;
+}
+
+void formation_done(struct node *n)
+{
+    struct formation *f = &n->formation;
+    struct raft_entry entry[2];
+    raft_index conf_index = 1;
+    f->is_forming = false;
+    for (int i = 0; i < 2; i++) {
+        enum err e = entry_decode(f->entry[i], &entry[i]);
+        ASSERT(e == ERR_OK);
+        entry[i].chunk = f->chunk;
+    }
+    struct raft_start start = {
+        .hard_state = n->disk.state.hard,
+        .first_index = 1,
+        .last_index = 2,
+        .last_term = 1,
+        .entry = entry,
+        .entry_count = 2,
+        .conf_count = 1,
+        .conf = &f->conf,
+        .conf_index = &conf_index,
+    };
+    for (uint32_t i = 0; i < f->probe_count; i++)
+        if (f->probe[i].id != 0) {
+            n->env.hang_up(n->env.ctx, f->probe[i].id, NULL);
+            f->probe[i].id = 0;
+        }
+    node_start_raft(n, &start);
+    for (uint32_t i = 0; i < n->peers.count; i++) {
+        struct peer *p = &n->peers.peer[i];
+        if (!f->was_adopted)
+            peers_mark_blank(n, p);
+        write_u64(peers_begin(n), n->identity.cluster_id);
+        peers_send(n, p, PEER_CONTROL, PEER_ADOPTED);
+    }
+}
+
+/* --- handing it over --- */
+
+void formation_send_adopt(struct node *n, struct peer *p)
+{
+    struct formation *f = &n->formation;
+    if (!f->chunk)
+        return;
+    struct buf *head = peers_begin(n);
+    write_u64(head, n->identity.cluster_id);
+    write_u64(head, f->list_hash);
+    write_u32(head, 2);
+    peers_add_part(n, f->entry[0]);
+    peers_add_part(n, f->entry[1]);
+    peers_send(n, p, PEER_CONTROL, PEER_ADOPT);
+}
+
+/* Entries 1 and 2 as they came; false: not what ADOPT should hold. */
+static bool adopt_decode(struct slice bytes, struct raft_conf *conf, uint64_t seed[2], struct raft_entry entry[2])
+{
+    struct proposal genesis;
+    struct slice arg;
+    if (entry_decode(bytes, &entry[0]) != ERR_OK || entry[0].index != 1 || entry[0].type != RAFT_ENTRY_CONF ||
+        raft_conf_decode(entry[0].payload, conf) != ERR_OK)
+        return false;
+    if (entry_decode(slice_skip(bytes, entry[0].bytes.n), &entry[1]) != ERR_OK || entry[1].index != 2 ||
+        entry[1].type != RAFT_ENTRY_COMMAND || proposal_decode(entry[1].payload, &genesis) != ERR_OK ||
+        genesis.number != PROPOSAL_GENESIS || genesis.arg_count != 1 || proposal_args(&genesis, &arg) != ERR_OK || arg.n != 16)
+        return false;
+    seed[0] = get_u64(arg.p);
+    seed[1] = get_u64(arg.p + 8);
+    return true;
+}
+
+void formation_receive_adopt(struct node *n, struct peer *p, struct slice body)
+{
+    struct formation *f = &n->formation;
+    struct reader r = reader_of(body);
+    uint64_t cluster_id = read_u64(&r);
+    uint64_t list_hash = read_u64(&r);
+    uint32_t count = read_u32(&r);
+    if (r.failed || count != 2 || cluster_id == 0)
+        return;
+    if (!node_is_blank(n)) {
+        if (cluster_id == n->identity.cluster_id) {
+            write_u64(peers_begin(n), cluster_id);
+            peers_send(n, p, PEER_CONTROL, PEER_ADOPTED);
+        }
+        return;
+    }
+    struct raft_conf conf;
+    struct raft_entry entry[2];
+    uint64_t seed[2];
+    struct slice bytes = {r.p, r.n};
+    if (f->is_forming || !adopt_decode(bytes, &conf, seed, entry))
+        return;
+    /* N3. */
+    if (!raft_conf_find(&conf, n->identity.node_id) || (f->probe_count > 0 && list_hash != f->list_hash)) {
+        log_line(&n->env.log, LOG_WARNING, "%s offered a cluster that this node is not named in.", p->address);
+        return;
+    }
+    snprintf(f->own_address, sizeof f->own_address, "%s", raft_conf_find(&conf, n->identity.node_id)->address);
+    chunk_unref(f->chunk);
+    f->chunk = chunk_new(bytes.n);
+    memcpy(f->chunk->data, bytes.p, bytes.n);
+    f->chunk->used = bytes.n;
+    f->entry[0] = (struct slice){f->chunk->data, entry[0].bytes.n};
+    f->entry[1] = (struct slice){f->chunk->data + entry[0].bytes.n, entry[1].bytes.n};
+    f->was_adopted = true;
+    log_line(&n->env.log, LOG_NOTICE, "Adopted into cluster %016llx by %s.", (unsigned long long)cluster_id, p->address);
+    formation_make_durable(n, cluster_id, &conf, seed);
+}
+
+/* --- what to tell --- */
+
+static void append_text(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void append_text(char *text, size_t size, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text + used, size - used, format, list);
+    va_end(list);
+}
+
+const char *formation_trouble(struct node *n)
+{
+    struct formation *f = &n->formation;
+    size_t size = sizeof n->trouble;
+    n->trouble[0] = '\0';
+    if (!node_is_blank(n) || f->probe_count == 0)
+        return NULL;
+    const struct probe *formed = probe_in_cluster(n);
+    if (formed && n->now_us - f->started_us > WIPED_AFTER_US) {
+        append_text(n->trouble,
+                    size,
+                    "%.100s belongs to a cluster already and this node's data directory is blank; if its disk is new, run RAFT "
+                    "REPLACE %.100s on a member",
+                    formed->address,
+                    f->own_address[0] ? f->own_address : "<this node's address>");
+        return n->trouble;
+    }
+    bool has_self = false;
+    const char *gap = "waiting for ";
+    for (uint32_t i = 0; i < f->probe_count; i++) {
+        const struct probe *p = &f->probe[i];
+        has_self |= p->is_self;
+        if (p->is_self || (probe_is_fresh(n, p) && (p->hello.cluster_id != 0 || p->hello.list_hash == f->list_hash)))
+            continue;
+        append_text(n->trouble,
+                    size,
+                    "%s%.100s%s",
+                    gap,
+                    p->address,
+                    probe_is_fresh(n, p) ? " (it was given another --cluster list)" : "");
+        gap = ", ";
+    }
+    if (n->trouble[0] == '\0')
+        append_text(n->trouble,
+                    size,
+                    "%s%.100s",
+                    has_self ? "waiting for the cluster to be formed by " : "no address in --cluster leads to this node, ",
+                    has_self ? f->probe[0].address : "give it --announce");
+    return n->trouble;
+}

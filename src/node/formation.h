@@ -1,0 +1,55 @@
+#ifndef NODE_FORMATION_H
+#define NODE_FORMATION_H
+
+#include "node/env.h"
+#include "raft/conf.h"
+
+/* How a BLANK node gets its cluster (DESIGN §4 Formation). formation.c holds the essay. */
+struct probe {
+    char address[LIMIT_ADDRESS_BYTES];
+    link_id id;                 /* under way; 0: none */
+    uint64_t retry_us;
+    uint64_t answered_us;       /* 0: never, or not reachable now */
+    struct peer_hello hello;    /* its answer */
+    bool is_self;
+};
+struct formation {
+    uint32_t probe_count;       /* of the --cluster list, sorted; 0: lone */
+    struct probe probe[LIMIT_MEMBERS];
+    uint64_t list_hash;
+    char own_address[LIMIT_ADDRESS_BYTES]; /* "" until known */
+    bool is_forming;            /* the record is on its way to the disk */
+    bool is_wanted;             /* lone: a write came */
+    struct raft_conf conf;      /* of the entry 1 being made durable */
+    uint64_t started_us;
+    uint64_t log_us;            /* when waiting was last logged */
+    struct chunk *chunk;        /* entries 1 and 2 while they are made durable */
+    struct slice entry[2];
+    link_id adopter;            /* to tell that it is done */
+    bool was_adopted;
+};
+
+struct node;
+/* Parses --cluster. False: an error was logged. */
+bool formation_init(struct node *n);
+uint64_t formation_tick(struct node *n);
+/* A probe was answered, or ended. True if `id` is one. */
+bool formation_probe_up(struct node *n, link_id id, const struct peer_hello *theirs);
+bool formation_probe_down(struct node *n, link_id id, const char *why);
+/* A lone BLANK node has a first write. */
+void formation_want(struct node *n);
+/* The identity is durable. */
+void formation_done(struct node *n);
+/* PEER_ADOPT from whoever has a control link. */
+struct peer;
+void formation_receive_adopt(struct node *n, struct peer *p, struct slice body);
+/* Hand entries 1 and 2 to a member that is BLANK. */
+void formation_send_adopt(struct node *n, struct peer *p);
+bool formation_is_lone(const struct node *n);
+/* One sentence, or NULL. */
+const char *formation_trouble(struct node *n);
+
+/* address.c: "Host" -> "host:port" in a normal form. False: not an address. */
+bool address_normalise(struct slice text, int64_t default_port, char out[LIMIT_ADDRESS_BYTES]);
+
+#endif

@@ -1,0 +1,126 @@
+#include <string.h>
+
+#include "node/node_internal.h"
+
+/* Views of a node for rows, INFO and tests. */
+
+const struct options *node_options(const struct node *n)
+{
+    return n->options;
+}
+
+const struct node_env *node_environment(const struct node *n)
+{
+    return &n->env;
+}
+
+struct keyspace *node_keyspace(struct node *n)
+{
+    return n->keyspace;
+}
+
+const struct command_table *node_commands(const struct node *n)
+{
+    return n->table;
+}
+
+const struct raft *node_raft(const struct node *n)
+{
+    return n->raft;
+}
+
+static const char *leader_address(struct node *n)
+{
+    if (node_is_leader(n))
+        return n->formation.own_address;
+    const struct peer *leader = peers_leader(n);
+    return leader ? leader->address : "";
+}
+
+static const char *node_trouble(struct node *n)
+{
+    if (node_is_blank(n))
+        return formation_trouble(n);
+    if (n->disk.is_full)
+        return "the disk is full: writes are refused";
+    if (n->disk.is_tainted)
+        return "the end of the log was damaged; waiting to catch up with a leader";
+    if (!node_has_leader(n))
+        return "no leader is known: a majority of the nodes may be down";
+    return NULL;
+}
+
+void node_get_status(struct node *n, struct node_status *s)
+{
+    *s = (struct node_status){
+        .is_blank = node_is_blank(n),
+        .cluster_id = n->identity.cluster_id,
+        .id = n->identity.node_id,
+        .incarnation = n->identity.incarnation,
+        .applied = n->apply.applied,
+        .leader_address = leader_address(n),
+        .own_address = n->formation.own_address,
+        .session_number = n->session.number,
+        .session_is_open = n->session.phase == SESSION_OPEN,
+        .forwards_pending = n->session.window_count,
+        .forward_bytes = n->session.window_bytes,
+        .reads_served_locally = n->reads.served,
+        .reads_pending = n->reads.pending,
+        .disk_syncs = n->disk.stats.sync_count,
+        .disk_bytes = n->disk.stats.append_bytes,
+        .log_file_bytes = n->disk.stats.file_bytes,
+        .log_record_bytes = n->disk.stats.record_bytes,
+        .elections = n->elections,
+        .log_time_ms = keyspace_time_ms(n->keyspace),
+        .is_disk_full = n->disk.is_full,
+        .trouble = node_trouble(n),
+    };
+    if (n->raft)
+        raft_get_status(n->raft, &s->raft);
+}
+
+static bool peer_is_reachable(const struct node *n, const struct peer *p)
+{
+    return p->heard_us != 0 && peer_is_up(p, PEER_CONTROL) && n->now_us - p->heard_us <= 2 * node_election_timeout_us(n);
+}
+
+static void member_fill(struct node *n, const struct raft_member *from, struct node_member *m)
+{
+    const struct raft_status *status = &n->driver.status;
+    *m = (struct node_member){
+        .id = from->id,
+        .address = from->address,
+        .is_self = from->id == n->identity.node_id,
+        .is_leader = from->id == status->leader,
+        .is_voter = (from->flags & (RAFT_VOTER_OLD | RAFT_VOTER_NEW)) != 0,
+        .is_learner = (from->flags & RAFT_LEARNER) != 0,
+    };
+    if (m->is_self) {
+        m->is_reachable = true;
+        m->is_in_sync = node_is_leader(n) || (node_has_leader(n) && n->peers.self_is_in_sync);
+        m->match = status->last_index;
+        m->last_contact_us = n->now_us;
+        return;
+    }
+    const struct peer *p = peers_find(n, from->id);
+    if (!p)
+        return;
+    struct raft_peer_status known;
+    m->is_reachable = peer_is_reachable(n, p);
+    m->match = node_is_leader(n) && raft_get_peer(n->raft, p->id, &known) ? known.match : p->match;
+    m->is_in_sync = m->is_reachable && (m->is_leader || (node_is_leader(n) ? m->match + 1000 >= status->last_index : p->is_in_sync));
+    m->last_contact_us = p->heard_us;
+}
+
+uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t capacity)
+{
+    if (!n->raft)
+        return 0;
+    raft_index index;
+    const struct raft_conf *conf = raft_get_conf(n->raft, &index);
+    node_enter(n);
+    uint32_t count = conf->member_count < capacity ? conf->member_count : capacity;
+    for (uint32_t i = 0; i < count; i++)
+        member_fill(n, &conf->member[i], &member[i]);
+    return count;
+}

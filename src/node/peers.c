@@ -1,0 +1,418 @@
+#include "node/peers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/mutant.h"
+#include "node/node_internal.h"
+
+/* Which links should exist, and what is done when one comes or goes. Per pair of members two connections: control and bulk. The
+ * node with the smaller id dials both; a member that is still BLANK does not know us yet, so anybody dials its control link to hand
+ * it the configuration. A newer link of the same role from the same member replaces the older one.
+ *
+ * Bulk progress (DESIGN §4): each side says in every envelope how many bytes it put on this bulk link and how many it got. Bytes
+ * outstanding and no progress for one election timeout: the link is closed and dialled again. It carries data in both
+ * directions (entries, forwards), so both sides watch both. */
+
+#define BACKOFF_FIRST_US 20000
+#define BACKOFF_MOST_US 500000
+#define ADOPT_RETRY_US 500000
+
+void peers_init(struct node *n)
+{
+    n->peers = (struct peers){0};
+}
+
+void peers_deinit(struct node *n)
+{
+    struct peers *ps = &n->peers;
+    for (uint32_t i = 0; i < ps->count; i++)
+        for (int which = 0; which < PEER_LINKS; which++)
+            if (ps->peer[i].link[which].id != 0)
+                n->env.hang_up(n->env.ctx, ps->peer[i].link[which].id, NULL);
+    buf_deinit(&ps->head);
+    mem_free(ps->part);
+    mem_free(ps->entry);
+    *ps = (struct peers){0};
+}
+
+struct peer *peers_find(struct node *n, raft_id id)
+{
+    for (uint32_t i = 0; i < n->peers.count; i++)
+        if (n->peers.peer[i].id == id)
+            return &n->peers.peer[i];
+    return NULL;
+}
+
+struct peer *peers_leader(struct node *n)
+{
+    raft_id leader = n->raft ? n->driver.status.leader : 0;
+    return leader != 0 && leader != n->identity.node_id ? peers_find(n, leader) : NULL;
+}
+
+struct peer *peers_find_link(struct node *n, link_id id, int *which)
+{
+    for (uint32_t i = 0; i < n->peers.count; i++)
+        for (*which = 0; *which < PEER_LINKS; (*which)++)
+            if (n->peers.peer[i].link[*which].id == id)
+                return &n->peers.peer[i];
+    return NULL;
+}
+
+static struct peer *peers_add(struct node *n, raft_id id, const char *address)
+{
+    struct peers *ps = &n->peers;
+    struct peer *p = peers_find(n, id);
+    if (!p) {
+        if (ps->count == sizeof ps->peer / sizeof ps->peer[0])
+            return NULL;
+        p = &ps->peer[ps->count++];
+        *p = (struct peer){.id = id};
+    }
+    if (address[0] != '\0')
+        snprintf(p->address, sizeof p->address, "%s", address);
+    return p;
+}
+
+/* --- links going down --- */
+
+static const char *link_name(int which)
+{
+    return which == PEER_CONTROL ? "control" : "bulk";
+}
+
+/* Not through driver_step when called from an effect of a step: conf changes only drop links of nodes that left. */
+static void link_forget(struct node *n, struct peer *p, int which)
+{
+    struct peer_link *l = &p->link[which];
+    uint32_t backoff = l->backoff_us ? 2 * l->backoff_us : BACKOFF_FIRST_US;
+    l->backoff_us = backoff > BACKOFF_MOST_US ? BACKOFF_MOST_US : backoff;
+    l->retry_us = n->now_us + l->backoff_us / 2 + prng_below(&n->prng, l->backoff_us / 2 + 1);
+    l->id = 0;
+    l->is_up = false;
+}
+
+static void link_lost(struct node *n, struct peer *p, int which)
+{
+    bool was_up = p->link[which].is_up;
+    link_forget(n, p, which);
+    if (!was_up || node_is_blank(n))
+        return;
+    if (p->id == n->driver.status.leader) {
+        if (which == PEER_CONTROL)
+            reads_retry(n);
+        else
+            n->session.told_term = 0; /* What was under way on it may be lost: wait to be told the tail again. */
+    }
+    if (which == PEER_BULK && p->is_member) {
+        struct raft_event event = {.type = RAFT_EVENT_PEER_LINK};
+        event.u.peer_link.peer = p->id;
+        if (driver_step(n, &event) != ERR_OK)
+            COVER("peers: Raft does not care about a link that went down");
+    }
+}
+
+void peers_hang_up(struct node *n, struct peer *p, int which, const char *reason)
+{
+    if (p->link[which].id == 0)
+        return;
+    n->env.hang_up(n->env.ctx, p->link[which].id, reason);
+    link_lost(n, p, which);
+}
+
+bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refused)
+{
+    int which;
+    struct peer *p = peers_find_link(n, id, &which);
+    if (!p)
+        return false;
+    bool was_up = p->link[which].is_up;
+    if (was_refused)
+        log_line(&n->env.log, LOG_WARNING, "%s refused the %s link: %s.", p->address, link_name(which), why);
+    else if (was_up)
+        log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is down: %s.", link_name(which), p->address, why);
+    link_lost(n, p, which);
+    /* Told to go away: no hurry to come back. */
+    if (was_refused && !was_up)
+        p->link[which].retry_us = n->now_us + BACKOFF_MOST_US;
+    return true;
+}
+
+/* --- who is wanted --- */
+
+void peers_update(struct node *n)
+{
+    struct peers *ps = &n->peers;
+    raft_index index;
+    const struct raft_conf *conf = raft_get_conf(n->raft, &index);
+    for (uint32_t i = 0; i < ps->count; i++)
+        ps->peer[i].is_member = false;
+    for (uint32_t i = 0; i < conf->member_count; i++) {
+        if (conf->member[i].id == n->identity.node_id)
+            continue;
+        struct peer *p = peers_add(n, conf->member[i].id, conf->member[i].address);
+        if (p)
+            p->is_member = true;
+    }
+    for (uint32_t i = 0; i < ps->count;) {
+        struct peer *p = &ps->peer[i];
+        if (p->is_member) {
+            i++;
+            continue;
+        }
+        for (int which = 0; which < PEER_LINKS; which++)
+            if (p->link[which].id != 0)
+                n->env.hang_up(n->env.ctx, p->link[which].id, "not a member of this cluster any more");
+        *p = ps->peer[--ps->count];
+    }
+}
+
+void peers_mark_blank(struct node *n, struct peer *p)
+{
+    if (!p->is_blank)
+        log_line(&n->env.log, LOG_NOTICE, "%s is blank: it gets the cluster's configuration.", p->address);
+    p->is_blank = true;
+    if (p->link[PEER_CONTROL].id == 0)
+        p->link[PEER_CONTROL].retry_us = n->now_us;
+}
+
+static bool link_is_mine_to_dial(const struct node *n, const struct peer *p, int which)
+{
+    if (p->is_blank)
+        return which == PEER_CONTROL;
+    return n->identity.node_id < p->id;
+}
+
+static uint64_t link_tick(struct node *n, struct peer *p, int which)
+{
+    struct peer_link *l = &p->link[which];
+    if (l->id != 0 || !link_is_mine_to_dial(n, p, which))
+        return NODE_NEVER;
+    if (n->now_us < l->retry_us)
+        return l->retry_us;
+    struct peer_hello mine;
+    node_get_hello(n, which == PEER_CONTROL ? LINK_CONTROL : LINK_BULK, &mine);
+    mine.expected_id = p->id;
+    l->id = ++n->peers.last_link;
+    n->env.dial(n->env.ctx, l->id, p->address, &mine);
+    return NODE_NEVER;
+}
+
+/* --- bulk progress --- */
+
+void peers_report_bulk(struct node *n, struct peer *p, bool is_starved)
+{
+    p->is_starved = is_starved;
+    struct raft_event event = {.type = RAFT_EVENT_PEER_LINK};
+    event.u.peer_link.peer = p->id;
+    event.u.peer_link.is_up = p->link[PEER_BULK].is_up;
+    event.u.peer_link.is_starved = is_starved;
+    if (driver_step(n, &event) != ERR_OK)
+        COVER("peers: Raft does not care about starving");
+}
+
+static uint64_t bulk_tick(struct node *n, struct peer *p)
+{
+    if (!peer_is_up(p, PEER_BULK))
+        return NODE_NEVER;
+    uint64_t limit_us = node_election_timeout_us(n);
+    uint64_t stuck_us = earlier_us(p->progress_us, p->in_progress_us);
+    bool is_out = p->bulk_sent > p->acked;
+    bool is_in = p->last.bulk_sent > p->bulk_received;
+    if (!is_out)
+        p->progress_us = n->now_us;
+    if (!is_in)
+        p->in_progress_us = n->now_us;
+    stuck_us = earlier_us(p->progress_us, p->in_progress_us);
+    if (n->now_us - stuck_us <= limit_us)
+        return is_out || is_in ? stuck_us + limit_us + 1 : NODE_NEVER;
+    /* Only a peer that still talks on the control link proves that the bulk link is the trouble. */
+    if (n->now_us - p->heard_us > limit_us)
+        return n->now_us + limit_us;
+    COVER("peers: a bulk link without progress is closed");
+    log_line(&n->env.log,
+             LOG_WARNING,
+             "The bulk link to %s made no progress for %llu ms: dialling again.",
+             p->address,
+             (unsigned long long)(limit_us / 1000));
+    if (is_out)
+        peers_report_bulk(n, p, true);
+    peers_hang_up(n, p, PEER_BULK, "no progress");
+    p->link[PEER_BULK].retry_us = n->now_us;
+    return n->now_us;
+}
+
+uint64_t peers_tick(struct node *n)
+{
+    uint64_t next = NODE_NEVER;
+    for (uint32_t i = 0; i < n->peers.count; i++) {
+        struct peer *p = &n->peers.peer[i];
+        if (!p->is_member)
+            continue;
+        for (int which = 0; which < PEER_LINKS; which++)
+            next = earlier_us(next, link_tick(n, p, which));
+        next = earlier_us(next, bulk_tick(n, p));
+        if (p->is_blank && peer_is_up(p, PEER_CONTROL)) {
+            if (n->now_us >= p->link[PEER_CONTROL].retry_us) {
+                formation_send_adopt(n, p);
+                p->link[PEER_CONTROL].retry_us = n->now_us + ADOPT_RETRY_US;
+            }
+            next = earlier_us(next, p->link[PEER_CONTROL].retry_us);
+        }
+    }
+    return next;
+}
+
+/* --- links coming up --- */
+
+#define REASON_BYTES 256
+
+/* What is wrong with the peer whatever the link; NULL: nothing. */
+static const char *hello_fault(struct node *n, const struct peer_hello *theirs, char *reason)
+{
+    uint64_t mine = n->identity.cluster_id;
+    if (theirs->format != PEER_FORMAT) {
+        snprintf(reason, REASON_BYTES, "it speaks peer format %u, this node %u", (unsigned)theirs->format, PEER_FORMAT);
+        return reason;
+    }
+    if (theirs->cluster_id != 0 && mine != 0 && theirs->cluster_id != mine) {
+        snprintf(reason, REASON_BYTES, "%.100s belongs to another cluster", theirs->address);
+        return reason;
+    }
+    if (theirs->id == n->identity.node_id) {
+        snprintf(reason, REASON_BYTES, "it has this node's own id: it is this node, or a copy of its data directory");
+        return reason;
+    }
+    if (theirs->expected_id != 0 && theirs->expected_id != n->identity.node_id) {
+        snprintf(reason,
+                 REASON_BYTES,
+                 "node %016llx is not here, node %016llx is; if the disk is new: RAFT REPLACE %.100s",
+                 (unsigned long long)theirs->expected_id,
+                 (unsigned long long)n->identity.node_id,
+                 n->formation.own_address);
+        return reason;
+    }
+    return NULL;
+}
+
+/* The peer an inbound link belongs to, or NULL and why not. */
+static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs, char *reason)
+{
+    struct peer *p = peers_find(n, theirs->id);
+    if (node_is_blank(n)) {
+        bool same_list = formation_is_lone(n) || theirs->list_hash == n->formation.list_hash;
+        if (theirs->role == LINK_CONTROL && theirs->cluster_id != 0 && same_list && !n->formation.is_forming)
+            return peers_add(n, theirs->id, theirs->address);
+        snprintf(reason,
+                 REASON_BYTES,
+                 "this node is blank%s; if its disk is new: RAFT REPLACE %.100s",
+                 same_list ? "" : " and was given another --cluster list",
+                 n->formation.own_address);
+        return NULL;
+    }
+    if (theirs->cluster_id == 0) {
+        snprintf(reason, REASON_BYTES, "a blank node has nothing to say here yet");
+        return NULL;
+    }
+    if (!p || !p->is_member) {
+        snprintf(reason,
+                 REASON_BYTES,
+                 "node %016llx is not a member of this cluster (removed, or its disk is new)",
+                 (unsigned long long)theirs->id);
+        return NULL;
+    }
+    return p;
+}
+
+static void link_is_up(struct node *n, struct peer *p, int which, const struct peer_hello *theirs)
+{
+    struct peer_link *l = &p->link[which];
+    l->is_up = true;
+    l->backoff_us = 0;
+    p->incarnation = theirs->incarnation;
+    p->heard_us = n->now_us;
+    log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is up.", link_name(which), p->address);
+    if (node_is_blank(n))
+        return;
+    if (which == PEER_CONTROL) {
+        l->retry_us = n->now_us;
+        if (theirs->cluster_id == 0)
+            peers_mark_blank(n, p);
+        else
+            p->is_blank = false;
+        return;
+    }
+    p->bulk_sent = p->bulk_received = p->acked = 0;
+    p->last.bulk_sent = 0;
+    p->progress_us = p->in_progress_us = n->now_us;
+    peers_report_bulk(n, p, p->is_starved);
+    if (p->id == n->driver.status.leader)
+        n->session.told_term = 0;
+    forward_tell(n, p->id);
+}
+
+static bool probe_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs)
+{
+    if (!is_inbound)
+        return formation_probe_up(n, *id, theirs);
+    *id = ++n->peers.last_link; /* The prober has its answer in our hello and will close. */
+    struct peer *p = node_is_blank(n) ? NULL : peers_find(n, theirs->id);
+    if (p && p->is_member && theirs->cluster_id == 0)
+        peers_mark_blank(n, p);
+    return true;
+}
+
+static bool outbound_up(struct node *n, link_id id, const struct peer_hello *theirs, char *reason)
+{
+    int which;
+    struct peer *p = peers_find_link(n, id, &which);
+    if (!p) {
+        snprintf(reason, REASON_BYTES, "not wanted any more");
+        return false;
+    }
+    const char *fault = hello_fault(n, theirs, reason);
+    if (!fault && theirs->id != p->id) {
+        snprintf(reason, REASON_BYTES, "node %016llx answers at this address instead", (unsigned long long)theirs->id);
+        fault = reason;
+    }
+    if (!fault && theirs->cluster_id == 0 && which == PEER_BULK) {
+        snprintf(reason, REASON_BYTES, "it is blank");
+        fault = reason;
+    }
+    if (fault) {
+        log_line(&n->env.log, LOG_WARNING, "The link to %s is not used: %s.", p->address, fault);
+        link_lost(n, p, which);
+        p->link[which].retry_us = n->now_us + BACKOFF_MOST_US;
+        return false;
+    }
+    link_is_up(n, p, which, theirs);
+    return true;
+}
+
+bool peers_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason)
+{
+    if (theirs->role == LINK_PROBE)
+        return probe_up(n, id, is_inbound, theirs);
+    if (!is_inbound)
+        return outbound_up(n, *id, theirs, reason);
+    if (hello_fault(n, theirs, reason))
+        return false;
+    struct peer *p = inbound_peer(n, theirs, reason);
+    if (!p)
+        return false;
+    int which = theirs->role == LINK_CONTROL ? PEER_CONTROL : PEER_BULK;
+    if (p->link[which].is_up && theirs->incarnation < p->incarnation) {
+        snprintf(reason, REASON_BYTES, "a newer incarnation of this node is connected");
+        return false;
+    }
+    if (p->link[which].id != 0) {
+        COVER("peers: a newer link replaces the older");
+        peers_hang_up(n, p, which, NULL);
+    }
+    *id = ++n->peers.last_link;
+    p->link[which].id = *id;
+    link_is_up(n, p, which, theirs);
+    return true;
+}

@@ -1,0 +1,89 @@
+#ifndef NODE_PEERS_H
+#define NODE_PEERS_H
+
+#include "node/env.h"
+#include "node/peer_message.h"
+#include "raft/raft.h"
+
+/* The other members and the links to them. peers.c: which should exist, dialling, up and down; peers_send.c: messages. */
+enum { PEER_CONTROL, PEER_BULK, PEER_LINKS };
+
+struct peer_link {
+    link_id id;         /* 0: none */
+    bool is_up;         /* else it is being dialled */
+    uint64_t retry_us;  /* when to dial (again) */
+    uint32_t backoff_us;
+};
+struct peer {
+    raft_id id;
+    char address[LIMIT_ADDRESS_BYTES];
+    bool is_member;           /* of the effective configuration */
+    bool is_blank;            /* has not adopted the cluster yet: gets ADOPT, no bulk link */
+    struct peer_link link[PEER_LINKS];
+    uint64_t incarnation;
+    uint64_t heard_us;        /* last message of any kind; 0: never */
+    struct peer_envelope last; /* of the newest message */
+    bool was_reachable;       /* for log lines */
+    /* The bulk link, counted from when it came up. */
+    uint64_t bulk_sent;
+    uint64_t bulk_received;
+    uint64_t acked;           /* what it says it received */
+    uint64_t progress_us;     /* when acked last grew or nothing was outstanding */
+    uint64_t in_progress_us;  /* the same for what it says it sent */
+    bool is_starved;
+    /* Commit advances it waits for (forwards, read indices). */
+    raft_index nudge_index;
+    raft_index nudged_commit;
+    bool has_forwards_in_batch;
+    /* Leader's view of it, own or spread by the leader. */
+    raft_index match;
+    bool is_in_sync;
+};
+
+struct peers {
+    struct peer peer[LIMIT_MEMBERS + 2]; /* members, and an adopter not known yet */
+    uint32_t count;
+    link_id last_link;
+    bool self_is_in_sync;
+    uint64_t status_us;       /* leader: when STATUS was last spread */
+    /* The message being composed. */
+    struct buf head;
+    struct slice *part;
+    size_t part_count;
+    size_t part_capacity;
+    struct raft_entry *entry; /* scratch for decoding */
+    uint32_t entry_capacity;
+};
+
+struct node;
+void peers_init(struct node *n);
+void peers_deinit(struct node *n);
+struct peer *peers_find(struct node *n, raft_id id);
+struct peer *peers_leader(struct node *n); /* NULL: none known, or this node */
+struct peer *peers_find_link(struct node *n, link_id id, int *which);
+/* The effective configuration changed: who is wanted. */
+void peers_update(struct node *n);
+/* Dial, watch progress; returns when to be called again. */
+uint64_t peers_tick(struct node *n);
+bool peers_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason);
+bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refused);
+/* The peer's link is there but useless. */
+void peers_hang_up(struct node *n, struct peer *p, int which, const char *reason);
+/* Tells Raft how the bulk link is. */
+void peers_report_bulk(struct node *n, struct peer *p, bool is_starved);
+void peers_mark_blank(struct node *n, struct peer *p);
+
+/* Composing: begin, append to the returned buffer, add parts that are sent from where they are, send. */
+struct buf *peers_begin(struct node *n);
+void peers_add_part(struct node *n, struct slice part);
+/* False: no such link, nothing was sent. */
+bool peers_send(struct node *n, struct peer *p, int which, enum peer_kind kind);
+static inline bool peer_is_up(const struct peer *p, int which) { return p->link[which].is_up; }
+void peers_send_raft(struct node *n, const struct raft_message *message);
+void peers_receive(struct node *n, struct peer *p, int which, struct slice message);
+/* Leader: commit advances for those that wait for one, once per iteration. */
+void peers_nudge(struct node *n);
+void peers_spread_status(struct node *n);
+void peers_receive_status(struct node *n, struct slice body);
+
+#endif

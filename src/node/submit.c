@@ -1,0 +1,121 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mutant.h"
+#include "node/node_internal.h"
+
+/* The core's side of request.h: what client.c calls. Nothing here decides a request before it returns. */
+
+void node_submit_write(struct node *n, struct request *r, const struct command *command)
+{
+    const struct slice *arg = command->arg + 1;
+    size_t arg_count = command->arg_count - 1;
+    size_t payload_size = proposal_size(arg, arg_count);
+    ASSERT(r->kind == REQUEST_WRITE);
+    formation_want(n);
+    r->state = REQUEST_UNSENT;
+    r->seq = 0;
+    r->size = ENTRY_HEADER_BYTES + payload_size;
+    uint8_t *at = batch_reserve(&n->batch, r->size, &r->chunk, &r->offset);
+    entry_begin(at, RAFT_ENTRY_COMMAND, 0, payload_size);
+    struct proposal head = {.number = r->row->number, .version = r->row->version, .db = (uint8_t)r->db};
+    proposal_encode(at + ENTRY_HEADER_BYTES, &head, arg, arg_count);
+    list_append(&n->session.unsent, &r->in_node);
+    n->session.unsent_bytes += r->size;
+}
+
+void node_submit_read(struct node *n, struct request *r)
+{
+    ASSERT(r->kind == REQUEST_READ);
+    reads_submit(n, r);
+}
+
+/* The local state may answer at this instant, and at what log time. */
+static bool read_now_time(struct node *n, enum read_level level, int64_t *time_ms)
+{
+    *time_ms = keyspace_time_ms(n->keyspace);
+    if (level == READ_STALE || formation_is_lone(n))
+        return true;
+    if (n->raft == NULL)
+        return false;
+    if (level == READ_QUORUM)
+        return MUT(16) ? true : false;
+    node_enter(n); /* After the request was read (L5). */
+    if (!node_is_leader(n) || n->apply.applied < n->driver.commit || !n->log_time.is_known ||
+        !raft_lease_holds(n->raft, n->now_us))
+        return false;
+    int64_t now_ms = log_time_now(n);
+    if (now_ms > *time_ms)
+        *time_ms = now_ms;
+    return true;
+}
+
+bool node_try_read_now(struct node *n, enum read_level level, uint32_t db, struct command_run *run)
+{
+    int64_t time_ms;
+    if (!read_now_time(n, level, &time_ms))
+        return false;
+    *run = (struct command_run){
+        .view = {.keyspace = n->keyspace, .db = db, .time_ms = time_ms},
+        .index = n->apply.applied,
+        .seed = prng_next(&n->prng),
+    };
+    n->reads.served++;
+    return true;
+}
+
+bool node_abandon(struct node *n, struct request *r)
+{
+    if (r->kind == REQUEST_READ) {
+        reads_forget(n, r);
+        return true;
+    }
+    if (r->state == REQUEST_UNSENT) {
+        session_forget_unsent(n, r);
+        return true;
+    }
+    r->client = NULL;
+    return false;
+}
+
+struct clients *node_clients(struct node *n)
+{
+    return n->clients;
+}
+
+bool node_window_is_full(const struct node *n)
+{
+    return n->session.window_bytes + n->session.unsent_bytes >= (size_t)n->options->forward_window_bytes;
+}
+
+bool node_has_leader(const struct node *n)
+{
+    /* A lone BLANK node serves as it is, and leads as soon as somebody writes. */
+    return formation_is_lone(n) || (n->raft != NULL && n->driver.status.leader != 0);
+}
+
+const char *node_write_refusal(struct node *n, const struct command_row *row)
+{
+    if (n->raft == NULL)
+        return NULL;
+    if (!n->apply.has_caught_up && n->apply.applied < n->driver.commit)
+        return "LOADING coracle is loading its log";
+    if (n->is_closing)
+        return "CLUSTERDOWN the node is shutting down, the command was not executed";
+    if (node_is_leader(n))
+        return forward_refusal(n, row->flags);
+    const struct peer *leader = peers_leader(n);
+    if (!leader)
+        return NULL;
+    if (leader->last.refuses & PEER_REFUSES_DISK)
+        return "MISCONF disk full: the leader has no room for new writes, the command was not executed";
+    if ((leader->last.refuses & PEER_REFUSES_MEMORY) && (row->flags & COMMAND_DENYOOM))
+        return "OOM command not allowed when used memory > 'maxmemory'.";
+    return NULL;
+}
+
+struct options *node_options_edit(struct node *n)
+{
+    return n->options;
+}

@@ -1,0 +1,2 @@
+/* The simulator's disk, for the tests of the node: the same source. */
+#include "tests/sim/sim_disk.c"
