@@ -10,12 +10,12 @@
 /* Simulated clients: they speak RESP through the server's own client state machine, remember what they asked for, and tell the
  * history what they were told. They time out, reconnect elsewhere, pipeline, watch and run transactions.
  *
- * Keys: r<k> registers with unique values, c<k> counters, p<client> a register only this client writes (program order is
- * checked on it exactly), e<k> registers whose values expire. */
+ * Keys: r<k> registers with unique values, c<k> counters, p<n> registers that only one client writes (program order is
+ * checked on them exactly), e<k> registers whose values expire. */
 
 #define KEY_COUNTER 1000
-#define KEY_PRIVATE 2000
-#define KEY_EXPIRING 3000
+#define KEY_PRIVATE 100000
+#define KEY_EXPIRING HISTORY_KEY_EXPIRING
 #define PENDING_MAX 32
 #define NO_OPERATION SIZE_MAX
 
@@ -26,8 +26,8 @@ struct pending {
     size_t operation[2];    /* in the history; EXEC: the write and the increment */
     bool is_stale_read;     /* only "was written once" is promised */
     bool is_private;
-    uint64_t private_value; /* writes of p<client>: the value; reads: what it must be (see is_certain) */
-    bool is_certain;
+    uint64_t private_value; /* reads of the own key: what must come */
+    uint32_t private_key;   /* the own key it is about; void once the client has moved to another */
 };
 
 struct sim_client {
@@ -43,9 +43,10 @@ struct sim_client {
     uint32_t count;
     bool is_stale;
     bool is_manual; /* a scenario's: replies stay in `input` */
-    /* Program order on p<client>: the value if certain. */
+    /* The own key and what it holds. After a write that was not answered "done" nobody knows for how long it may
+     * still take effect: then the client takes a new key. */
+    uint32_t private_key;
     uint64_t private_value;
-    bool is_private_certain;
 };
 
 static void client_step(struct world *w, void *ctx, uint64_t life, uint64_t b);
@@ -61,8 +62,10 @@ static void client_settle(struct sim_client *c, struct pending *p, enum operatio
         if (p->operation[i] != NO_OPERATION)
             history_return(c->sim->history, p->operation[i], outcome, value, c->sim->world.now_us);
     }
-    if (p->is_private && outcome != OUTCOME_OK)
-        c->is_private_certain = false;
+    if (p->is_private && outcome != OUTCOME_OK && p->private_key == c->private_key) {
+        c->private_key += SIM_CLIENTS + 1;
+        c->private_value = 0;
+    }
 }
 
 /* The connection is gone: what was asked and not answered has an unknown outcome. */
@@ -124,7 +127,7 @@ static void client_on_value(struct sim_client *c, struct pending *p, const struc
         return;
     }
     uint64_t value = v->type == RESP_NULL ? 0 : client_parse_value(v->text);
-    if (p->is_private && p->is_certain && !p->is_stale_read && value != p->private_value)
+    if (p->is_private && p->private_key == c->private_key && !p->is_stale_read && value != p->private_value)
         world_fail(w, "I11 client %u read %llu on its own key after writing %llu", c->number,
                    (unsigned long long)value, (unsigned long long)p->private_value);
     client_settle(c, p, OUTCOME_OK, value);
@@ -203,7 +206,7 @@ static void client_parse(struct sim_client *c)
     }
 }
 
-void clients_collect(struct sim_host *h)
+void sim_clients_collect(struct sim_host *h)
 {
     struct client *connection;
     while ((connection = node_next_dirty_client(h->node)) != NULL) {
@@ -256,8 +259,8 @@ static void client_send_set(struct sim_client *c, char prefix, uint32_t key, uin
     p->operation[0] = client_invoke(c, history_key, OPERATION_WRITE, value);
     if (prefix == 'p') {
         p->is_private = true;
+        p->private_key = c->private_key;
         c->private_value = value;
-        c->is_private_certain = true;
     }
     client_say(c, text);
 }
@@ -273,7 +276,7 @@ static void client_send_get(struct sim_client *c, char prefix, uint32_t key, uin
     if (prefix == 'p') {
         p->is_private = true;
         p->private_value = c->private_value;
-        p->is_certain = c->is_private_certain;
+        p->private_key = c->private_key;
     }
     client_say(c, text);
 }
@@ -308,8 +311,8 @@ static void client_send_transaction(struct sim_client *c, uint32_t key)
 static void client_send_private(struct sim_client *c)
 {
     for (uint64_t i = 1 + world_below(&c->sim->world, 3); i > 0; i--) {
-        client_send_set(c, 'p', c->number, KEY_PRIVATE + c->number, "");
-        client_send_get(c, 'p', c->number, KEY_PRIVATE + c->number);
+        client_send_set(c, 'p', c->private_key, KEY_PRIVATE + c->private_key, "");
+        client_send_get(c, 'p', c->private_key, KEY_PRIVATE + c->private_key);
     }
 }
 
@@ -420,9 +423,22 @@ struct sim_client *manual_open(struct sim *s, uint32_t slot)
     return c;
 }
 
-void manual_say(struct sim_client *c, const char *text)
+void manual_say(struct sim_client *c, const char *line)
 {
-    client_say(c, text);
+    struct slice word[8];
+    size_t count = 0;
+    for (const char *at = line; *at && count < 8; count++) {
+        size_t n = strcspn(at, " ");
+        word[count] = (struct slice){(const uint8_t *)at, n};
+        at += n + (at[n] == ' ');
+    }
+    struct buf text = {0};
+    buf_printf(&text, "*%zu\r\n", count);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "$%zu\r\n%.*s\r\n", word[i].n, (int)word[i].n, (const char *)word[i].p);
+    buf_append_byte(&text, 0);
+    client_say(c, (const char *)text.data + text.start);
+    buf_deinit(&text);
     client_process(c->connection);
     host_kick(&c->sim->host[c->slot]);
 }
@@ -437,20 +453,21 @@ void manual_close(struct sim_client *c)
     mem_free(c);
 }
 
-void clients_start(struct sim *s)
+void sim_clients_start(struct sim *s)
 {
     s->client = mem_alloc_zero(s->plan.client_count * sizeof *s->client);
     for (uint32_t i = 0; i < s->plan.client_count; i++) {
         s->client[i].sim = s;
         s->client[i].number = i;
+        s->client[i].private_key = i;
         buf_init(&s->client[i].input);
         client_schedule(&s->client[i], world_between(&s->world, 1000, 500000));
     }
 }
 
-void clients_stop(struct sim *s) { s->is_quiet = true; }
+void sim_clients_stop(struct sim *s) { s->is_quiet = true; }
 
-void clients_host_died(struct sim *s, uint32_t slot)
+void sim_clients_host_died(struct sim *s, uint32_t slot)
 {
     for (uint32_t i = 0; s->client && i < s->plan.client_count; i++) {
         struct sim_client *c = &s->client[i];
@@ -461,7 +478,7 @@ void clients_host_died(struct sim *s, uint32_t slot)
     }
 }
 
-bool clients_are_idle(const struct sim *s)
+bool sim_clients_are_idle(const struct sim *s)
 {
     for (uint32_t i = 0; s->client && i < s->plan.client_count; i++) {
         if (s->client[i].count > 0)
@@ -470,7 +487,7 @@ bool clients_are_idle(const struct sim *s)
     return true;
 }
 
-void clients_free(struct sim *s)
+void sim_clients_free(struct sim *s)
 {
     for (uint32_t i = 0; s->client && i < s->plan.client_count; i++)
         buf_deinit(&s->client[i].input);

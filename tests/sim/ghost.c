@@ -295,11 +295,34 @@ struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner)
     return ghost_disk_watch(g->host[slot].disk, inner);
 }
 
+/* The only member of a cluster lost its disk: that cluster never was. */
+static void ghost_forget(struct ghost *g)
+{
+    memset(g->pair, 0, g->pair_capacity * sizeof *g->pair);
+    g->pair_count = 0;
+    g->committed.last = 0;
+    memset(g->leader, 0, sizeof g->leader);
+}
+
 void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lost_disk)
 {
-    if (lost_disk)
+    bool is_last_member = lost_disk;
+    for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
+        struct node_status status;
+        if (i == slot || !g->sim->host[i].node)
+            continue;
+        node_get_status(g->sim->host[i].node, &status);
+        is_last_member = is_last_member && status.is_blank;
+    }
+    if (is_last_member)
+        ghost_forget(g);
+    if (lost_disk) {
         ghost_disk_wipe(g->host[slot].disk);
-    else if (lost_power)
+        g->host[slot].log.last = 0;
+        g->host[slot].vote_term = 0;
+        g->host[slot].vote = 0;
+    }
+    if (lost_power)
         ghost_disk_power_loss(g->host[slot].disk);
 }
 

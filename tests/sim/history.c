@@ -13,7 +13,10 @@
  * Such a history is linearizable exactly when no read returns before its write was invoked, no two forward zones
  * overlap and no backward zone lies inside a forward zone (Gibbons and Korach, Testing Shared Memories, 1997).
  * Writes whose outcome is unknown count only if they were seen, and then never return by themselves. A write
- * that was answered "not done" and is seen all the same is a lie to a client, whatever the times. */
+ * that was answered "not done" and is seen all the same is a lie to a client, whatever the times.
+ *
+ * Registers whose values expire may lose their value at any time, but never get it back: each read of nothing is a backward zone of its
+ * own there. */
 
 struct operation {
     uint64_t invoked_us;
@@ -165,6 +168,11 @@ static bool history_check_registers(const struct operation *sorted, size_t count
     bool is_ok = true;
     for (size_t i = 0, n; is_ok && i < count; i += n) {
         n = 1;
+        if (sorted[i].key >= HISTORY_KEY_EXPIRING && sorted[i].key < HISTORY_KEY_EXPIRING_END && sorted[i].value == 0) {
+            zone[zone_count++] =
+                (struct zone){sorted[i].key, 0, sorted[i].invoked_us, sorted[i].returned_us, false};
+            continue;
+        }
         while (i + n < count && sorted[i + n].key == sorted[i].key && sorted[i + n].value == sorted[i].value)
             n++;
         bool is_seen;

@@ -179,7 +179,7 @@ static void host_iterate(struct world *w, void *ctx, uint64_t life, uint64_t b)
     mutant_local_clock_ms = host_env_wall(h);
 #endif
     node_iterate(h->node);
-    clients_collect(h);
+    sim_clients_collect(h);
     if (!h->fatal_reason)
         host_schedule_wake(h);
 }
@@ -253,6 +253,7 @@ void host_start(struct sim_host *h)
         return;
     }
     if (!h->node) {
+        sim_disk_crash(h->disk); /* the process ends, and its lock with it */
         if (!h->fatal_expected)
             world_fail(&s->world, "I16 node %u could not start: %s", h->slot, err_text(error));
         return;
@@ -266,7 +267,7 @@ void host_stop(struct sim_host *h, enum host_end how)
     struct sim *s = h->sim;
     static const char *const word[] = {"killed", "lost power", "lost its disk", "shut down"};
     world_trace(&s->world, "node %u %s", h->slot, word[how]);
-    clients_host_died(s, h->slot);
+    sim_clients_host_died(s, h->slot);
     net_host_died(h, how != HOST_KILL);
     if (how == HOST_POWER_LOSS)
         sim_disk_power_loss(h->disk);

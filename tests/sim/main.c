@@ -79,7 +79,7 @@ static bool is_settled(const struct sim *s)
             return false;
         applied = status.applied;
     }
-    return clients_are_idle(s) && applied > 0;
+    return sim_clients_are_idle(s) && applied > 0;
 }
 
 /* No new faults: every command answered, all nodes equal, within a bound. */
@@ -92,7 +92,7 @@ static void run_liveness(struct sim *s)
     world_run(w, w->now_us + 4000000, after_event, s);
     if (!w->failure && history_count(s->history, OUTCOME_OK) == before)
         world_fail(w, "L1 no command succeeded for 4 s after all faults ended");
-    clients_stop(s);
+    sim_clients_stop(s);
     uint64_t limit = w->now_us + 20000000;
     while (!w->failure && w->now_us < limit && !is_settled(s))
         world_run(w, w->now_us + 100000, after_event, s);
@@ -134,7 +134,7 @@ void sim_teardown(struct sim *s)
     for (uint32_t i = 0; i < s->plan.host_count; i++)
         host_deinit(&s->host[i]);
     net_teardown(s);
-    clients_free(s);
+    sim_clients_free(s);
     history_free(s->history);
     ghost_free(s->ghost);
     world_deinit(&s->world);
@@ -153,7 +153,7 @@ static bool run_seed(uint64_t seed, const struct run_options *options, const str
     current.profile = options->profile;
     sim_build(s, seed, &plan, table, options->is_verbose);
     struct world *w = &s->world;
-    clients_start(s);
+    sim_clients_start(s);
     faults_start(s);
     sim_run(s, s->plan.duration_us);
     if (!w->failure)

@@ -49,9 +49,7 @@ static const char *story_ask(struct story *t, uint32_t slot, const char *line)
     if (!t->sim->host[slot].node)
         return t->reply;
     struct sim_client *c = manual_open(t->sim, slot);
-    char text[256];
-    snprintf(text, sizeof text, "%s\r\n", line);
-    manual_say(c, text);
+    manual_say(c, line);
     for (int i = 0; i < 12000 && manual_output(c).n == 0 && !t->sim->world.failure; i++)
         sim_run(t->sim, 1000);
     struct slice out = manual_output(c);
@@ -222,7 +220,7 @@ static void story_check_count(struct story *t, const char *key, size_t done, siz
 static void say_increments(struct sim_client *c, const char *key, int count)
 {
     char text[64];
-    snprintf(text, sizeof text, "INCR %s\r\n", key);
+    snprintf(text, sizeof text, "INCR %s", key);
     for (int i = 0; i < count; i++)
         manual_say(c, text);
 }

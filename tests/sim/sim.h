@@ -122,16 +122,16 @@ void net_heal(struct sim *s);
 void net_teardown(struct sim *s);
 
 /* client.c */
-void clients_start(struct sim *s);
-void clients_stop(struct sim *s);
-void clients_host_died(struct sim *s, uint32_t slot);
-void clients_collect(struct sim_host *h); /* after an iterate: output of dirty clients */
-bool clients_are_idle(const struct sim *s);
-void clients_free(struct sim *s);
+void sim_clients_start(struct sim *s);
+void sim_clients_stop(struct sim *s);
+void sim_clients_host_died(struct sim *s, uint32_t slot);
+void sim_clients_collect(struct sim_host *h); /* after an iterate: output of dirty clients */
+bool sim_clients_are_idle(const struct sim *s);
+void sim_clients_free(struct sim *s);
 
 /* A client driven by hand: it must be closed before its host is stopped. */
 struct sim_client *manual_open(struct sim *s, uint32_t slot);
-void manual_say(struct sim_client *c, const char *text);
+void manual_say(struct sim_client *c, const char *line); /* words split at blanks */
 struct slice manual_output(const struct sim_client *c);
 void manual_close(struct sim_client *c);
 
@@ -163,6 +163,8 @@ uint64_t ghost_leader_changes(const struct ghost *g);
 /* history.c: what clients saw */
 enum operation_kind { OPERATION_READ, OPERATION_WRITE, OPERATION_INCR };
 enum operation_outcome { OUTCOME_PENDING, OUTCOME_OK, OUTCOME_NOT_DONE, OUTCOME_UNKNOWN };
+#define HISTORY_KEY_EXPIRING 3000 /* keys from here on lose their values by expiry */
+#define HISTORY_KEY_EXPIRING_END 4000
 struct history *history_new(void);
 void history_free(struct history *h);
 /* Returns the operation's number. Values are unique per write; 0 means "no value". */
