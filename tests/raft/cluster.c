@@ -733,11 +733,11 @@ void cluster_settle(struct cluster *c, bool and_persist)
     }
 }
 
-void cluster_run(struct cluster *c, uint64_t us)
+void cluster_run(struct cluster *c, uint64_t us, bool and_persist)
 {
     for (uint64_t passed = 0; passed < us && c->failure[0] == 0; passed += 5000) {
         cluster_advance(c, 5000);
-        cluster_settle(c, true);
+        cluster_settle(c, and_persist);
     }
 }
 
@@ -837,6 +837,8 @@ void cluster_start(struct cluster *c, raft_id id)
     start.conf = conf;
     start.conf_index = conf_index;
     start.term_run = run;
+    start.may_not_vote = n->is_tainted;
+    n->is_tainted = false;
     n->options.seed = n->boot_seed++;
     n->raft = raft_new(&n->options, &start, cluster_clock(c, n));
     n->applied = 0;
@@ -871,6 +873,16 @@ void cluster_crash(struct cluster *c, raft_id id, uint32_t surviving)
             c->ghost.read[i--] = c->ghost.read[--c->ghost.read_count];
         }
     }
+}
+
+void cluster_damage(struct cluster *c, raft_id id, raft_index keep)
+{
+    struct cluster_node *n = cluster_node(c, id);
+    ASSERT(n->raft == NULL);
+    while (n->disk_count > keep) {
+        mem_free(n->disk[n->disk_count--].bytes);
+    }
+    n->is_tainted = true;
 }
 
 void cluster_deinit(struct cluster *c)

@@ -45,6 +45,7 @@ struct cluster_node {
     uint64_t boot_seed;
     int32_t rate_ppm; /* of its clock against the world's */
     uint64_t wake_us;
+    bool is_tainted;     /* its next life knows that its log was damaged (P9) */
     bool is_manual_disk; /* persists wait for cluster_persist */
 
     struct raft_hard_state hard_state; /* durable */
@@ -122,6 +123,9 @@ void cluster_start(struct cluster *c, raft_id id);
 /* Lose everything that isn't durable, but for the first `surviving` of the waiting persists. */
 void cluster_crash(struct cluster *c, raft_id id, uint32_t surviving);
 
+/* A node that is down loses all durable entries beyond `keep`, and knows it. */
+void cluster_damage(struct cluster *c, raft_id id, raft_index keep);
+
 enum err cluster_step(struct cluster *c, raft_id id, struct raft_event *event);
 void cluster_tick(struct cluster *c, raft_id id);
 /* Moves the world's clock and ticks who wants to wake. */
@@ -138,7 +142,7 @@ void cluster_duplicate(struct cluster *c, uint32_t i);
 /* Delivers and persists (manual disks too if `and_persist`) until nothing moves. */
 void cluster_settle(struct cluster *c, bool and_persist);
 /* Advances in small steps, delivering all. */
-void cluster_run(struct cluster *c, uint64_t us);
+void cluster_run(struct cluster *c, uint64_t us, bool and_persist);
 /* Everything committed is applied; called by all of the above. */
 void cluster_apply(struct cluster *c, raft_id id);
 

@@ -247,7 +247,7 @@ static void chaos_heal(struct chaos *x)
         }
     }
     for (uint32_t tries = 0; tries < 20 && c->failure[0] == 0 && !chaos_converged(c); tries++) {
-        cluster_run(c, 600000);
+        cluster_run(c, 600000, true);
     }
     if (!chaos_converged(c)) {
         cluster_fail(c, "no convergence after healing");
@@ -258,12 +258,12 @@ static void chaos_heal(struct chaos *x)
     raft_index before = cluster_status(c, leader).commit;
     const char *payload[] = {"last"};
     if (cluster_propose(c, leader, payload, 1) != ERR_OK) {
-        cluster_run(c, 600000); /* a transfer was under way */
+        cluster_run(c, 600000, true); /* a transfer was under way */
         leader = cluster_leader(c);
         CHECK_EQ_INT(cluster_propose(c, leader, payload, 1), ERR_OK);
     }
     CHECK_EQ_INT(cluster_read(c, leader, ++x->context, RAFT_READ_QUORUM), ERR_OK);
-    cluster_run(c, 100000);
+    cluster_run(c, 100000, true);
     CHECK(cluster_status(c, leader).commit > before);
     CHECK(c->result_count > 0 && c->result[c->result_count - 1].is_ready);
 }

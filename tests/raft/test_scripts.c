@@ -232,10 +232,10 @@ static void on_status(struct script *s)
             buf_printf(s->out, "%d down\n", (int)id);
             continue;
         }
-        buf_printf(s->out, "%d %s term %d vote %d leader %d last %d/%d durable %d commit %d%s\n",
+        buf_printf(s->out, "%d %s term %d vote %d leader %d last %d/%d durable %d commit %d%s%s\n",
                    (int)id, role[st.role], (int)st.term, (int)st.vote, (int)st.leader,
                    (int)st.last_index, (int)st.last_term, (int)st.durable_index, (int)st.commit,
-                   st.is_transferring ? " transferring" : "");
+                   st.is_transferring ? " transferring" : "", st.can_vote ? "" : " may not vote");
     }
 }
 
@@ -285,6 +285,8 @@ static void run_node_command(struct script *s, const char *name)
         buf_printf(s->out, "error: no such node\n");
     } else if (strcmp(name, "start") == 0) {
         cluster_start(c, id);
+    } else if (strcmp(name, "damage") == 0) {
+        cluster_damage(c, id, number(s, 2, 1));
     } else if (c->node[id].raft == NULL) {
         buf_printf(s->out, "error: it is down\n");
     } else if (strcmp(name, "crash") == 0) {
@@ -334,11 +336,11 @@ static void run_command(struct script *s)
             cluster_advance(c, 1000);
         }
     } else if (strcmp(name, "run") == 0) {
-        cluster_run(c, number(s, 1, 0) * 1000);
+        cluster_run(c, number(s, 1, 0) * 1000, false);
     } else if (strcmp(name, "settle") == 0) {
-        cluster_settle(c, true);
+        cluster_settle(c, false);
     } else if (strcmp(name, "quiet") == 0) {
-        cluster_settle(c, true);
+        cluster_settle(c, false);
         buf_clear(&c->trace, SIZE_MAX);
     } else if (strcmp(name, "deliver") == 0 || strcmp(name, "drop") == 0 ||
                strcmp(name, "double") == 0) {
