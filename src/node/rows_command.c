@@ -113,7 +113,7 @@ static void reply_key_specs(struct reply *reply, const struct command_row *row)
     bool has_keys = row->keys.first > 0;
     bool is_write = (row->flags & COMMAND_WRITE) != 0;
 
-    reply_array(reply, has_keys ? 1 : 0);
+    reply_set(reply, has_keys ? 1 : 0);
     if (!has_keys) {
         return;
     }
@@ -121,7 +121,7 @@ static void reply_key_specs(struct reply *reply, const struct command_row *row)
     reply_bulk_cstr(reply, "flags");
     reply_set(reply, 2);
     reply_simple(reply, is_write ? "RW" : "RO");
-    reply_simple(reply, is_write ? "UPDATE" : "ACCESS");
+    reply_simple(reply, is_write ? "update" : "access");
     reply_bulk_cstr(reply, "begin_search");
     reply_map(reply, 2);
     reply_bulk_cstr(reply, "type");
@@ -152,9 +152,9 @@ static void reply_row(struct reply *reply, const struct command_table *t, const 
     reply_int(reply, row->keys.last);
     reply_int(reply, row->keys.step);
     reply_categories(reply, row->acl_categories);
-    reply_array(reply, 0); /* tips */
+    reply_set(reply, 0); /* tips */
     reply_key_specs(reply, row);
-    reply_array(reply, subcommands);
+    reply_set(reply, subcommands);
     for (size_t i = 0; subcommands > 0 && i < command_table_count(t); i++) {
         if (is_subcommand_of(command_table_at(t, i), row)) {
             reply_row(reply, t, command_table_at(t, i), true);
@@ -193,7 +193,7 @@ static void row_command_info(struct client *c, const struct command *command, st
         if (row) {
             reply_row(reply, t, row, false);
         } else {
-            reply_null_array(reply);
+            reply_null(reply);
         }
     }
 }
