@@ -210,17 +210,17 @@ static void net_dial_arrived(struct world *w, void *ctx, uint64_t a, uint64_t b)
     l->host[1] = to->slot;
     l->life[1] = to->life;
     node_get_hello(to->node, l->role, &d->hello[1]);
+    /* The acceptor may send from within node_link_up; that must not overtake its own hello. */
+    uint64_t latency = net_latency(s);
+    l->is_up[0] = l->is_up[1] = true;
+    l->last_delivery_us[1] = w->now_us + latency + 1;
     if (!node_link_up(to->node, &l->id[1], true, &d->hello[0], d->reason)) {
-        l->is_used = false;
+        net_release(s, l);
         world_count("peer refused");
         world_at(w, net_latency(s), net_dial_failed, d, 1, 0);
     } else {
-        l->is_up[0] = l->is_up[1] = true;
         d->link = l;
         d->serial = l->serial;
-        /* What the acceptor sends now must not overtake its own hello. */
-        uint64_t latency = net_latency(s);
-        l->last_delivery_us[1] = w->now_us + latency + 1;
         world_at(w, latency, net_dial_answered, d, 0, 0);
     }
     host_kick(to);
