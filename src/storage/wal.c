@@ -350,6 +350,15 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
     return e;
 }
 
+/* Checked before it is written, so that recovery never meets what it would refuse. */
+static void check_entry(struct slice bytes, raft_index index)
+{
+    struct raft_conf conf;
+    ASSERT(bytes.n >= ENTRY_HEADER_BYTES && get_u32(bytes.p) == bytes.n);
+    ASSERT(get_u64(bytes.p + 8) == index);
+    ASSERT(bytes.p[32] != RAFT_ENTRY_CONF || raft_conf_decode(slice_skip(bytes, ENTRY_HEADER_BYTES), &conf) == ERR_OK);
+}
+
 enum err wal_append(struct wal *w, const struct wal_append *a)
 {
     if (w->failed != ERR_OK) {
@@ -391,8 +400,7 @@ enum err wal_append(struct wal *w, const struct wal_append *a)
         return ERR_OK; /* Everything there is is durable already. */
     }
     for (uint32_t i = 0; i < a->entry_count; i++) {
-        ASSERT(a->entry[i].n >= ENTRY_HEADER_BYTES && get_u32(a->entry[i].p) == a->entry[i].n);
-        ASSERT(get_u64(a->entry[i].p + 8) == next + i);
+        check_entry(a->entry[i], next + i);
     }
     return wal_commit_batch(w, &b);
 }

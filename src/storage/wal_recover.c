@@ -51,6 +51,8 @@ struct recovery {
     struct buf image[3]; /* two for replay, alternately; one for verdicts */
     int image_now;
     struct pending pending;
+    struct slice *entry; /* of the pending batch, once opened */
+    size_t entry_capacity;
     struct wal_verdict verdict;
     bool has_later_bytes; /* a segment without a good head holds more than the making of a directory ever writes */
     uint32_t chain_state; /* running checksum after the last good batch */
@@ -285,83 +287,126 @@ static enum err find_chain(struct recovery *r, uint32_t *newest)
 
 /* ---- 3. Replay ---- */
 
-/* Identity and position that the segment's head states; its first records. */
-static void apply_head(struct recovery *r, const struct wal_head *head)
-{
-    struct wal *w = r->w;
-    if (w->segment_count == 0) {
-        w->last_index = head->first_index - 1;
-        w->last_term = head->prev_term;
-    }
-    w->identity = head->identity;
-}
-
 static bool conf_is_kept(const struct wal *w, raft_index index)
 {
     return index <= w->last_index && (w->conf_count == 0 || w->conf[w->conf_count - 1].index < index);
 }
 
-/* Applies the pending batch. False when its records contradict the log so far. */
-static bool apply_pending(struct recovery *r)
+/* What the head of the pending batch's segment says of identity and position, which must fit what came before. */
+static enum err take_head(struct recovery *r)
 {
     struct wal *w = r->w;
-    struct pending *p = &r->pending;
-    const struct survey_segment *meta = &r->segment[p->position];
-    const bool begins_log = w->segment_count == 0;
-    const uint32_t key = wal_key(&meta->head.identity, meta->id);
-    if (p->header.offset == 0) {
-        apply_head(r, &meta->head);
-        if (meta->head.first_index != w->last_index + 1 || meta->head.prev_term != w->last_term) {
-            return false;
+    const struct wal_head *head = &r->segment[r->pending.position].head;
+    if (w->segment_count == 0) {
+        w->last_index = head->first_index - 1;
+        w->last_term = head->prev_term;
+    }
+    w->identity = head->identity;
+    return head->first_index == w->last_index + 1 && head->prev_term == w->last_term ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err take_entry(struct recovery *r, struct slice bytes, struct wal_batch *b)
+{
+    struct raft_entry entry;
+    struct raft_conf conf;
+    const raft_index before = b->truncate_from ? b->truncate_from - 1 : r->w->last_index;
+    enum err e = entry_decode(bytes, &entry);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (entry.type == RAFT_ENTRY_CONF && raft_conf_decode(entry.payload, &conf) != ERR_OK) {
+        return ERR_FORMAT;
+    }
+    if (entry.index != before + b->entry_count + 1) {
+        return ERR_CORRUPT;
+    }
+    r->entry[b->entry_count++] = bytes;
+    return ERR_OK;
+}
+
+static enum err take_record(struct recovery *r, const struct wal_record *record, bool begins_log, struct wal_batch *b)
+{
+    struct wal *w = r->w;
+    raft_index index;
+    struct slice encoded;
+    switch (record->type) {
+    case WAL_RECORD_HEAD: return ERR_OK;
+    case WAL_RECORD_STATE:
+        return wal_state_decode(record->payload, &w->state, &w->taint) ? ERR_OK : ERR_CORRUPT;
+    case WAL_RECORD_CONF:
+        /* Later heads repeat what the log itself holds. */
+        if (begins_log && wal_conf_decode(record->payload, &index, &encoded) && conf_is_kept(w, index)) {
+            wal_note_conf(w, index, encoded);
         }
-        struct wal_segment *s = wal_segment_new(meta->id, key, w->last_index + 1, w->last_term);
-        s->file_bytes = p->file_bytes;
-        wal_note_segment(w, s);
+        return ERR_OK;
+    case WAL_RECORD_TRUNCATE:
+        if (b->truncate_from != 0 || b->entry_count > 0 ||
+            !wal_truncate_decode(record->payload, &b->truncate_from, &b->truncate_prev_term) ||
+            b->truncate_from > w->last_index) {
+            return ERR_CORRUPT;
+        }
+        return ERR_OK;
+    case WAL_RECORD_ENTRY: return take_entry(r, record->payload, b);
+    }
+    return ERR_CORRUPT;
+}
+
+/* Takes the pending batch apart: identity and state are the log's at once, truncation and entries are left in *b (slices of
+ * the image, in r->entry). ERR_CORRUPT when its records contradict the log so far, ERR_FORMAT for entries of a later version. */
+static enum err open_pending(struct recovery *r, struct wal_batch *b)
+{
+    const struct pending *p = &r->pending;
+    const struct survey_segment *meta = &r->segment[p->position];
+    const uint32_t key = wal_key(&meta->head.identity, meta->id);
+    const bool begins_log = r->w->segment_count == 0;
+    enum err e = p->header.offset == 0 ? take_head(r) : ERR_OK;
+    if (p->header.record_count > r->entry_capacity) {
+        r->entry_capacity = p->header.record_count * 2;
+        r->entry = mem_realloc_array(r->entry, r->entry_capacity, sizeof(struct slice));
     }
     struct slice rest = {p->bytes.p + WAL_BATCH_HEADER_BYTES, (size_t)p->header.body_bytes - WAL_BATCH_HEADER_BYTES};
     uint32_t chain = p->header.chain_before;
-    raft_index index;
-    raft_term term;
-    struct slice encoded;
-    while (rest.n > 0) {
+    while (e == ERR_OK && rest.n > 0) {
         struct wal_record record;
         if (!wal_record_decode(rest, key, chain, &record)) {
-            return false;
+            return ERR_CORRUPT;
         }
         chain = record.chain;
         rest = slice_skip(rest, WAL_RECORD_HEADER_BYTES + record.payload.n);
-        switch (record.type) {
-        case WAL_RECORD_HEAD: break;
-        case WAL_RECORD_STATE:
-            if (!wal_state_decode(record.payload, &w->state, &w->taint)) {
-                return false;
-            }
-            break;
-        case WAL_RECORD_CONF:
-            /* Later heads repeat what the log itself holds. */
-            if (begins_log && wal_conf_decode(record.payload, &index, &encoded) && conf_is_kept(w, index)) {
-                wal_note_conf(w, index, encoded);
-            }
-            break;
-        case WAL_RECORD_TRUNCATE:
-            if (!wal_truncate_decode(record.payload, &index, &term) || index > w->last_index) {
-                return false;
-            }
-            wal_note_truncate(w, index, term);
-            break;
-        case WAL_RECORD_ENTRY:
-            if (get_u64(record.payload.p + 8) != w->last_index + 1) {
-                return false;
-            }
-            wal_note_entry(w, record.payload, p->header.offset);
-            break;
-        }
+        e = take_record(r, &record, begins_log, b);
+    }
+    b->entry = r->entry;
+    return e;
+}
+
+/* The pending batch stays in the log where it is. */
+static enum err apply_pending(struct recovery *r)
+{
+    struct wal *w = r->w;
+    const struct pending *p = &r->pending;
+    struct wal_batch b = {0};
+    enum err e = open_pending(r, &b);
+    if (e != ERR_OK) {
+        return e;
+    }
+    if (p->header.offset == 0) {
+        const struct survey_segment *meta = &r->segment[p->position];
+        struct wal_segment *s =
+            wal_segment_new(meta->id, wal_key(&w->identity, meta->id), w->last_index + 1, w->last_term);
+        s->file_bytes = p->file_bytes;
+        wal_note_segment(w, s);
+    }
+    if (b.truncate_from) {
+        wal_note_truncate(w, b.truncate_from, b.truncate_prev_term);
+    }
+    for (uint32_t i = 0; i < b.entry_count; i++) {
+        wal_note_entry(w, b.entry[i], p->header.offset);
     }
     struct wal_segment *current = wal_current(w);
     ASSERT(current);
     current->tail = p->header.offset + wal_batch_bytes(p->header.body_bytes, p->header.sector_bytes);
-    p->is_set = false;
-    return true;
+    r->pending.is_set = false;
+    return ERR_OK;
 }
 
 /* Replays one segment up to `limit` (UINT64_MAX: the chain's last). *stopped: at a bad batch, which was judged. */
@@ -390,8 +435,11 @@ static enum err replay_segment(struct recovery *r, uint32_t position, uint64_t l
             wal_verdict_judge(&r->verdict, buf_slice(image), &r->w->identity, key, meta->id, offset);
             return ERR_OK;
         }
-        if (r->pending.is_set && !apply_pending(r)) {
-            return ERR_CORRUPT;
+        if (r->pending.is_set) {
+            e = apply_pending(r);
+            if (e != ERR_OK) {
+                return e;
+            }
         }
         r->pending = (struct pending){.is_set = true,
                                       .bytes = rest,
@@ -480,66 +528,6 @@ static void take_evidence(struct recovery *r)
 }
 
 /* ---- 5. The new head ---- */
-
-/* The pending batch as one to be written again, after what stays in the log. Slices point into it. */
-static bool pending_to_batch(struct recovery *r, struct wal_batch *b, struct slice **entries)
-{
-    struct wal *w = r->w;
-    struct pending *p = &r->pending;
-    const struct survey_segment *meta = &r->segment[p->position];
-    const uint32_t key = wal_key(&meta->head.identity, meta->id);
-    const bool begins_log = w->segment_count == 0;
-    *entries = mem_alloc_array((size_t)p->header.record_count + 1, sizeof(struct slice));
-    if (p->header.offset == 0) {
-        apply_head(r, &meta->head);
-        if (meta->head.first_index != w->last_index + 1 || meta->head.prev_term != w->last_term) {
-            return false;
-        }
-    }
-    struct slice rest = {p->bytes.p + WAL_BATCH_HEADER_BYTES, (size_t)p->header.body_bytes - WAL_BATCH_HEADER_BYTES};
-    uint32_t chain = p->header.chain_before;
-    raft_index last = w->last_index;
-    raft_index index;
-    struct slice encoded;
-    while (rest.n > 0) {
-        struct wal_record record;
-        if (!wal_record_decode(rest, key, chain, &record)) {
-            return false;
-        }
-        chain = record.chain;
-        rest = slice_skip(rest, WAL_RECORD_HEADER_BYTES + record.payload.n);
-        switch (record.type) {
-        case WAL_RECORD_HEAD: break;
-        case WAL_RECORD_STATE:
-            if (!wal_state_decode(record.payload, &w->state, &w->taint)) {
-                return false;
-            }
-            break;
-        case WAL_RECORD_CONF:
-            if (begins_log && wal_conf_decode(record.payload, &index, &encoded) && conf_is_kept(w, index)) {
-                wal_note_conf(w, index, encoded);
-            }
-            break;
-        case WAL_RECORD_TRUNCATE:
-            if (b->truncate_from != 0 || b->entry_count > 0 ||
-                !wal_truncate_decode(record.payload, &b->truncate_from, &b->truncate_prev_term) ||
-                b->truncate_from > last) {
-                return false;
-            }
-            last = b->truncate_from - 1;
-            break;
-        case WAL_RECORD_ENTRY:
-            if (get_u64(record.payload.p + 8) != last + 1) {
-                return false;
-            }
-            last++;
-            (*entries)[b->entry_count++] = record.payload;
-            break;
-        }
-    }
-    b->entry = *entries;
-    return true;
-}
 
 /* Is this node, by the newest configuration it can read, the only voter? */
 static bool is_only_voter(const struct wal *w, const struct wal_batch *b)
@@ -797,9 +785,8 @@ static enum err recover(struct recovery *r, raft_id node_id_if_new, struct wal_r
         return e;
     }
     struct wal_batch b = {0};
-    struct slice *entries = NULL;
-    if (r->pending.is_set && !pending_to_batch(r, &b, &entries)) {
-        e = ERR_CORRUPT;
+    if (r->pending.is_set) {
+        e = open_pending(r, &b);
     }
     if (e == ERR_OK) {
         e = settle_health(r, &w->options, &b);
@@ -810,7 +797,6 @@ static enum err recover(struct recovery *r, raft_id node_id_if_new, struct wal_r
     if (e == ERR_OK) {
         e = clean_up(r);
     }
-    mem_free(entries);
     return e == ERR_OK ? report(w, out) : e;
 }
 
@@ -821,6 +807,7 @@ enum err wal_recover(struct wal *w, raft_id node_id_if_new, struct wal_recovery 
     for (int i = 0; i < 3; i++) {
         buf_deinit(&r.image[i]);
     }
+    mem_free(r.entry);
     mem_free(r.segment);
     mem_free(r.chain);
     return e;
