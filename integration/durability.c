@@ -207,7 +207,8 @@ ITEST(options_are_refused, ITEST_CLUSTER, 30)
     cluster_prepare(&c, "none", 1, 0, "");
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         char out[4096];
-        int code = itest_shell(out, sizeof out, "cd '%s' && timeout 5 \"%s/$CORACLE\" %s 2>&1 < /dev/null", itest_dir(), getenv("PWD"), row[i].flags);
+        int code = itest_shell(out, sizeof out, "program=$(realpath \"${CORACLE:-build/release/coracle}\"); cd '%s' && timeout 5 \"$program\" %s 2>&1 < /dev/null",
+                               itest_dir(), row[i].flags);
         if (code == 0 || code == 124 || strstr(out, row[i].says) == NULL) {
             itest_fail("%s: exit status %d, \"%s\" is not in: %s", row[i].flags, code, row[i].says, out);
         }

@@ -25,7 +25,7 @@ ITEST(wiped_disk_under_its_old_name, ITEST_CLUSTER, 60)
     cluster_node_kill(&c, wiped);
     cluster_node_wipe(&c, wiped);
     cluster_node_start(&c, wiped);
-    CHECK(cluster_log_contains_within(&c, wiped, "RAFT REPLACE", 10000));
+    CHECK(cluster_log_contains_within(&c, wiped, "RAFT REPLACE", 15000));
     CHECK(writers_wait_progress(w, 500, 20000));
     writers_stop(w);
     writers_note(w);
@@ -69,8 +69,8 @@ ITEST(majority_of_disks_wiped, ITEST_CLUSTER, 60)
     for (size_t i = 0; i < 3; i++) {
         cluster_node_start(&c, i);
     }
-    CHECK(cluster_log_contains_within(&c, 0, "RAFT REPLACE", 10000));
-    CHECK(cluster_log_contains_within(&c, 1, "RAFT REPLACE", 10000));
+    CHECK(cluster_log_contains_within(&c, 0, "RAFT REPLACE", 15000));
+    CHECK(cluster_log_contains_within(&c, 1, "RAFT REPLACE", 15000));
     itest_sleep_ms(2000);
     CHECK(cluster_leader(&c, -1, 100) < 0);
     for (size_t i = 0; i < 2; i++) {
@@ -78,12 +78,12 @@ ITEST(majority_of_disks_wiped, ITEST_CLUSTER, 60)
     }
 }
 
-static void identity_fill(const struct cluster *c, const char *key, const char *value)
+static void identity_fill(const struct cluster *c, size_t i, const char *key, const char *value)
 {
     char command[128];
     char reply[256];
     snprintf(command, sizeof command, "SET %s %s", key, value);
-    wire_once(c->node[0].port, 8000, reply, sizeof reply, command);
+    wire_once(c->node[i].port, 8000, reply, sizeof reply, command);
     CHECK_STR(reply, "+OK\r\n");
 }
 
@@ -96,7 +96,24 @@ static void identity_expect(const struct cluster *c, size_t i, const char *key, 
     CHECK_STR(reply, want);
 }
 
-/* A node of cluster Y is started with its data where a node of X should be, and the other way round. */
+/* The node that the others dial: of each pair the smaller id does. */
+static size_t identity_dialled(const struct cluster *c)
+{
+    char highest[64] = "";
+    size_t found = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        char id[64];
+        cluster_info(c, i, "raft_id", id, sizeof id); /* 16 hex digits */
+        if (strcmp(id, highest) > 0) {
+            memcpy(highest, id, sizeof highest);
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* A node of cluster Y is started with its data where a node of X should be, and the other way round: those who dial it
+ * find the wrong cluster. Both sides say so, and neither data nor votes mix. */
 ITEST(two_clusters_mixed_up, ITEST_CLUSTER, 90)
 {
     static struct cluster x;
@@ -108,31 +125,31 @@ ITEST(two_clusters_mixed_up, ITEST_CLUSTER, 90)
         cluster_node_start(&y, i);
     }
     REQUIRE(cluster_leader(&x, -1, 15000) >= 0 && cluster_leader(&y, -1, 15000) >= 0);
-    identity_fill(&x, "whose", "x");
-    identity_fill(&y, "whose", "y");
+    identity_fill(&x, 0, "whose", "x");
+    identity_fill(&y, 0, "whose", "y");
     CHECK(cluster_wait_caught_up(&x, 5000) && cluster_wait_caught_up(&y, 5000));
-    cluster_node_kill(&x, 2);
-    cluster_node_kill(&y, 2);
-    cluster_node_start_as(&x, 2, x.members, y.node[2].dir);
-    cluster_node_start_as(&y, 2, y.members, x.node[2].dir);
-    itest_sleep_ms(3000);
-    CHECK(cluster_leader(&x, -1, 5000) >= 0 && cluster_leader(&y, -1, 5000) >= 0);
-    for (size_t i = 0; i < 2; i++) {
-        identity_expect(&x, i, "whose", "$1\r\nx\r\n");
-        identity_expect(&y, i, "whose", "$1\r\ny\r\n");
+    size_t mx = identity_dialled(&x);
+    size_t my = identity_dialled(&y);
+    cluster_node_kill(&x, mx);
+    cluster_node_kill(&y, my);
+    cluster_node_start_as(&x, mx, x.members, y.node[my].dir);
+    cluster_node_start_as(&y, my, y.members, x.node[mx].dir);
+    CHECK(cluster_log_contains_within(&x, (mx + 1) % 3, "another cluster", 5000));
+    CHECK(cluster_log_contains_within(&x, mx, "another cluster", 5000));
+    CHECK(cluster_log_contains_within(&y, (my + 1) % 3, "another cluster", 5000));
+    CHECK(cluster_log_contains_within(&y, my, "another cluster", 5000));
+    CHECK(cluster_leader(&x, (int)mx, 5000) >= 0 && cluster_leader(&y, (int)my, 5000) >= 0);
+    identity_fill(&x, (mx + 1) % 3, "later", "1");
+    identity_fill(&y, (my + 1) % 3, "later", "2");
+    for (size_t k = 1; k < 3; k++) {
+        identity_expect(&x, (mx + k) % 3, "whose", "$1\r\nx\r\n");
+        identity_expect(&y, (my + k) % 3, "whose", "$1\r\ny\r\n");
     }
-    /* Both sides say so. */
-    CHECK(cluster_log_contains(&x, 0, "another cluster") || cluster_log_contains(&x, 1, "another cluster"));
-    CHECK(cluster_log_contains(&x, 2, "another cluster"));
-    CHECK(cluster_log_contains(&y, 0, "another cluster") || cluster_log_contains(&y, 1, "another cluster"));
-    CHECK(cluster_log_contains(&y, 2, "another cluster"));
-    identity_fill(&x, "later", "1");
-    identity_fill(&y, "later", "2");
-    cluster_node_kill(&x, 2);
-    cluster_node_kill(&y, 2);
-    cluster_node_start(&x, 2);
-    cluster_node_start(&y, 2);
-    CHECK(cluster_wait_writable(&x, 2, 10000) && cluster_wait_writable(&y, 2, 10000));
+    cluster_node_kill(&x, mx);
+    cluster_node_kill(&y, my);
+    cluster_node_start(&x, mx);
+    cluster_node_start(&y, my);
+    CHECK(cluster_wait_writable(&x, mx, 10000) && cluster_wait_writable(&y, my, 10000));
     CHECK(cluster_wait_caught_up(&x, 10000) && cluster_wait_caught_up(&y, 10000));
     for (size_t i = 0; i < 3; i++) {
         identity_expect(&x, i, "whose", "$1\r\nx\r\n");
@@ -142,24 +159,25 @@ ITEST(two_clusters_mixed_up, ITEST_CLUSTER, 90)
     }
 }
 
-/* A blank node with another cluster's --cluster list, and one with the right list but a wrong secret, get nowhere. */
+/* The right address and the right data, but another secret: refused, and told so. */
 ITEST(wrong_secret_is_refused, ITEST_CLUSTER, 60)
 {
     static struct cluster c;
     static struct cluster stranger;
     char text[256];
     cluster_start(&c, 3, CLUSTER_SECRET, "");
-    identity_fill(&c, "a", "1");
     size_t away = cluster_follower(&c);
+    identity_fill(&c, (away + 1) % 3, "a", "1");
     cluster_node_kill(&c, away);
     cluster_prepare(&stranger, "stranger", 1, CLUSTER_SECRET, "");
-    /* The absent node's own data, but the stranger's secret: not even an old friend without it. */
     stranger.node[0].port = c.node[away].port;
     stranger.node[0].peer_port = c.node[away].port;
     cluster_node_start_as(&stranger, 0, c.members, c.node[away].dir);
     itest_sleep_ms(2500);
     uint64_t applied = cluster_info_u64(&stranger, 0, "raft_commit_index");
-    identity_fill(&c, "b", "2");
+    identity_fill(&c, (away + 1) % 3, "b", "2");
+    CHECK(cluster_log_contains(&stranger, 0, "secret"));
+    CHECK(cluster_log_contains(&c, (away + 1) % 3, "secret") || cluster_log_contains(&c, (away + 2) % 3, "secret"));
     itest_sleep_ms(300);
     CHECK(cluster_info_u64(&stranger, 0, "raft_commit_index") == applied);
     cluster_info(&stranger, 0, "raft_role", text, sizeof text);
@@ -177,7 +195,7 @@ static bool identity_find_dialler(const struct cluster *c, int *source, int *tar
 {
     for (*source = 0; *source < 3; ++*source) {
         for (*target = 0; *target < 3; ++*target) {
-            if (proxy_count(c->proxy, (struct proxy_match){*source, *target, PROXY_CONTROL}) > 0) {
+            if (proxy_count(c->proxy, (struct proxy_match){*source, *target, PROXY_BULK}) > 0) {
                 return true;
             }
         }
@@ -287,7 +305,7 @@ ITEST(reflected_handshake, ITEST_CLUSTER, 60)
     REQUIRE(identity_find_dialler(&c, &source, &target));
     /* One that dials both others, if there is such a node; else this one dials one of them at least. */
     for (int i = 0; i < 3; i++) {
-        if (proxy_count(c.proxy, (struct proxy_match){i, PROXY_ANY, PROXY_CONTROL}) == 2) {
+        if (proxy_count(c.proxy, (struct proxy_match){i, PROXY_ANY, PROXY_BULK}) == 2) {
             source = i;
         }
     }
