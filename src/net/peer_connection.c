@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checksum.h"
 #include "base/mem.h"
 #include "net/address.h"
 #include "net/clock.h"
@@ -86,17 +87,59 @@ static void peer_kill(struct peer_connection *p)
     p->state = PEER_DEAD;
 }
 
+/* A wrong secret is tried again and again; one line in a while is enough. */
+#define WARN_AGAIN_US 10000000u
+
+static bool peer_may_warn(struct server *s, uint64_t key)
+{
+    uint64_t now_us = clock_boot_us();
+    size_t oldest = 0;
+
+    for (size_t i = 0; i < SERVER_PEER_WARNINGS; i++) {
+        if (s->warned[i].key == key && s->warned[i].at_us != 0 && now_us - s->warned[i].at_us < WARN_AGAIN_US) {
+            return false;
+        }
+        if (s->warned[i].at_us < s->warned[oldest].at_us) {
+            oldest = i;
+        }
+    }
+    s->warned[oldest].key = key;
+    s->warned[oldest].at_us = now_us;
+    return true;
+}
+
+/* A handshake that did not come to its end, told in this node's log: the other side knows only that we went away. */
+static void peer_log_handshake(struct peer_connection *p, const char *why, bool is_link_error)
+{
+    struct server *s = p->server;
+    const struct peer_hello *remote = link_remote(p->link);
+    bool is_probe = remote->role == LINK_PROBE;
+    enum log_level level = is_link_error || (p->is_inbound && remote->id != 0 && !is_probe) ? LOG_WARNING : LOG_VERBOSE;
+    uint64_t key = p->is_inbound ? remote->id : siphash64(&(struct siphash_key){{0}}, p->address, strlen(p->address));
+
+    if (level == LOG_WARNING && !peer_may_warn(s, key)) {
+        return;
+    }
+    if (!p->is_inbound) {
+        log_line(&s->env.log, level, "The peer connection to %s was dropped in its handshake: %s.", p->address, why);
+    } else if (is_link_error || level == LOG_VERBOSE) {
+        log_line(&s->env.log, level, "The peer connection from %s was dropped in its handshake: %s.", p->address, why);
+    } else {
+        log_line(&s->env.log, level,
+                 "The peer connection from %s (node %s) ended in its handshake: %s; is cluster-secret-file the same there?",
+                 p->address, remote->address[0] != '\0' ? remote->address : "without an address", why);
+    }
+}
+
 /* It ended by itself: the node is told. Not to be called from inside a call of the node. */
 static void peer_lost(struct peer_connection *p, const char *why, bool was_refused)
 {
     link_id id = p->state == PEER_ENDING ? 0 : p->id;
     struct server *s = p->server;
+    bool is_link_error = p->link && why == link_error(p->link);
 
-    if (p->is_inbound && p->state == PEER_SHAKING) {
-        /* A probe that has seen the hello hangs up; a wrong proof deserves more attention. */
-        enum log_level level = why == link_error(p->link) ? LOG_WARNING : LOG_VERBOSE;
-
-        log_line(&s->env.log, level, "The peer connection from %s was dropped: %s.", p->address, why);
+    if (p->state == PEER_SHAKING && (p->is_inbound || is_link_error)) {
+        peer_log_handshake(p, why, is_link_error);
     }
     peer_kill(p);
     if (id != 0) {

@@ -14,6 +14,7 @@
 #define SERVER_LISTENERS_MAX 16
 #define SERVER_READ_BYTES (64u * 1024u)
 #define SERVER_UNPROVEN_PEERS_MAX 256
+#define SERVER_PEER_WARNINGS 16
 
 struct server {
     struct ev_loop *loop;
@@ -52,6 +53,10 @@ struct server {
     size_t connection_count;
     struct list peers;
     size_t unproven_count;
+    struct {
+        uint64_t key; /* the peer's id, or a hash of its address */
+        uint64_t at_us;
+    } warned[SERVER_PEER_WARNINGS];
     uint8_t read_buffer[256u * 1024u]; /* peers' bytes on their way into a link */
 };
 
