@@ -23,25 +23,6 @@ void election_reset_timer(struct raft *r)
     r->election_deadline_us = r->now_us + timeout + prng_below(&r->prng, timeout);
 }
 
-/* Some configuration that may turn out to be in force has this node as a voter: the effective one,
- * or, while that isn't known to be committed, one before it (E17). */
-bool election_may_campaign(const struct raft *r)
-{
-    if (r->is_removed || r->may_not_vote) {
-        return false;
-    }
-    for (size_t i = r->log.conf_count; i > 0; i--) {
-        const struct raft_conf_record *record = &r->log.conf[i - 1];
-        if (raft_conf_is_voter(&record->conf, r->options.id)) {
-            return true;
-        }
-        if (record->index <= r->commit) {
-            break;
-        }
-    }
-    return false;
-}
-
 static bool election_log_up_to_date(raft_term last_term,
                                     raft_index last_index,
                                     raft_term than_term,
@@ -61,6 +42,27 @@ static bool election_health_allows(const struct raft *r,
 {
     return !r->may_not_vote && campaign_term > r->vote_only_above &&
            election_log_up_to_date(last_term, last_index, r->vote_last_term, r->vote_last_index);
+}
+
+/* Its own log passes for a vote (P9: also when a leader asks it to campaign), and some configuration that may turn
+ * out to be in force has this node as a voter: the effective one, or, while that isn't known to be committed, one
+ * before it (E17). */
+bool election_may_campaign(const struct raft *r)
+{
+    if (r->is_removed ||
+        !election_health_allows(r, r->term + 1, raft_log_last_term(&r->log), r->log.last_index)) {
+        return false;
+    }
+    for (size_t i = r->log.conf_count; i > 0; i--) {
+        const struct raft_conf_record *record = &r->log.conf[i - 1];
+        if (raft_conf_is_voter(&record->conf, r->options.id)) {
+            return true;
+        }
+        if (record->index <= r->commit) {
+            break;
+        }
+    }
+    return false;
 }
 
 void election_lift_taint(struct raft *r)
@@ -164,8 +166,7 @@ void election_tick(struct raft *r)
     }
     uint64_t bound =
         r->promise_until_us > r->no_vote_until_us ? r->promise_until_us : r->no_vote_until_us;
-    if (!election_may_campaign(r) ||
-        !election_health_allows(r, r->term + 1, raft_log_last_term(&r->log), r->log.last_index)) {
+    if (!election_may_campaign(r)) {
         /* Nothing to win; but whoever was the leader is silent. */
         raft_become_follower(r, r->term, 0);
         election_reset_timer(r);

@@ -633,10 +633,12 @@ raft_new(const struct raft_options *options, const struct raft_start *start, uin
     }
     if (raft_is_only_voter(r)) {
         r->election_deadline_us = now_us;
-    } else if (options->lease_us > 0 && start->hard_state.term > 0) {
-        /* E14: what its former life promised is not known; no lease is as long as an election
-         * timeout. */
-        r->no_vote_until_us = now_us + (options->lease_us > timeout ? options->lease_us : timeout);
+    } else if (start->hard_state.term > 0) {
+        /* E14: what its former life promised is not known, and the leader's heartbeats set the length. */
+        uint64_t wait = options->lease_us > 0 ? timeout : 0;
+        wait = options->lease_us > wait ? options->lease_us : wait;
+        wait = options->lease_wait_us > wait ? options->lease_wait_us : wait;
+        r->no_vote_until_us = now_us + wait;
     }
     return r;
 }

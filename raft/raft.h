@@ -30,6 +30,8 @@ struct raft_options {
     uint32_t election_timeout_us;   /* T: timeouts are uniform in [T, 2T); default 300,000 */
     uint32_t lease_us;              /* 0: no leases given. Else < election_timeout * (1 - drift) */
     uint32_t lease_drift_ppm;       /* clock rate error assumed between any two nodes */
+    uint32_t lease_wait_us;         /* longest lease that any node may give: a restarted voter waits for it, whatever its own
+                                     * lease_us (E14); 0: its own decides */
     uint64_t memory_bytes;          /* bound of the tail kept in memory beyond what must be kept */
     uint64_t uncommitted_bytes;     /* proposals beyond it: ERR_BUSY (no-op and configuration exempt) */
     uint32_t inflight_messages;     /* per peer window */

@@ -47,6 +47,7 @@ static struct raft_options node_raft_options(struct node *n)
         .election_timeout_us = (uint32_t)timeout_us,
         .lease_us = (uint32_t)(lease_us < longest_us ? lease_us : longest_us),
         .lease_drift_ppm = LEASE_DRIFT_PPM,
+        .lease_wait_us = (uint32_t)timeout_us, /* Leases of other nodes are shorter than that, whatever is set here. */
         .memory_bytes = (uint64_t)o->log_memory,
         .uncommitted_bytes = (uint64_t)o->uncommitted_bytes,
         .inflight_messages = (uint32_t)o->peer_inflight_messages,
