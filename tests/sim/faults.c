@@ -220,6 +220,7 @@ static void fault_rot(struct sim *s)
     host_stop(h, HOST_KILL);
     if (sim_disk_corrupt_any(h->disk, world_chance(&s->world, 500000) ? SIM_ROT_FLIP_BIT : SIM_ROT_GARBAGE))
         world_count("bit rot");
+    h->has_rot = true;
     world_at(&s->world, world_exponential(&s->world, 500000), fault_restart, s, h->slot, 0);
 }
 

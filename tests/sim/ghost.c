@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "ghost_disk.h"
+#include "node/peer_message.h"
 
 /* The ghost: what a being that sees all nodes at once knows, and the invariants of the checklist (§3.4) that it checks after
  * every event. It reads nodes' states and the bytes that reach their disks; it never asks the code under test whether it is right. */
@@ -192,14 +193,44 @@ static void ghost_check_leader(struct ghost *g, uint32_t slot, const struct raft
 static void ghost_check_vote(struct ghost *g, uint32_t slot, const struct raft_status *status)
 {
     struct ghost_host *h = &g->host[slot];
-    if (status->vote) {
-        if (h->vote_term == status->term && h->vote && h->vote != status->vote)
-            world_fail(&g->sim->world, "I7 node %u voted twice in term %llu", slot, (unsigned long long)status->term);
-        h->vote_term = status->term;
-        h->vote = status->vote;
-    }
+    struct raft_hard_state hard = ghost_disk_hard_state(h->disk);
+    if (hard.term < h->vote_term)
+        world_fail(&g->sim->world, "I7 node %u: its durable term went back to %llu", slot, (unsigned long long)hard.term);
+    if (hard.term == h->vote_term && h->vote && hard.vote != h->vote)
+        world_fail(&g->sim->world, "I7 node %u voted twice in term %llu", slot, (unsigned long long)hard.term);
+    h->vote_term = hard.term;
+    h->vote = hard.vote;
     if (status->term < h->seen_term && h->life == g->sim->host[slot].life)
         world_fail(&g->sim->world, "I7 node %u went back to term %llu", slot, (unsigned long long)status->term);
+}
+
+/* What a message promises must be on the sender's disk already: a vote, or entries (P1, P3). */
+void ghost_check_message(struct ghost *g, uint32_t from, uint32_t to, struct slice bytes)
+{
+    struct ghost_host *h = &g->host[from];
+    struct raft_message m;
+    struct raft_status status;
+    const struct raft *r = g->sim->host[to].node ? node_raft(g->sim->host[to].node) : NULL;
+    if (bytes.n <= PEER_ENVELOPE_BYTES || bytes.p[0] != PEER_RAFT ||
+        raft_message_decode(slice_skip(bytes, PEER_ENVELOPE_BYTES), &m, NULL, 0) != ERR_OK)
+        return;
+    if (m.type == RAFT_VOTE_REPLY && m.u.vote_reply.is_granted && r) {
+        struct raft_hard_state hard = ghost_disk_hard_state(h->disk);
+        raft_get_status(r, &status);
+        if (hard.term == m.term && hard.vote != status.id)
+            world_fail(&g->sim->world, "I7 node %u grants a vote in term %llu that its disk doesn't hold", from,
+                       (unsigned long long)m.term);
+        if (hard.term < m.term)
+            world_fail(&g->sim->world, "I7 node %u grants a vote in term %llu, its disk is in term %llu", from,
+                       (unsigned long long)m.term, (unsigned long long)hard.term);
+    }
+    raft_index match = m.type == RAFT_APPEND_ACK && m.u.append_ack.is_success ? m.u.append_ack.match : 0;
+    if (match > 0 && match <= h->log.last) {
+        struct ghost_entry e = h->log.entry[match - 1];
+        if (!ghost_disk_holds(h->disk, match, e.term, e.crc))
+            world_fail(&g->sim->world, "I6 node %u acknowledges entry %llu, which its disk doesn't hold", from,
+                       (unsigned long long)match);
+    }
 }
 
 /* --- I5, I6 --- */

@@ -15,9 +15,12 @@ struct disk_entry {
     uint32_t crc;
 };
 
+enum note_kind { NOTE_ENTRY, NOTE_TRUNCATION, NOTE_STATE };
+
 struct disk_note { /* a record that was written */
     char name[64];
-    bool is_truncation;
+    enum note_kind kind;
+    struct raft_hard_state hard;
     raft_index index;
     struct disk_entry entry;
 };
@@ -25,6 +28,7 @@ struct disk_note { /* a record that was written */
 struct ghost_disk {
     struct vfs watch;
     struct vfs *inner;
+    struct raft_hard_state hard;
     struct disk_entry *durable; /* [i] is index i + 1 */
     size_t capacity;
     struct disk_note *note; /* written, not synced, in order */
@@ -47,6 +51,8 @@ void ghost_disk_free(struct ghost_disk *d)
     mem_free(d);
 }
 
+struct raft_hard_state ghost_disk_hard_state(const struct ghost_disk *d) { return d->hard; }
+
 bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term term, uint32_t crc)
 {
     return index >= 1 && index <= d->capacity && d->durable[index - 1].term == term && d->durable[index - 1].crc == crc;
@@ -57,11 +63,12 @@ void ghost_disk_power_loss(struct ghost_disk *d) { d->note_count = 0; }
 void ghost_disk_wipe(struct ghost_disk *d)
 {
     d->note_count = 0;
+    d->hard = (struct raft_hard_state){0, 0};
     for (size_t i = 0; i < d->capacity; i++)
         d->durable[i] = (struct disk_entry){0, 0};
 }
 
-static void disk_note(struct vfs_file *f, bool is_truncation, raft_index index, struct disk_entry entry)
+static struct disk_note *disk_note(struct vfs_file *f, enum note_kind kind, raft_index index, struct disk_entry entry)
 {
     struct ghost_disk *d = f->disk;
     if (d->note_count == d->note_capacity) {
@@ -69,8 +76,17 @@ static void disk_note(struct vfs_file *f, bool is_truncation, raft_index index, 
         d->note = mem_realloc_array(d->note, d->note_capacity, sizeof *d->note);
     }
     struct disk_note *n = &d->note[d->note_count++];
-    *n = (struct disk_note){.is_truncation = is_truncation, .index = index, .entry = entry};
+    *n = (struct disk_note){.kind = kind, .index = index, .entry = entry};
     snprintf(n->name, sizeof n->name, "%s", f->name);
+    return n;
+}
+
+static void disk_read_state(struct vfs_file *f, struct slice payload)
+{
+    struct wal_node_state state;
+    struct wal_taint taint;
+    if (wal_state_decode(payload, &state, &taint))
+        disk_note(f, NOTE_STATE, 0, (struct disk_entry){0, 0})->hard = state.hard;
 }
 
 /* Every record of a batch, as far as the bytes go. */
@@ -87,16 +103,22 @@ static void disk_read_batch(struct vfs_file *f, struct slice bytes)
         if (size > rest.n)
             return;
         if (type == WAL_RECORD_ENTRY && size >= ENTRY_HEADER_BYTES)
-            disk_note(f, false, get_u64(rest.p + 8), (struct disk_entry){get_u64(rest.p + 16), get_u32(rest.p + 4)});
+            disk_note(f, NOTE_ENTRY, get_u64(rest.p + 8), (struct disk_entry){get_u64(rest.p + 16), get_u32(rest.p + 4)});
         else if (type == WAL_RECORD_TRUNCATE && size >= 8)
-            disk_note(f, true, get_u64(rest.p), (struct disk_entry){0, 0});
+            disk_note(f, NOTE_TRUNCATION, get_u64(rest.p), (struct disk_entry){0, 0});
+        else if (type == WAL_RECORD_STATE)
+            disk_read_state(f, (struct slice){rest.p, size});
         rest = slice_skip(rest, size);
     }
 }
 
 static void disk_make_durable(struct ghost_disk *d, const struct disk_note *n)
 {
-    if (n->is_truncation) {
+    if (n->kind == NOTE_STATE) {
+        d->hard = n->hard;
+        return;
+    }
+    if (n->kind == NOTE_TRUNCATION) {
         for (size_t i = n->index; i <= d->capacity; i++)
             d->durable[i - 1] = (struct disk_entry){0, 0};
         return;

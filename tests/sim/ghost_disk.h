@@ -13,6 +13,8 @@ void ghost_disk_free(struct ghost_disk *d);
 /* A file system that passes everything on to `inner`; one per life of the node. Owned by the ghost disk. */
 struct vfs *ghost_disk_watch(struct ghost_disk *d, struct vfs *inner);
 bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term term, uint32_t crc);
+/* The newest hard state that is durable. */
+struct raft_hard_state ghost_disk_hard_state(const struct ghost_disk *d);
 /* The machine lost power: what was written and not synced is void. */
 void ghost_disk_power_loss(struct ghost_disk *d);
 void ghost_disk_wipe(struct ghost_disk *d);

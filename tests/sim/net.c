@@ -282,6 +282,7 @@ static void net_enqueue(struct sim *s, struct sim_link *l, int from, const struc
             memcpy(m->bytes + m->size, part[i].p, part[i].n);
         m->size += part[i].n;
     }
+    ghost_check_message(s->ghost, l->host[from], l->host[1 - from], (struct slice){m->bytes, m->size});
     struct list *q = net_queue(s, l, from);
     if (!list_empty(q) && world_chance(&s->world, s->plan.reorder) && !s->is_calm) {
         list_prepend(q, &m->queue);

@@ -68,6 +68,7 @@ struct sim_host {
     struct list jobs;             /* disk jobs waiting */
     bool is_disk_busy;
     uint64_t disk_stalled_until_us;
+    bool has_rot;                 /* its disk was damaged on purpose */
     bool fatal_expected;          /* a disk fault was injected that allows the process to end */
     const char *fatal_reason;     /* node called fatal: it is taken down after the event */
     char fatal_text[256];
@@ -157,6 +158,7 @@ void ghost_host_started(struct ghost *g, uint32_t slot);
 void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lost_disk);
 /* From the disk: bytes handed to write(), and a sync that made all of them durable. */
 struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner);
+void ghost_check_message(struct ghost *g, uint32_t from, uint32_t to, struct slice bytes); /* as it is sent */
 void ghost_finish(struct ghost *g); /* end of the run: all nodes equal, everything acknowledged there */
 uint64_t ghost_leader_changes(const struct ghost *g);
 

@@ -745,6 +745,25 @@ bool sim_disk_corrupt_any(struct sim_disk *d, enum sim_rot how)
     return chosen && sim_disk_corrupt(d, chosen->text, at, d->sector_bytes, how);
 }
 
+bool sim_disk_corrupt_newest(struct sim_disk *d, enum sim_rot how, uint32_t from_end)
+{
+    const struct name *newest = NULL;
+    uint64_t last = 0;
+    for (uint32_t i = 0; i < d->cached.count; i++) {
+        const struct name *name = &d->cached.item[i];
+        const struct inode *n = d->inode[name->inode];
+        uint64_t s = n->cache_size / d->sector_bytes;
+        while (s > 0 && is_zero(n->cache + (s - 1) * d->sector_bytes, d->sector_bytes)) {
+            s--;
+        }
+        if (s > from_end && (!newest || strcmp(name->text, newest->text) > 0)) {
+            newest = name;
+            last = s - 1 - from_end;
+        }
+    }
+    return newest && sim_disk_corrupt(d, newest->text, last * d->sector_bytes, d->sector_bytes, how);
+}
+
 /* ---- Looking ---- */
 
 uint64_t sim_disk_used(const struct sim_disk *d)

@@ -47,6 +47,9 @@ enum sim_rot { SIM_ROT_FLIP_BIT, SIM_ROT_ZERO, SIM_ROT_GARBAGE };
 bool sim_disk_corrupt(struct sim_disk *d, const char *name, uint64_t offset, uint64_t n, enum sim_rot how);
 /* Rot of one sector of one file that holds something, drawn. False when there is none. */
 bool sim_disk_corrupt_any(struct sim_disk *d, enum sim_rot how);
+/* Rot at the log's end: of the newest file (by name) that holds something, the sector `from_end` before the last one that
+ * isn't zero. 0 is the last batch's footer (no harm while the body is good), 1 mostly its body: SUSPECT. */
+bool sim_disk_corrupt_newest(struct sim_disk *d, enum sim_rot how, uint32_t from_end);
 
 /* ---- Looking ---- */
 uint64_t sim_disk_used(const struct sim_disk *d); /* bytes of all files */
