@@ -509,16 +509,16 @@ static void take_evidence(struct recovery *r)
     if (!r->verdict.has_footer || r->verdict.health == WAL_CLEAN) {
         return;
     }
-    w->taint.suspect_term = f->state.hard.term;
-    w->taint.suspect_last_index = f->last_index;
-    w->taint.suspect_last_term = f->last_term;
     if (f->state.session_number > w->state.session_number) {
         w->state.session_number = f->state.session_number;
     }
-    if (f->state.hard.term >= w->state.hard.term && !MUT(31)) {
-        w->state.hard = f->state.hard;
-    } else if (MUT(31)) {
+    if (MUT(31)) {
         w->taint.suspect_term = w->state.hard.term;
+    } else {
+        wal_taint_raise(&w->taint, &r->verdict.reach); /* Earlier damage that is not healed counts too. */
+        if (f->state.hard.term >= w->state.hard.term) {
+            w->state.hard = f->state.hard;
+        }
     }
     if (w->identity.cluster_id == 0) {
         w->identity = f->identity;

@@ -21,9 +21,25 @@ static bool is_same_owner(const struct wal_identity *known, const struct wal_ide
              claimed->hash_seed[1] == known->hash_seed[1]));
 }
 
+void wal_taint_raise(struct wal_taint *t, const struct wal_taint *other)
+{
+    if (other->suspect_term > t->suspect_term) {
+        t->suspect_term = other->suspect_term;
+    }
+    if (other->suspect_last_term > t->suspect_last_term ||
+        (other->suspect_last_term == t->suspect_last_term && other->suspect_last_index > t->suspect_last_index)) {
+        t->suspect_last_term = other->suspect_last_term;
+        t->suspect_last_index = other->suspect_last_index;
+    }
+}
+
 static void take_footer(struct wal_verdict *v, const struct wal_footer *f)
 {
-    wal_lsn at = wal_lsn_at(f->segment, f->offset);
+    const wal_lsn at = wal_lsn_at(f->segment, f->offset);
+    const struct wal_taint reach = {.suspect_term = f->state.hard.term,
+                                    .suspect_last_index = f->last_index,
+                                    .suspect_last_term = f->last_term};
+    wal_taint_raise(&v->reach, &reach);
     if (!v->has_footer || at >= wal_lsn_at(v->footer.segment, v->footer.offset)) {
         v->has_footer = true;
         v->footer = *f;
@@ -104,4 +120,3 @@ void wal_verdict_find_identity(struct slice image, uint64_t segment, struct wal_
         }
     }
 }
-

@@ -16,7 +16,11 @@ struct wal_verdict {
     uint32_t cut_count;       /* torn writes among them */
     bool has_footer;          /* `footer` is the newest valid one among what was judged */
     struct wal_footer footer; /* in force then: term, vote, last entry, identity */
+    struct wal_taint reach;   /* suspect_...: the highest that any of the footers states */
 };
+
+/* The higher of both, in each of suspect_term and (suspect_last_term, suspect_last_index). */
+void wal_taint_raise(struct wal_taint *t, const struct wal_taint *other);
 
 void wal_verdict_add(struct wal_verdict *v, enum wal_health health);
 /* Judges the batch at `offset` of `image`, a whole segment file, and takes everything behind it as evidence. */

@@ -455,6 +455,32 @@ TEST(bytes_that_clients_store_are_no_evidence)
     sim_disk_free(disk);
 }
 
+/* Damage upon damage that is not healed yet: what was lost first is not forgotten. */
+TEST(suspicion_never_falls)
+{
+    struct sample *s = sample_new(6, 512, 1 << 20);
+    struct rig *g = rig_make(1, 512, 1 << 20);
+    sim_disk_free(g->disk);
+    g->disk = sim_disk_copy(s->disk, 1);
+    raft_term term = 0;
+    raft_index last = 0;
+    for (int i = 0; i < 6; i++) {
+        test_context("damage %d", i);
+        CHECK(sim_disk_corrupt_newest(g->disk, SIM_ROT_GARBAGE, 1));
+        CHECK_EQ_INT(rig_reopen(g), ERR_OK);
+        CHECK(g->recovery.health != WAL_CLEAN);
+        CHECK(g->recovery.suspect_term >= term && g->recovery.suspect_last_index >= last);
+        CHECK(g->recovery.state.hard.term >= s->after[STEPS].state.hard.term);
+        term = g->recovery.suspect_term;
+        last = g->recovery.suspect_last_index;
+        sim_disk_crash(g->disk);
+    }
+    CHECK_EQ_UINT(last, s->after[STEPS].last);
+    test_context("%s", "");
+    rig_free(g);
+    sample_free(s);
+}
+
 TEST(files_of_two_nodes_are_refused)
 {
     struct sim_disk *a = sim_disk_new(1, 512);
