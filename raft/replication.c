@@ -491,7 +491,8 @@ void replication_on_link(struct raft *r, const struct raft_event *event)
     if (peer == NULL) {
         return;
     }
-    if (event->u.peer_link.is_up && event->u.peer_link.is_starved) {
+    /* Starvation of a link that was up; on one that was down it is the news that counts. */
+    if (event->u.peer_link.is_up && event->u.peer_link.is_starved && !peer->is_link_down) {
         peer->starved_us = peer->starved_us == 0 ? r->now_us : peer->starved_us;
         return;
     }
