@@ -22,7 +22,8 @@ struct formation {
     bool is_wanted;             /* lone: a write came */
     struct raft_conf conf;      /* of the entry 1 being made durable */
     uint64_t started_us;
-    uint64_t log_us;            /* when waiting was last logged */
+    uint64_t log_us;            /* when waiting was last logged ... */
+    char logged[320];           /* ... and what */
     struct chunk *chunk;        /* entries 1 and 2 while they are made durable */
     struct slice entry[2];
     link_id adopter;            /* to tell that it is done */
@@ -48,6 +49,13 @@ void formation_send_adopt(struct node *n, struct peer *p);
 bool formation_is_lone(const struct node *n);
 /* One sentence, or NULL. */
 const char *formation_trouble(struct node *n);
+
+/* formation_probe.c, for formation.c: */
+uint64_t formation_probe_tick(struct node *n, struct probe *p);
+/* Answered lately. */
+bool formation_probe_is_fresh(const struct node *n, const struct probe *p);
+/* A listed node that is in a cluster, NULL if none said so. */
+const struct probe *formation_probe_in_cluster(const struct node *n);
 
 /* address.c: "Host" -> "host:port" in a normal form. False: not an address. */
 bool address_normalise(struct slice text, int64_t default_port, char out[LIMIT_ADDRESS_BYTES]);

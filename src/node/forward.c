@@ -295,7 +295,10 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
     struct peer *peer = peers_find(n, from);
     if (peer)
         peer->has_forwards_in_batch = true;
-    if (tail_count_entry(n, &p))
+    bool is_new_session = tail_count_entry(n, &p);
+    /* A CANCEL counts for seqs this node has not sent to itself yet: go on behind them. Another origin's frames are dropped. */
+    bool skips_own = p.number == PROPOSAL_CANCEL && from == n->identity.node_id;
+    if (is_new_session || skips_own)
         forward_tell(n, from);
 }
 

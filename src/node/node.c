@@ -11,6 +11,12 @@
 
 #define DRAIN_MOST_US 3000000
 
+bool node_lacks_configuration(const struct node *n)
+{
+    raft_index index;
+    return n->raft != NULL && raft_get_conf(n->raft, &index)->member_count == 0;
+}
+
 uint64_t node_election_timeout_us(const struct node *n)
 {
     return (uint64_t)n->options->election_timeout * 1000;

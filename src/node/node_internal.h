@@ -61,6 +61,8 @@ static inline bool node_is_leader(const struct node *n)
 {
     return n->raft != NULL && n->driver.status.role == RAFT_LEADER;
 }
+/* In a cluster, but even the configuration was lost (P9: damage at the front of the log): any member may feed it. */
+bool node_lacks_configuration(const struct node *n);
 uint64_t node_election_timeout_us(const struct node *n);
 /* Role, term or leader changed, seen right after the step that changed it. */
 void node_on_role_change(struct node *n, const struct raft_status *before);

@@ -19,6 +19,7 @@
 #define BACKOFF_FIRST_US 20000
 #define BACKOFF_MOST_US 500000
 #define ADOPT_RETRY_US 500000
+#define FAULT_LOG_US 10000000
 
 void peers_init(struct node *n)
 {
@@ -76,6 +77,13 @@ static struct peer *peers_add(struct node *n, raft_id id, const char *address)
     return p;
 }
 
+void peers_add_unconfirmed(struct node *n, raft_id id, const char *address)
+{
+    struct peer *p = peers_add(n, id, address);
+    if (p)
+        p->is_member = true;
+}
+
 /* --- links going down --- */
 
 static const char *link_name(int which)
@@ -129,10 +137,12 @@ bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refus
     if (!p)
         return false;
     bool was_up = p->link[which].is_up;
-    if (was_refused)
+    if (was_refused && (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US)) {
+        p->fault_us = n->now_us;
         log_line(&n->env.log, LOG_WARNING, "%s refused the %s link: %s.", p->address, link_name(which), why);
-    else if (was_up)
+    } else if (was_up && !was_refused) {
         log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is down: %s.", link_name(which), p->address, why);
+    }
     link_lost(n, p, which);
     /* Told to go away: no hurry to come back. */
     if (was_refused && !was_up)
@@ -182,6 +192,8 @@ static bool link_is_mine_to_dial(const struct node *n, const struct peer *p, int
 {
     if (p->is_blank)
         return which == PEER_CONTROL;
+    if (node_lacks_configuration(n))
+        return true;
     return n->identity.node_id < p->id;
 }
 
@@ -316,6 +328,10 @@ static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs
         snprintf(reason, REASON_BYTES, "a blank node has nothing to say here yet");
         return NULL;
     }
+    if (node_lacks_configuration(n)) {
+        peers_add_unconfirmed(n, theirs->id, theirs->address);
+        return peers_find(n, theirs->id);
+    }
     if (!p || !p->is_member) {
         snprintf(reason,
                  REASON_BYTES,
@@ -331,6 +347,7 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
     struct peer_link *l = &p->link[which];
     l->is_up = true;
     l->backoff_us = 0;
+    p->fault_us = 0;
     p->incarnation = theirs->incarnation;
     p->heard_us = n->now_us;
     log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is up.", link_name(which), p->address);
@@ -382,7 +399,10 @@ static bool outbound_up(struct node *n, link_id id, const struct peer_hello *the
         fault = reason;
     }
     if (fault) {
-        log_line(&n->env.log, LOG_WARNING, "The link to %s is not used: %s.", p->address, fault);
+        if (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US) {
+            p->fault_us = n->now_us;
+            log_line(&n->env.log, LOG_WARNING, "The link to %s is not used: %s.", p->address, fault);
+        }
         link_lost(n, p, which);
         p->link[which].retry_us = n->now_us + BACKOFF_MOST_US;
         return false;
@@ -391,17 +411,28 @@ static bool outbound_up(struct node *n, link_id id, const struct peer_hello *the
     return true;
 }
 
+/* Once when it changes, then every ten seconds: a peer that is refused calls again and again. */
+static void log_refusal(struct node *n, const struct peer_hello *theirs, const char *reason)
+{
+    struct peers *ps = &n->peers;
+    if (strcmp(reason, ps->refused) == 0 && n->now_us - ps->refused_us < FAULT_LOG_US)
+        return;
+    ps->refused_us = n->now_us;
+    snprintf(ps->refused, sizeof ps->refused, "%s", reason);
+    log_line(&n->env.log, LOG_WARNING, "A link from %s was refused: %s.", theirs->address, reason);
+}
+
 bool peers_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason)
 {
     if (theirs->role == LINK_PROBE)
         return probe_up(n, id, is_inbound, theirs);
     if (!is_inbound)
         return outbound_up(n, *id, theirs, reason);
-    if (hello_fault(n, theirs, reason))
+    struct peer *p = hello_fault(n, theirs, reason) ? NULL : inbound_peer(n, theirs, reason);
+    if (!p) {
+        log_refusal(n, theirs, reason);
         return false;
-    struct peer *p = inbound_peer(n, theirs, reason);
-    if (!p)
-        return false;
+    }
     int which = theirs->role == LINK_CONTROL ? PEER_CONTROL : PEER_BULK;
     if (p->link[which].is_up && theirs->incarnation < p->incarnation) {
         snprintf(reason, REASON_BYTES, "a newer incarnation of this node is connected");

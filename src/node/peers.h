@@ -23,7 +23,7 @@ struct peer {
     uint64_t incarnation;
     uint64_t heard_us;        /* last message of any kind; 0: never */
     struct peer_envelope last; /* of the newest message */
-    bool was_reachable;       /* for log lines */
+    uint64_t fault_us;        /* when what is wrong with its links was last logged */
     /* The bulk link, counted from when it came up. */
     uint64_t bulk_sent;
     uint64_t bulk_received;
@@ -45,6 +45,8 @@ struct peers {
     uint32_t count;
     link_id last_link;
     bool self_is_in_sync;
+    uint64_t refused_us;      /* when a refusal of an inbound link was last logged ... */
+    char refused[256];        /* ... and which */
     uint64_t status_us;       /* leader: when STATUS was last spread */
     /* The message being composed. */
     struct buf head;
@@ -63,6 +65,8 @@ struct peer *peers_leader(struct node *n); /* NULL: none known, or this node */
 struct peer *peers_find_link(struct node *n, link_id id, int *which);
 /* The effective configuration changed: who is wanted. */
 void peers_update(struct node *n);
+/* A node of this cluster, while this one lacks the configuration. */
+void peers_add_unconfirmed(struct node *n, raft_id id, const char *address);
 /* Dial, watch progress; returns when to be called again. */
 uint64_t peers_tick(struct node *n);
 bool peers_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason);

@@ -65,6 +65,10 @@ void session_forget_unsent(struct node *n, struct request *request);
 bool session_end(struct node *n);
 /* Proposes something without a seq: appended when leader, sent to the leader otherwise. False: nobody to send it to. */
 bool session_propose(struct node *n, const struct proposal *head, const struct slice *arg, size_t arg_count);
+/* A definite answer: it did not and will not take effect. Frees it. */
+void session_refuse(struct node *n, struct request *request, const char *text);
+/* The answer UNKNOWN; the request stays in the window. */
+void session_give_up(struct node *n, struct request *request);
 /* Why no write can be sent now: a phrase for errors. */
 const char *session_why_waiting(struct node *n);
 
