@@ -502,7 +502,7 @@ static void load_usage(void)
            "  --keys N               random keys among N (100000)\n"
            "  --sequential           every key once, in order, instead\n"
            "  --seconds S            measure so long (5), after --warmup S (0.5)\n"
-           "  --requests N           instead of --seconds\n"
+           "  --requests N           instead of --seconds, without a warm-up\n"
            "  --fill                 write every key once before measuring\n"
            "  --seed N               of keys and values (1)\n"
            "  --tab                  one line name=value ...\n"
@@ -588,6 +588,9 @@ int main(int argc, char **argv)
         .workload = LOAD_SET, .value_size = 100, .keys = 100000, .seconds = 5, .warmup = 0.5, .seed = 1};
     load_parse_options(&o, argc, argv);
     signal(SIGPIPE, SIG_IGN);
+    if (o.requests > 0) {
+        o.warmup = 0;
+    }
     if (o.failover) {
         return failover_run(&o);
     }
