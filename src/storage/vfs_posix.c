@@ -18,11 +18,12 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-/* The only file that opens files. Names are resolved against a descriptor of the data directory, so that a
- * later chdir or rename of its parents changes nothing. */
+/* The only file that opens files. Names are resolved against a descriptor of the data directory, so
+ * that a later chdir or rename of its parents changes nothing. */
 
 #define LOCK_NAME "LOCK"
-#define UNKNOWN_SECTOR_BYTES 4096 /* when the device doesn't say: always a multiple of the true one */
+#define UNKNOWN_SECTOR_BYTES                                                                       \
+    4096 /* when the device doesn't say: always a multiple of the true one */
 
 struct vfs_posix {
     struct vfs base;
@@ -44,18 +45,23 @@ static enum err err_of_errno(void)
     switch (errno) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return ERR_FULL;
-    case ENOENT: return ERR_NOT_FOUND;
-    default: return ERR_IO;
+    case EFBIG:
+        return ERR_FULL;
+    case ENOENT:
+        return ERR_NOT_FOUND;
+    default:
+        return ERR_IO;
     }
 }
 
-static enum err posix_open_file(struct vfs *v, const char *name, bool create, struct vfs_file **file)
+static enum err
+posix_open_file(struct vfs *v, const char *name, bool create, struct vfs_file **file)
 {
     ASSERT(!strchr(name, '/'));
     int fd;
     do {
-        fd = openat(posix_of(v)->directory_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
+        fd = openat(posix_of(v)->directory_fd, name,
+                    O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         return err_of_errno();
@@ -229,7 +235,8 @@ static const struct vfs_calls posix_calls = {
     .lock = posix_lock,
 };
 
-/* The device's physical sector, from sysfs: the device itself, or the disk that a partition lies on. */
+/* The device's physical sector, from sysfs: the device itself, or the disk that a partition lies
+ * on. */
 static uint32_t sector_bytes_of(int fd)
 {
     struct stat st;
@@ -239,8 +246,8 @@ static uint32_t sector_bytes_of(int fd)
     for (int i = 0; i < 2; i++) {
         char path[96];
         char text[16] = {0};
-        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/physical_block_size", major(st.st_dev),
-                 minor(st.st_dev), i == 0 ? "" : "../");
+        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/physical_block_size",
+                 major(st.st_dev), minor(st.st_dev), i == 0 ? "" : "../");
         int sys_fd = open(path, O_RDONLY | O_CLOEXEC);
         if (sys_fd < 0) {
             continue;

@@ -15,42 +15,46 @@
  *        ^ identity, state, configurations,     ^ previous = (1, end of its last batch)
  *          and the first ordinary records
  *
- * The unit of durability is the batch (bytes: wal_format.h): one write, one fdatasync, all or nothing. Segments form
- * a chain by the `previous` of their heads; the log is what the chain leads through from its oldest segment to its newest.
+ * The unit of durability is the batch (bytes: wal_format.h): one write, one fdatasync, all or
+ * nothing. Segments form a chain by the `previous` of their heads; the log is what the chain leads
+ * through from its oldest segment to its newest.
  *
- *  W1  A batch is written only after the fdatasync of the one before returned without an error. So the presence of a
- *      batch proves everything before it to be durable, and it says so (durable LSN).
- *  W2  Bytes before a segment's tail are never written again. Bytes behind it are zeros (or behind the end of the file)
- *      before a batch is written there; segments are never recycled, their numbers never used twice.
- *  W3  Each start begins a new segment (wal_recover). Its head goes on from where the last batch found begins, and holds a
- *      copy of that batch: it is the only one that may have been in the page cache alone (W1; a crash between
- *      write and fdatasync, or an fdatasync that failed, P6). What lies behind `previous` is superseded: a torn tail is cut by
- *      that head, in one durable step, and no byte is ever appended behind garbage (P9).
- *  W4  Nothing an append reported as durable is missed by recovery with health CLEAN, unless what is left can't be told
- *      from a batch that was never written completely. That takes damage in the last batch before the stop, and
- *      nothing anywhere after it, and either (a) a damaged unit of its body AND a damaged footer, or (b) all damaged
- *      units of its body reading as zeros; or (c) a last segment whose first sector and every footer is gone; or (d)
- *      files deleted from the newest on.
- *  W5  A batch whose body verifies is taken, footer or not: an append that was never reported may appear, as a whole.
- *      An append that was reported as ERR_FULL never does: it was cut off, durably, before it was reported (P7).
- *  W6  Term, vote and session number in force stand in each segment's head and each footer; a truncation touches
- *      entries only (M32).
- *  W7  Truncation is logical: a TRUNCATE record voids the entries from an index on that stand before it (P13). Files lose
- *      only whole segments from the front (and unused zeros from the end), the oldest first, each removal durable
- *      before the next, so that a gap in the chain is damage.
- *  W8  Identity changes once, from BLANK to a cluster, in the head of a new segment, together with what is appended
- *      beside it: one batch, so both or neither.
- *  W9  Names of segments are durable before anything in them is reported as durable (P10, M20).
- *  W10 Damage is a state of the log: `taint` stands in the head that recovery writes and in each later state record,
- *      until an append clears it. Until then damaged files are kept.
+ *  W1  A batch is written only after the fdatasync of the one before returned without an error. So
+ * the presence of a batch proves everything before it to be durable, and it says so (durable LSN).
+ *  W2  Bytes before a segment's tail are never written again. Bytes behind it are zeros (or behind
+ * the end of the file) before a batch is written there; segments are never recycled, their numbers
+ * never used twice. W3  Each start begins a new segment (wal_recover). Its head goes on from where
+ * the last batch found begins, and holds a copy of that batch: it is the only one that may have
+ * been in the page cache alone (W1; a crash between write and fdatasync, or an fdatasync that
+ * failed, P6). What lies behind `previous` is superseded: a torn tail is cut by that head, in one
+ * durable step, and no byte is ever appended behind garbage (P9). W4  Nothing an append reported as
+ * durable is missed by recovery with health CLEAN, unless what is left can't be told from a batch
+ * that was never written completely. That takes damage in the last batch before the stop, and
+ *      nothing anywhere after it, and either (a) a damaged unit of its body AND a damaged footer,
+ * or (b) all damaged units of its body reading as zeros; or, of the newest segment, (c) every
+ * header and footer from some batch on gone, in particular (d) its file cut short at a batch, or
+ * deleted. W5  A batch whose body verifies is taken, footer or not: an append that was never
+ * reported may appear, as a whole. An append that was reported as ERR_FULL never does: it was cut
+ * off, durably, before it was reported (P7). W6  Term, vote and session number in force stand in
+ * each segment's head and each footer; a truncation touches entries only (M32). W7  Truncation is
+ * logical: a TRUNCATE record voids the entries from an index on that stand before it (P13). Files
+ * lose only whole segments from the front (and unused zeros from the end), the oldest first, each
+ * removal durable before the next, so that a gap in the chain is damage. W8  Identity changes once,
+ * from BLANK to a cluster, in the head of a new segment, together with what is appended beside it:
+ * one batch, so both or neither. W9  Names of segments are durable before anything in them is
+ * reported as durable (P10, M20). W10 Damage is a state of the log: `taint` stands in the head that
+ * recovery writes and in each later state record, until an append clears it. Until then damaged
+ * files are kept.
  *
- * Errors: ERR_FULL from a write leaves the log as it was. Any other error, and any error of fdatasync, is remembered: all
- * later calls fail, the process must end (P6, P12).
+ * Errors: ERR_FULL from a write leaves the log as it was. Any other error, and any error of
+ * fdatasync, is remembered: all later calls fail, the process must end (P6, P12).
  *
- * Cost: a batch of one entry of up to 400 bytes is two sectors; at 512 bytes, a footer sector covers 48 KiB of body. */
+ * Cost: a batch of one entry of up to 400 bytes is two sectors; at 512 bytes, a footer sector
+ * covers 48 KiB of body. */
 
-/* Configurations copied into a segment's head. Only the newest can be uncommitted (a leader appends one only when the one before
- * is committed), so truncation below the head needs two; the rest is margin. */
+/* Configurations copied into a segment's head. Only the newest can be uncommitted (a leader appends
+ * one only when the one before is committed), so truncation below the head needs two; the rest is
+ * margin. */
 #define HEAD_CONF_COUNT 8
 
 enum err wal_fail(struct wal *w, enum err e)
@@ -61,7 +65,8 @@ enum err wal_fail(struct wal *w, enum err e)
     return e;
 }
 
-/* fdatasync: whatever it reports, the page cache can't be trusted any more (P6), also not after ENOSPC. */
+/* fdatasync: whatever it reports, the page cache can't be trusted any more (P6), also not after
+ * ENOSPC. */
 static enum err sync_file(struct wal *w, struct vfs_file *f)
 {
     enum err e = w->vfs->call->sync(f);
@@ -84,7 +89,8 @@ void wal_note_segment(struct wal *w, struct wal_segment *s)
 {
     if (w->segment_count == w->segment_capacity) {
         w->segment_capacity = w->segment_capacity ? w->segment_capacity * 2 : 8;
-        w->segment = mem_realloc_array(w->segment, w->segment_capacity, sizeof(struct wal_segment *));
+        w->segment =
+            mem_realloc_array(w->segment, w->segment_capacity, sizeof(struct wal_segment *));
     }
     w->segment[w->segment_count++] = s;
 }
@@ -161,7 +167,8 @@ static enum err take_segment(struct wal *w)
     return sync_names(w);
 }
 
-/* Gives the prepared segment up after ERR_FULL: whatever is in it is gone before anybody hears of the failure (W5). */
+/* Gives the prepared segment up after ERR_FULL: whatever is in it is gone before anybody hears of
+ * the failure (W5). */
 static enum err discard_next(struct wal *w)
 {
     char name[WAL_NAME_BYTES];
@@ -175,7 +182,8 @@ static enum err discard_next(struct wal *w)
     return sync_names(w);
 }
 
-static void add_head_records(struct wal *w, const struct wal_batch *b, struct wal_batch_builder *builder)
+static void
+add_head_records(struct wal *w, const struct wal_batch *b, struct wal_batch_builder *builder)
 {
     const struct wal_head head = {
         .previous = builder->header.durable,
@@ -192,7 +200,10 @@ static void add_head_records(struct wal *w, const struct wal_batch *b, struct wa
 }
 
 /* The batch's bytes into w->out. */
-static void build_batch(struct wal *w, const struct wal_batch *b, const struct wal_batch_header *header, uint32_t key,
+static void build_batch(struct wal *w,
+                        const struct wal_batch *b,
+                        const struct wal_batch_header *header,
+                        uint32_t key,
                         uint32_t *chain)
 {
     struct wal_batch_builder builder;
@@ -225,21 +236,25 @@ static void build_batch(struct wal *w, const struct wal_batch *b, const struct w
     *chain = builder.chain;
 }
 
-/* Refuses early what would eat into the reserve. Room is looked at only when the file must grow, or when a prepared segment
- * would be begun: while no other could be made, it is part of the reserve. */
+/* Refuses early what would eat into the reserve. Room is looked at only when the file must grow, or
+ * when a prepared segment would be begun: while no other could be made, it is part of the reserve.
+ */
 static enum err check_reserve(struct wal *w, const struct wal_batch *b, uint64_t end, uint64_t have)
 {
-    if (w->options.reserve_bytes == 0 || b->may_use_reserve || b->entry_count == 0 || (end <= have && !b->rolls)) {
+    if (w->options.reserve_bytes == 0 || b->may_use_reserve || b->entry_count == 0 ||
+        (end <= have && !b->rolls)) {
         return ERR_OK;
     }
     enum err e = w->vfs->call->free_bytes(w->vfs, &w->free_bytes);
     if (e != ERR_OK) {
         return wal_fail(w, e);
     }
-    return w->free_bytes < (end > have ? end - have : 0) + w->options.reserve_bytes ? ERR_FULL : ERR_OK;
+    return w->free_bytes < (end > have ? end - have : 0) + w->options.reserve_bytes ? ERR_FULL
+                                                                                    : ERR_OK;
 }
 
-/* Writes w->out to the current segment. After ERR_FULL the file ends, durably, where it ended before (W5). */
+/* Writes w->out to the current segment. After ERR_FULL the file ends, durably, where it ended
+ * before (W5). */
 static enum err write_current(struct wal *w, bool needs_sync)
 {
     struct wal_segment *s = wal_current(w);
@@ -315,7 +330,8 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
     struct wal_batch b = *batch;
     const struct wal_segment *s = wal_current(w);
     const uint64_t tail = s ? s->tail : 0;
-    const uint64_t size = wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(&b), w->vfs->sector_bytes);
+    const uint64_t size =
+        wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(&b), w->vfs->sector_bytes);
     b.rolls = b.rolls || !s || !w->file || tail + size > w->options.segment_bytes;
 
     enum err e = ERR_OK;
@@ -342,7 +358,8 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
     };
     uint32_t chain;
     build_batch(w, &b, &header, key, &chain);
-    const bool needs_sync = !(MUT(1) && b.has_state && b.entry_count == 0) && !(MUT(2) && b.entry_count > 0);
+    const bool needs_sync =
+        !(MUT(1) && b.has_state && b.entry_count == 0) && !(MUT(2) && b.entry_count > 0);
     e = b.rolls ? write_rolled(w, key) : write_current(w, needs_sync);
     if (e == ERR_OK) {
         note_batch(w, &b, chain);
@@ -356,7 +373,8 @@ static void check_entry(struct slice bytes, raft_index index)
     struct raft_conf conf;
     ASSERT(bytes.n >= ENTRY_HEADER_BYTES && get_u32(bytes.p) == bytes.n);
     ASSERT(get_u64(bytes.p + 8) == index);
-    ASSERT(bytes.p[32] != RAFT_ENTRY_CONF || raft_conf_decode(slice_skip(bytes, ENTRY_HEADER_BYTES), &conf) == ERR_OK);
+    ASSERT(bytes.p[32] != RAFT_ENTRY_CONF ||
+           raft_conf_decode(slice_skip(bytes, ENTRY_HEADER_BYTES), &conf) == ERR_OK);
 }
 
 enum err wal_append(struct wal *w, const struct wal_append *a)
@@ -414,7 +432,8 @@ bool wal_is_tainted(const struct wal *w)
 
 static bool prepare_failed(struct wal *w, enum err e)
 {
-    /* A full disk is tried again when the caller is idle again; other errors show at the next append. */
+    /* A full disk is tried again when the caller is idle again; other errors show at the next
+     * append. */
     (void)wal_fail(w, e);
     return false;
 }
@@ -478,7 +497,8 @@ enum err wal_drop_front(struct wal *w, raft_index first_kept)
         return ERR_OK;
     }
     wal_cursor_reset(w);
-    /* Files that the chain doesn't lead through go first: an older file than the chain's first means a gap (W7). */
+    /* Files that the chain doesn't lead through go first: an older file than the chain's first
+     * means a gap (W7). */
     while (w->garbage_count > 0) {
         enum err e = remove_segment_file(w, w->garbage[--w->garbage_count]);
         if (e != ERR_OK) {
@@ -505,8 +525,12 @@ enum err wal_drop_front(struct wal *w, raft_index first_kept)
 
 /* ---- Opening, closing, figures ---- */
 
-enum err wal_open(struct vfs *vfs, const struct wal_options *options, raft_id node_id_if_new,
-                  const struct log_sink *log, struct wal **wal, struct wal_recovery *recovery)
+enum err wal_open(struct vfs *vfs,
+                  const struct wal_options *options,
+                  raft_id node_id_if_new,
+                  const struct log_sink *log,
+                  struct wal **wal,
+                  struct wal_recovery *recovery)
 {
     ASSERT(vfs->sector_bytes == 512 || vfs->sector_bytes == 4096);
     ASSERT(node_id_if_new != 0 && options->segment_bytes > 0);

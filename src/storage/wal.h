@@ -6,22 +6,24 @@
 #include "raft/conf.h"
 #include "storage/vfs.h"
 
-/* The write-ahead log: entries, hard state, configurations and the node's identity in one sequence of segments
- * (DESIGN §5, checklist P1-P18). wal.c holds the format essay. After wal_open all calls are made from one thread at a
- * time (the storage thread, or the simulator's disk). */
+/* The write-ahead log: entries, hard state, configurations and the node's identity in one sequence
+ * of segments (DESIGN §5, checklist P1-P18). wal.c holds the format essay. After wal_open all calls
+ * are made from one thread at a time (the storage thread, or the simulator's disk). */
 
-/* Who this data directory belongs to. BLANK until cluster_id is set, for ever one cluster afterwards. */
+/* Who this data directory belongs to. BLANK until cluster_id is set, for ever one cluster
+ * afterwards. */
 struct wal_identity {
-    uint64_t cluster_id;      /* 0: BLANK */
-    raft_id node_id;          /* drawn by the caller when the directory was made */
-    uint64_t incarnation;     /* grows with every open, durable before wal_open returns */
-    uint64_t hash_seed[2];    /* of the cluster, drawn at formation; 0,0 while BLANK */
+    uint64_t cluster_id;   /* 0: BLANK */
+    raft_id node_id;       /* drawn by the caller when the directory was made */
+    uint64_t incarnation;  /* grows with every open, durable before wal_open returns */
+    uint64_t hash_seed[2]; /* of the cluster, drawn at formation; 0,0 while BLANK */
 };
 
-/* State of the node beside Raft's that must be durable with the log (one record, same fdatasync). */
+/* State of the node beside Raft's that must be durable with the log (one record, same fdatasync).
+ */
 struct wal_node_state {
     struct raft_hard_state hard;
-    uint64_t session_number;  /* highest number this member ever drew for its session (DESIGN §2) */
+    uint64_t session_number; /* highest number this member ever drew for its session (DESIGN §2) */
 };
 
 /* How the log's end was found at start (P9 and its amendment). */
@@ -35,70 +37,87 @@ struct wal_recovery {
     struct wal_identity identity;
     struct wal_node_state state;
     enum wal_health health;
-    raft_term suspect_term;       /* WAL_SUSPECT: the footer's term, also taken as the node's own term */
-    raft_index suspect_last_index; /* WAL_SUSPECT: what the log held by the footer: votes only for a candidate */
+    raft_term suspect_term; /* WAL_SUSPECT: the footer's term, also taken as the node's own term */
+    raft_index suspect_last_index; /* WAL_SUSPECT: what the log held by the footer: votes only for a
+                                      candidate */
     raft_term suspect_last_term;   /*   whose (lastTerm, lastIndex) is not below these (P9) */
-    raft_index first_index;       /* 1 unless segments were dropped */
-    raft_index last_index;        /* 0: empty */
+    raft_index first_index;        /* 1 unless segments were dropped */
+    raft_index last_index;         /* 0: empty */
     raft_term last_term;
-    raft_term prev_term;          /* of first_index - 1 */
-    uint32_t conf_count;          /* all configurations in force at or after first_index, oldest first */
-    struct raft_conf *conf;       /* owned by the caller: mem_free */
-    raft_index *conf_index;       /* owned by the caller: mem_free */
+    raft_term prev_term;    /* of first_index - 1 */
+    uint32_t conf_count;    /* all configurations in force at or after first_index, oldest first */
+    struct raft_conf *conf; /* owned by the caller: mem_free */
+    raft_index *conf_index; /* owned by the caller: mem_free */
     uint64_t file_bytes;
     uint64_t record_bytes;
-    bool was_blank_directory;     /* nothing was there before this open */
+    bool was_blank_directory; /* nothing was there before this open */
 };
 
 struct wal_options {
-    uint64_t segment_bytes;       /* default 16 MiB (simulator: down to 4 KiB) */
-    bool accept_damage;           /* one-node cluster and the operator's explicit flag: take SUSPECT/CORRUPT as cut (P9, n=1) */
-    uint64_t reserve_bytes;       /* kept free for hard state, no-ops, CANCEL: beyond it WAL appends report ERR_FULL early */
+    uint64_t segment_bytes; /* default 16 MiB (simulator: down to 4 KiB) */
+    bool accept_damage; /* one-node cluster and the operator's explicit flag: take SUSPECT/CORRUPT
+                           as cut (P9, n=1) */
+    uint64_t reserve_bytes; /* kept free for hard state, no-ops, CANCEL: beyond it WAL appends
+                               report ERR_FULL early */
 };
 
 struct wal;
 
-/* Opens or creates the log in `vfs`, takes the directory's lock, recovers. `node_id_if_new`: used when the directory is
- * new. ERR_LOCKED, ERR_FORMAT, ERR_MISMATCH (files of different nodes mixed), ERR_IO, ERR_FULL; a damaged one-node log: ERR_CORRUPT. */
-MUST_CHECK enum err wal_open(struct vfs *vfs, const struct wal_options *options, raft_id node_id_if_new,
-                             const struct log_sink *log, struct wal **wal, struct wal_recovery *recovery);
+/* Opens or creates the log in `vfs`, takes the directory's lock, recovers. `node_id_if_new`: used
+ * when the directory is new. ERR_LOCKED, ERR_FORMAT, ERR_MISMATCH (files of different nodes mixed),
+ * ERR_IO, ERR_FULL; a damaged one-node log: ERR_CORRUPT. */
+MUST_CHECK enum err wal_open(struct vfs *vfs,
+                             const struct wal_options *options,
+                             raft_id node_id_if_new,
+                             const struct log_sink *log,
+                             struct wal **wal,
+                             struct wal_recovery *recovery);
 void wal_close(struct wal *w);
 
-/* One group commit: everything below is durable, in this order, when wal_append returns ERR_OK: one write, one
- * fdatasync. On ERR_FULL nothing of it took effect and the log is as before (P7, P12). Any other error: the process must end. */
+/* One group commit: everything below is durable, in this order, when wal_append returns ERR_OK: one
+ * write, one fdatasync. On ERR_FULL nothing of it took effect and the log is as before (P7, P12).
+ * Any other error: the process must end. */
 struct wal_append {
-    const struct wal_identity *identity;   /* leaving BLANK: written in the same record set; NULL otherwise */
-    const struct wal_node_state *state;    /* NULL: unchanged */
-    raft_index truncate_from;              /* entries >= it are replaced by what follows; 0: none (P13: logical) */
-    const struct slice *entry;             /* encoded entries (raft/entry.h), contiguous indices */
+    const struct wal_identity
+        *identity; /* leaving BLANK: written in the same record set; NULL otherwise */
+    const struct wal_node_state *state; /* NULL: unchanged */
+    raft_index
+        truncate_from; /* entries >= it are replaced by what follows; 0: none (P13: logical) */
+    const struct slice *entry; /* encoded entries (raft/entry.h), contiguous indices */
     uint32_t entry_count;
-    bool clear_taint;                      /* the damage found at start is healed (P9: caught up to a committed entry) */
-    bool may_use_reserve;                  /* entries that options.reserve_bytes is kept for: no-ops, CANCEL */
+    bool clear_taint; /* the damage found at start is healed (P9: caught up to a committed entry) */
+    bool may_use_reserve; /* entries that options.reserve_bytes is kept for: no-ops, CANCEL */
 };
 MUST_CHECK enum err wal_append(struct wal *w, const struct wal_append *append);
 
 /* True while the log is SUSPECT or CORRUPT; survives restarts until an append says clear_taint. */
 bool wal_is_tainted(const struct wal *w);
 
-/* Reads entries from `first` on, at least one and at most max_bytes, into `out` (encoded, back to back); *count of
- * them; *prev_term = term of first - 1. ERR_COMPACTED below first_index, ERR_NOT_FOUND past the end, ERR_CORRUPT. */
+/* Reads entries from `first` on, at least one and at most max_bytes, into `out` (encoded, back to
+ * back); *count of them; *prev_term = term of first - 1. ERR_COMPACTED below first_index,
+ * ERR_NOT_FOUND past the end, ERR_CORRUPT. */
 struct buf;
-MUST_CHECK enum err wal_read(struct wal *w, raft_index first, size_t max_bytes, struct buf *out, uint32_t *count,
+MUST_CHECK enum err wal_read(struct wal *w,
+                             raft_index first,
+                             size_t max_bytes,
+                             struct buf *out,
+                             uint32_t *count,
                              raft_term *prev_term);
 
-/* Prepares the next segment (zero-filled ahead) by a bounded piece of work; true when there is more to do. Called when idle. */
+/* Prepares the next segment (zero-filled ahead) by a bounded piece of work; true when there is more
+ * to do. Called when idle. */
 bool wal_prepare_ahead(struct wal *w);
 /* Drops whole segments whose entries are all below `first_kept` (f). */
 MUST_CHECK enum err wal_drop_front(struct wal *w, raft_index first_kept);
 
 struct wal_stats {
-    uint64_t sync_count;      /* fdatasyncs of appends */
-    uint64_t append_bytes;    /* bytes written by appends, padding included */
-    uint64_t record_bytes;    /* live record bytes */
-    uint64_t file_bytes;      /* bytes of all segment files */
+    uint64_t sync_count;   /* fdatasyncs of appends */
+    uint64_t append_bytes; /* bytes written by appends, padding included */
+    uint64_t record_bytes; /* live record bytes */
+    uint64_t file_bytes;   /* bytes of all segment files */
     raft_index first_index;
     raft_index last_index;
-    uint64_t free_bytes;      /* of the file system, as of the last look */
+    uint64_t free_bytes; /* of the file system, as of the last look */
 };
 void wal_get_stats(const struct wal *w, struct wal_stats *stats);
 

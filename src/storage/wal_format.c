@@ -37,7 +37,8 @@ uint32_t wal_key(const struct wal_identity *identity, uint64_t segment)
 {
     uint8_t bytes[WAL_IDENTITY_BYTES + 8];
     put_identity(bytes, identity);
-    put_u64(bytes + 16, 0); /* The incarnation changes at every start; files of one life are no strangers to the next. */
+    put_u64(bytes + 16, 0); /* The incarnation changes at every start; files of one life are no
+                               strangers to the next. */
     put_u64(bytes + WAL_IDENTITY_BYTES, segment);
     return crc32c(0, bytes, sizeof(bytes));
 }
@@ -58,7 +59,10 @@ uint64_t wal_batch_bytes(uint64_t body_bytes, uint32_t sector_bytes)
     return padded + round_up(WAL_FOOTER_BYTES + 4 * (padded / WAL_UNIT_BYTES), sector_bytes);
 }
 
-void wal_batch_begin(struct wal_batch_builder *b, struct buf *out, const struct wal_batch_header *header, uint32_t key)
+void wal_batch_begin(struct wal_batch_builder *b,
+                     struct buf *out,
+                     const struct wal_batch_header *header,
+                     uint32_t key)
 {
     ASSERT(header->sector_bytes >= WAL_UNIT_BYTES && header->sector_bytes % WAL_UNIT_BYTES == 0);
     ASSERT(header->offset % header->sector_bytes == 0);
@@ -72,7 +76,10 @@ void wal_batch_begin(struct wal_batch_builder *b, struct buf *out, const struct 
     buf_commit(out, WAL_BATCH_HEADER_BYTES);
 }
 
-void wal_batch_add(struct wal_batch_builder *b, enum wal_record_type type, struct slice front, struct slice rest)
+void wal_batch_add(struct wal_batch_builder *b,
+                   enum wal_record_type type,
+                   struct slice front,
+                   struct slice rest)
 {
     uint8_t header[WAL_RECORD_HEADER_BYTES];
     ASSERT(front.n + rest.n <= UINT32_MAX);
@@ -99,7 +106,9 @@ void wal_batch_add_head(struct wal_batch_builder *b, const struct wal_head *head
     wal_batch_add(b, WAL_RECORD_HEAD, (struct slice){p, sizeof(p)}, (struct slice){NULL, 0});
 }
 
-void wal_batch_add_state(struct wal_batch_builder *b, const struct wal_node_state *state, const struct wal_taint *taint)
+void wal_batch_add_state(struct wal_batch_builder *b,
+                         const struct wal_node_state *state,
+                         const struct wal_taint *taint)
 {
     uint8_t p[STATE_BYTES];
     put_u64(p, state->hard.term);
@@ -187,7 +196,8 @@ void wal_batch_end(struct wal_batch_builder *b, const struct wal_footer *footer)
     put_u64(p + 80, footer->last_term);
     put_identity(p + 88, &footer->identity);
     for (uint32_t i = 0; i < units; i++) {
-        put_u32(p + WAL_FOOTER_BYTES + 4 * (size_t)i, crc32c(0, body + (size_t)i * WAL_UNIT_BYTES, WAL_UNIT_BYTES));
+        put_u32(p + WAL_FOOTER_BYTES + 4 * (size_t)i,
+                crc32c(0, body + (size_t)i * WAL_UNIT_BYTES, WAL_UNIT_BYTES));
     }
     put_u32(p + 4, crc32c(0, p + 8, WAL_FOOTER_BYTES - 8 + 4 * (size_t)units));
 }
@@ -222,10 +232,14 @@ static enum err batch_header_parse(struct slice bytes, uint32_t key, struct wal_
     return ERR_OK;
 }
 
-bool wal_batch_header_decode(struct slice bytes, uint32_t key, uint64_t segment, uint64_t offset,
+bool wal_batch_header_decode(struct slice bytes,
+                             uint32_t key,
+                             uint64_t segment,
+                             uint64_t offset,
                              struct wal_batch_header *header)
 {
-    return batch_header_parse(bytes, key, header) == ERR_OK && header->segment == segment && header->offset == offset;
+    return batch_header_parse(bytes, key, header) == ERR_OK && header->segment == segment &&
+           header->offset == offset;
 }
 
 enum err wal_head_probe(struct slice bytes, uint64_t segment, struct wal_head *head)
@@ -247,7 +261,8 @@ enum err wal_head_probe(struct slice bytes, uint64_t segment, struct wal_head *h
     if (header.segment != segment || header.offset != 0 || header.chain_before != key ||
         header.node_id != identity.node_id ||
         !wal_record_decode(slice_skip(bytes, WAL_BATCH_HEADER_BYTES), key, key, &record) ||
-        record.type != WAL_RECORD_HEAD || !wal_head_decode(record.payload, head) || head->previous != header.durable) {
+        record.type != WAL_RECORD_HEAD || !wal_head_decode(record.payload, head) ||
+        head->previous != header.durable) {
         return ERR_CORRUPT;
     }
     return ERR_OK;
@@ -260,7 +275,8 @@ bool wal_record_decode(struct slice bytes, uint32_t key, uint32_t chain, struct 
     }
     uint32_t size = get_u32(bytes.p);
     uint32_t type = get_u32(bytes.p + 4);
-    if (size > bytes.n - WAL_RECORD_HEADER_BYTES || type < WAL_RECORD_HEAD || type > WAL_RECORD_ENTRY) {
+    if (size > bytes.n - WAL_RECORD_HEADER_BYTES || type < WAL_RECORD_HEAD ||
+        type > WAL_RECORD_ENTRY) {
         return false;
     }
     chain = crc32c(chain, bytes.p, 8);
@@ -282,25 +298,35 @@ static bool payload_is_valid(const struct wal_record *record)
     raft_term term;
     struct slice encoded;
     switch (record->type) {
-    case WAL_RECORD_HEAD: return wal_head_decode(record->payload, &head);
-    case WAL_RECORD_STATE: return wal_state_decode(record->payload, &state, &taint);
-    case WAL_RECORD_CONF: return wal_conf_decode(record->payload, &index, &encoded);
-    case WAL_RECORD_TRUNCATE: return wal_truncate_decode(record->payload, &index, &term);
-    case WAL_RECORD_ENTRY: break;
+    case WAL_RECORD_HEAD:
+        return wal_head_decode(record->payload, &head);
+    case WAL_RECORD_STATE:
+        return wal_state_decode(record->payload, &state, &taint);
+    case WAL_RECORD_CONF:
+        return wal_conf_decode(record->payload, &index, &encoded);
+    case WAL_RECORD_TRUNCATE:
+        return wal_truncate_decode(record->payload, &index, &term);
+    case WAL_RECORD_ENTRY:
+        break;
     }
     /* An entry of a later version is no damage; whoever uses it says so. */
     enum err e = entry_decode(record->payload, &entry);
     return (e == ERR_OK || e == ERR_FORMAT) && get_u32(record->payload.p) == record->payload.n;
 }
 
-bool wal_batch_check(struct slice bytes, uint32_t key, uint64_t segment, uint64_t offset, uint32_t chain_before,
+bool wal_batch_check(struct slice bytes,
+                     uint32_t key,
+                     uint64_t segment,
+                     uint64_t offset,
+                     uint32_t chain_before,
                      struct wal_batch_header *header)
 {
-    if (!wal_batch_header_decode(bytes, key, segment, offset, header) || header->body_bytes > bytes.n ||
-        header->chain_before != chain_before) {
+    if (!wal_batch_header_decode(bytes, key, segment, offset, header) ||
+        header->body_bytes > bytes.n || header->chain_before != chain_before) {
         return false;
     }
-    struct slice rest = {bytes.p + WAL_BATCH_HEADER_BYTES, (size_t)header->body_bytes - WAL_BATCH_HEADER_BYTES};
+    struct slice rest = {bytes.p + WAL_BATCH_HEADER_BYTES,
+                         (size_t)header->body_bytes - WAL_BATCH_HEADER_BYTES};
     uint32_t chain = header->chain_before;
     for (uint32_t i = 0; i < header->record_count; i++) {
         struct wal_record record;
@@ -314,7 +340,10 @@ bool wal_batch_check(struct slice bytes, uint32_t key, uint64_t segment, uint64_
     return rest.n == 0 && chain == header->chain_after;
 }
 
-bool wal_footer_decode(struct slice bytes, uint64_t segment, struct wal_footer *f, const uint8_t **unit_crc)
+bool wal_footer_decode(struct slice bytes,
+                       uint64_t segment,
+                       struct wal_footer *f,
+                       const uint8_t **unit_crc)
 {
     if (bytes.n < WAL_FOOTER_BYTES || get_u32(bytes.p) != FOOTER_MAGIC) {
         return false;
@@ -364,7 +393,8 @@ bool wal_head_decode(struct slice payload, struct wal_head *head)
     head->first_index = get_u64(payload.p + 8);
     head->prev_term = get_u64(payload.p + 16);
     get_identity(payload.p + 24, &head->identity);
-    return head->first_index > 0 && head->first_index < UINT64_MAX / 2 && head->identity.node_id != 0;
+    return head->first_index > 0 && head->first_index < UINT64_MAX / 2 &&
+           head->identity.node_id != 0;
 }
 
 bool wal_truncate_decode(struct slice payload, raft_index *from, raft_term *prev_term)

@@ -91,8 +91,9 @@ void wal_note_conf(struct wal *w, raft_index index, struct slice encoded);
 enum err wal_fail(struct wal *w, enum err e);
 void wal_cursor_reset(struct wal *w);
 
-/* Finds the log in the files there are, writes the head of a new segment that goes on from the last batch known to be
- * durable, with the batch behind that copied. As wal_open. */
-MUST_CHECK enum err wal_recover(struct wal *w, raft_id node_id_if_new, struct wal_recovery *recovery);
+/* Finds the log in the files there are, writes the head of a new segment that goes on from the last
+ * batch known to be durable, with the batch behind that copied. As wal_open. */
+MUST_CHECK enum err
+wal_recover(struct wal *w, raft_id node_id_if_new, struct wal_recovery *recovery);
 
 #endif

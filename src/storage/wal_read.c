@@ -2,9 +2,9 @@
 #include "base/codec.h"
 #include "storage/wal_internal.h"
 
-/* Reading entries back: a cursor walks batches and records of the segments, entered through the sparse index. It stays
- * where it is between calls, so that a lagging follower's next piece costs no search. Every byte is verified
- * again on the way: it may have rotted since it was written. */
+/* Reading entries back: a cursor walks batches and records of the segments, entered through the
+ * sparse index. It stays where it is between calls, so that a lagging follower's next piece costs
+ * no search. Every byte is verified again on the way: it may have rotted since it was written. */
 
 #define WINDOW_BYTES (64u * 1024u)
 
@@ -53,7 +53,8 @@ static enum err cursor_seek(struct wal *w, struct wal_segment *s, raft_index ind
 }
 
 /* The n bytes at the cursor's offset, which lie before the segment's tail. */
-static enum err cursor_fetch(struct wal *w, const struct wal_segment *s, uint64_t n, struct slice *bytes)
+static enum err
+cursor_fetch(struct wal *w, const struct wal_segment *s, uint64_t n, struct slice *bytes)
 {
     struct wal_cursor *c = &w->cursor;
     if (n > s->tail || c->offset > s->tail - n) {
@@ -65,7 +66,8 @@ static enum err cursor_fetch(struct wal *w, const struct wal_segment *s, uint64_
         want = want < s->tail - c->offset ? want : s->tail - c->offset;
         buf_clear(&c->window, 4u << 20);
         size_t got;
-        enum err e = w->vfs->call->read(c->file, c->offset, buf_reserve(&c->window, (size_t)want), (size_t)want, &got);
+        enum err e = w->vfs->call->read(c->file, c->offset, buf_reserve(&c->window, (size_t)want),
+                                        (size_t)want, &got);
         if (e != ERR_OK) {
             return e;
         }
@@ -202,7 +204,11 @@ static void cursor_step_back(struct wal *w, const struct wal_cursor *before)
     c->window_offset = window_offset;
 }
 
-enum err wal_read(struct wal *w, raft_index first, size_t max_bytes, struct buf *out, uint32_t *count,
+enum err wal_read(struct wal *w,
+                  raft_index first,
+                  size_t max_bytes,
+                  struct buf *out,
+                  uint32_t *count,
                   raft_term *prev_term)
 {
     *count = 0;

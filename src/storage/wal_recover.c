@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -7,31 +6,28 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "storage/wal_internal.h"
+#include "storage/wal_survey.h"
 #include "storage/wal_verdict.h"
 
-/* Recovery, in the order of the functions below:
+/* Recovery:
  *
- *  1. survey: list the segment files, read the first unit of each (its head names identity and predecessor);
- *  2. find the chain: the newest segment whose head batch verifies, then back along `previous`. A predecessor that is missing or has
- *     no readable head, while older files exist, is damage: the log ends before it;
- *  3. replay the chain from its oldest segment, one batch behind: the last good batch stays `pending`;
- *  4. judge what stopped it (wal_verdict.c, P9): a torn tail, SUSPECT or CORRUPT; and every newer segment with a bad head (the roll or
- *     the start that a crash interrupted);
- *  5. write the head of a new segment that goes on from before the pending batch and copies it (W3), with the
- *     verdict in it (W10). This is the only write, one batch: a crash before it is durable leaves all as it was;
- *  6. remove what the chain doesn't lead through any more, unless the log is tainted. */
+ *  1. survey (wal_survey.c): list the segment files, read the first unit of each (its head names
+ * identity and predecessor); the chain leads from the newest segment whose head batch verifies back
+ * along `previous`. A predecessor that is missing or has no readable head, while older files exist,
+ * is damage: the log ends before it;
+ *  2. replay the chain from its oldest segment, one batch behind: the last good batch stays
+ * `pending`;
+ *  3. judge what stopped it (wal_verdict.c, P9): a torn tail, SUSPECT or CORRUPT; and every newer
+ * segment with a bad head (the roll or the start that a crash interrupted);
+ *  4. write the head of a new segment that goes on from before the pending batch and copies it
+ * (W3), with the verdict in it (W10). This is the only write, one batch: a crash before it is
+ * durable leaves all as it was;
+ *  5. remove what the chain doesn't lead through any more, unless the log is tainted. */
 
 /* The first head of a directory: two sectors. */
 #define CREATION_BYTES 8192u
 /* On a full disk, so much is given back for a new head at a time. */
 #define ROOM_PIECE_BYTES (64u * 1024u)
-
-struct survey_segment {
-    uint64_t id;
-    bool has_head; /* the first unit verifies */
-    bool is_zero;  /* all of the first unit */
-    struct wal_head head;
-};
 
 /* A batch that verified and is not applied yet. Its bytes lie in one of the images. */
 struct pending {
@@ -44,265 +40,39 @@ struct pending {
 
 struct recovery {
     struct wal *w;
-    struct survey_segment *segment; /* by id */
-    uint32_t segment_count;
-    uint32_t *chain; /* positions, oldest first */
-    uint32_t chain_count;
+    struct wal_survey survey;
     struct buf image[3]; /* two for replay, alternately; one for verdicts */
     int image_now;
     struct pending pending;
     struct slice *entry; /* of the pending batch, once opened */
     size_t entry_capacity;
     struct wal_verdict verdict;
-    bool has_later_bytes; /* a segment without a good head holds more than the making of a directory ever writes */
+    bool has_later_bytes; /* a segment without a good head holds more than the making of a directory
+                             ever writes */
     uint32_t chain_state; /* running checksum after the last good batch */
 };
 
-/* ---- 1. Survey ---- */
-
-struct id_list {
-    uint64_t *id;
-    size_t count;
-    size_t capacity;
-};
-
-static void on_name(void *ctx, const char *name)
-{
-    struct id_list *list = ctx;
-    uint64_t id = wal_segment_id_of(name);
-    if (id == 0) {
-        return;
-    }
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity ? list->capacity * 2 : 16;
-        list->id = mem_realloc_array(list->id, list->capacity, sizeof(uint64_t));
-    }
-    list->id[list->count++] = id;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static enum err survey_one(struct recovery *r, uint64_t id)
-{
-    struct wal *w = r->w;
-    char name[WAL_NAME_BYTES];
-    uint8_t bytes[WAL_HEAD_PROBE_BYTES];
-    size_t got;
-    struct vfs_file *f;
-    struct survey_segment *s = &r->segment[r->segment_count];
-    memset(s, 0, sizeof(*s));
-    wal_segment_name(id, name);
-    enum err e = w->vfs->call->open(w->vfs, name, false, &f);
-    if (e != ERR_OK) {
-        return e;
-    }
-    e = w->vfs->call->read(f, 0, bytes, sizeof(bytes), &got);
-    w->vfs->call->close(f);
-    if (e != ERR_OK) {
-        return e;
-    }
-    memset(bytes + got, 0, sizeof(bytes) - got);
-    s->id = id;
-    s->is_zero = wal_is_zero(bytes, sizeof(bytes));
-    e = wal_head_probe((struct slice){bytes, sizeof(bytes)}, id, &s->head);
-    if (e == ERR_FORMAT) {
-        log_line(w->log, LOG_WARNING, "%s was written by a later version of this program.", name);
-        return e;
-    }
-    s->has_head = e == ERR_OK;
-    r->segment_count++;
-    w->last_id = id;
-    return ERR_OK;
-}
-
-static enum err mismatch(struct recovery *r)
-{
-    log_line(r->w->log, LOG_WARNING, "The data directory holds files of different nodes or clusters.");
-    return ERR_MISMATCH;
-}
-
-/* All files are of one node (P18). */
-static enum err check_nodes(struct recovery *r)
-{
-    raft_id node_id = 0;
-    for (uint32_t i = 0; i < r->segment_count; i++) {
-        const struct survey_segment *s = &r->segment[i];
-        if (s->has_head && node_id != 0 && s->head.identity.node_id != node_id) {
-            return mismatch(r);
-        }
-        node_id = s->has_head ? s->head.identity.node_id : node_id;
-    }
-    return ERR_OK;
-}
-
-/* The log is of one cluster once it has left BLANK (W8). Only along the chain: a head that was never durable may have
- * named one that this node then never joined. */
-static enum err check_clusters(struct recovery *r)
-{
-    for (uint32_t i = 1; i < r->chain_count; i++) {
-        const struct wal_identity *a = &r->segment[r->chain[i - 1]].head.identity;
-        const struct wal_identity *b = &r->segment[r->chain[i]].head.identity;
-        if (a->cluster_id != 0 && a->cluster_id != b->cluster_id) {
-            return mismatch(r);
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err survey(struct recovery *r)
-{
-    struct id_list list = {0};
-    enum err e = r->w->vfs->call->list(r->w->vfs, on_name, &list);
-    if (list.count > 0) {
-        qsort(list.id, list.count, sizeof(uint64_t), compare_ids);
-    }
-    r->segment = mem_alloc_zero((list.count + 1) * sizeof(*r->segment));
-    r->chain = mem_alloc_zero((list.count + 1) * sizeof(*r->chain));
-    for (size_t i = 0; e == ERR_OK && i < list.count; i++) {
-        e = survey_one(r, list.id[i]);
-    }
-    mem_free(list.id);
-    return e == ERR_OK ? check_nodes(r) : e;
-}
-
-/* ---- 2. The chain ---- */
-
-static enum err load(struct recovery *r, uint32_t position, struct buf *image)
-{
-    char name[WAL_NAME_BYTES];
-    wal_segment_name(r->segment[position].id, name);
-    enum err e = wal_file_load(r->w->vfs, name, image);
-    /* Whole units, so that nobody below needs to think of a last partial one. */
-    size_t odd = buf_size(image) % WAL_UNIT_BYTES;
-    if (e == ERR_OK && odd != 0) {
-        memset(buf_reserve(image, WAL_UNIT_BYTES - odd), 0, WAL_UNIT_BYTES - odd);
-        buf_commit(image, WAL_UNIT_BYTES - odd);
-    }
-    return e;
-}
-
-static enum err head_verifies(struct recovery *r, uint32_t position, bool *verifies)
-{
-    const struct survey_segment *s = &r->segment[position];
-    *verifies = false;
-    if (!s->has_head) {
-        return ERR_OK;
-    }
-    enum err e = load(r, position, &r->image[2]);
-    if (e == ERR_OK) {
-        struct wal_batch_header header;
-        uint32_t key = wal_key(&s->head.identity, s->id);
-        *verifies = wal_batch_check(buf_slice(&r->image[2]), key, s->id, 0, key, &header);
-    }
-    return e;
-}
-
-static bool find_position(const struct recovery *r, uint64_t id, uint32_t *position)
-{
-    for (uint32_t i = 0; i < r->segment_count; i++) {
-        if (r->segment[i].id == id) {
-            *position = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_older_head(const struct recovery *r, uint32_t position)
-{
-    for (uint32_t i = 0; i < position; i++) {
-        if (r->segment[i].has_head) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Follows `previous` back from `newest`, filling r->chain. False when it breaks, with *below = where to look for an
- * older chain. */
-static bool follow_chain(struct recovery *r, uint32_t newest, uint32_t *below)
-{
-    uint32_t position = newest;
-    r->chain_count = 0;
-    for (;;) {
-        r->chain[r->chain_count++] = position;
-        uint64_t previous = wal_lsn_segment(r->segment[position].head.previous);
-        uint32_t found;
-        if (r->segment[position].head.previous == 0) {
-            break;
-        }
-        if (!find_position(r, previous, &found)) {
-            if (!has_older_head(r, position)) {
-                break; /* Dropped from the front. */
-            }
-            *below = position;
-            return false;
-        }
-        if (found >= position || !r->segment[found].has_head) {
-            *below = found < position ? found : position;
-            return false;
-        }
-        position = found;
-    }
-    for (uint32_t i = 0; i < r->chain_count / 2; i++) {
-        uint32_t swap = r->chain[i];
-        r->chain[i] = r->chain[r->chain_count - 1 - i];
-        r->chain[r->chain_count - 1 - i] = swap;
-    }
-    return true;
-}
-
-/* *newest: the newest segment whose head batch verifies; UINT32_MAX if none. */
-static enum err find_chain(struct recovery *r, uint32_t *newest)
-{
-    uint32_t below = r->segment_count;
-    *newest = UINT32_MAX;
-    while (below > 0) {
-        bool verifies;
-        enum err e = head_verifies(r, below - 1, &verifies);
-        if (e != ERR_OK) {
-            return e;
-        }
-        if (!verifies) {
-            below--;
-            continue;
-        }
-        if (*newest == UINT32_MAX) {
-            *newest = below - 1;
-        }
-        if (follow_chain(r, below - 1, &below)) {
-            return ERR_OK;
-        }
-        COVER("wal chain broken");
-        wal_verdict_add(&r->verdict, WAL_CORRUPT);
-    }
-    r->chain_count = 0;
-    return ERR_OK;
-}
-
-/* ---- 3. Replay ---- */
+/* ---- 2. Replay ---- */
 
 static bool conf_is_kept(const struct wal *w, raft_index index)
 {
-    return index <= w->last_index && (w->conf_count == 0 || w->conf[w->conf_count - 1].index < index);
+    return index <= w->last_index &&
+           (w->conf_count == 0 || w->conf[w->conf_count - 1].index < index);
 }
 
-/* What the head of the pending batch's segment says of identity and position, which must fit what came before. */
+/* What the head of the pending batch's segment says of identity and position, which must fit what
+ * came before. */
 static enum err take_head(struct recovery *r)
 {
     struct wal *w = r->w;
-    const struct wal_head *head = &r->segment[r->pending.position].head;
+    const struct wal_head *head = &r->survey.segment[r->pending.position].head;
     if (w->segment_count == 0) {
         w->last_index = head->first_index - 1;
         w->last_term = head->prev_term;
     }
     w->identity = head->identity;
-    return head->first_index == w->last_index + 1 && head->prev_term == w->last_term ? ERR_OK : ERR_CORRUPT;
+    return head->first_index == w->last_index + 1 && head->prev_term == w->last_term ? ERR_OK
+                                                                                     : ERR_CORRUPT;
 }
 
 static enum err take_entry(struct recovery *r, struct slice bytes, struct wal_batch *b)
@@ -324,18 +94,23 @@ static enum err take_entry(struct recovery *r, struct slice bytes, struct wal_ba
     return ERR_OK;
 }
 
-static enum err take_record(struct recovery *r, const struct wal_record *record, bool begins_log, struct wal_batch *b)
+static enum err take_record(struct recovery *r,
+                            const struct wal_record *record,
+                            bool begins_log,
+                            struct wal_batch *b)
 {
     struct wal *w = r->w;
     raft_index index;
     struct slice encoded;
     switch (record->type) {
-    case WAL_RECORD_HEAD: return ERR_OK;
+    case WAL_RECORD_HEAD:
+        return ERR_OK;
     case WAL_RECORD_STATE:
         return wal_state_decode(record->payload, &w->state, &w->taint) ? ERR_OK : ERR_CORRUPT;
     case WAL_RECORD_CONF:
         /* Later heads repeat what the log itself holds. */
-        if (begins_log && wal_conf_decode(record->payload, &index, &encoded) && conf_is_kept(w, index)) {
+        if (begins_log && wal_conf_decode(record->payload, &index, &encoded) &&
+            conf_is_kept(w, index)) {
             wal_note_conf(w, index, encoded);
         }
         return ERR_OK;
@@ -346,17 +121,19 @@ static enum err take_record(struct recovery *r, const struct wal_record *record,
             return ERR_CORRUPT;
         }
         return ERR_OK;
-    case WAL_RECORD_ENTRY: return take_entry(r, record->payload, b);
+    case WAL_RECORD_ENTRY:
+        return take_entry(r, record->payload, b);
     }
     return ERR_CORRUPT;
 }
 
-/* Takes the pending batch apart: identity and state are the log's at once, truncation and entries are left in *b (slices of
- * the image, in r->entry). ERR_CORRUPT when its records contradict the log so far, ERR_FORMAT for entries of a later version. */
+/* Takes the pending batch apart: identity and state are the log's at once, truncation and entries
+ * are left in *b (slices of the image, in r->entry). ERR_CORRUPT when its records contradict the
+ * log so far, ERR_FORMAT for entries of a later version. */
 static enum err open_pending(struct recovery *r, struct wal_batch *b)
 {
     const struct pending *p = &r->pending;
-    const struct survey_segment *meta = &r->segment[p->position];
+    const struct wal_survey_segment *meta = &r->survey.segment[p->position];
     const uint32_t key = wal_key(&meta->head.identity, meta->id);
     const bool begins_log = r->w->segment_count == 0;
     enum err e = p->header.offset == 0 ? take_head(r) : ERR_OK;
@@ -364,7 +141,8 @@ static enum err open_pending(struct recovery *r, struct wal_batch *b)
         r->entry_capacity = p->header.record_count * 2;
         r->entry = mem_realloc_array(r->entry, r->entry_capacity, sizeof(struct slice));
     }
-    struct slice rest = {p->bytes.p + WAL_BATCH_HEADER_BYTES, (size_t)p->header.body_bytes - WAL_BATCH_HEADER_BYTES};
+    struct slice rest = {p->bytes.p + WAL_BATCH_HEADER_BYTES,
+                         (size_t)p->header.body_bytes - WAL_BATCH_HEADER_BYTES};
     uint32_t chain = p->header.chain_before;
     while (e == ERR_OK && rest.n > 0) {
         struct wal_record record;
@@ -390,9 +168,9 @@ static enum err apply_pending(struct recovery *r)
         return e;
     }
     if (p->header.offset == 0) {
-        const struct survey_segment *meta = &r->segment[p->position];
-        struct wal_segment *s =
-            wal_segment_new(meta->id, wal_key(&w->identity, meta->id), w->last_index + 1, w->last_term);
+        const struct wal_survey_segment *meta = &r->survey.segment[p->position];
+        struct wal_segment *s = wal_segment_new(meta->id, wal_key(&w->identity, meta->id),
+                                                w->last_index + 1, w->last_term);
         s->file_bytes = p->file_bytes;
         wal_note_segment(w, s);
     }
@@ -404,19 +182,21 @@ static enum err apply_pending(struct recovery *r)
     }
     struct wal_segment *current = wal_current(w);
     ASSERT(current);
-    current->tail = p->header.offset + wal_batch_bytes(p->header.body_bytes, p->header.sector_bytes);
+    current->tail =
+        p->header.offset + wal_batch_bytes(p->header.body_bytes, p->header.sector_bytes);
     r->pending.is_set = false;
     return ERR_OK;
 }
 
-/* Replays one segment up to `limit` (UINT64_MAX: the chain's last). *stopped: at a bad batch, which was judged. */
+/* Replays one segment up to `limit` (UINT64_MAX: the chain's last). *stopped: at a bad batch, which
+ * was judged. */
 static enum err replay_segment(struct recovery *r, uint32_t position, uint64_t limit, bool *stopped)
 {
-    const struct survey_segment *meta = &r->segment[position];
+    const struct wal_survey_segment *meta = &r->survey.segment[position];
     const uint32_t key = wal_key(&meta->head.identity, meta->id);
     r->image_now ^= 1;
     struct buf *image = &r->image[r->image_now];
-    enum err e = load(r, position, image);
+    enum err e = wal_survey_load(r->w, &r->survey, position, image);
     if (e != ERR_OK) {
         return e;
     }
@@ -425,14 +205,16 @@ static enum err replay_segment(struct recovery *r, uint32_t position, uint64_t l
     while (offset < limit) {
         struct wal_batch_header header;
         const size_t have = buf_size(image);
-        struct slice rest = offset < have ? slice_skip(buf_slice(image), (size_t)offset) : (struct slice){NULL, 0};
+        struct slice rest =
+            offset < have ? slice_skip(buf_slice(image), (size_t)offset) : (struct slice){NULL, 0};
         if (limit == UINT64_MAX && wal_is_zero(rest.p, rest.n)) {
             return ERR_OK;
         }
         if (!wal_batch_check(rest, key, meta->id, offset, r->chain_state, &header)) {
             *stopped = true;
             wal_verdict_add(&r->verdict, limit == UINT64_MAX ? WAL_CLEAN : WAL_CORRUPT);
-            wal_verdict_judge(&r->verdict, buf_slice(image), &r->w->identity, key, meta->id, offset);
+            wal_verdict_judge(&r->verdict, buf_slice(image), &r->w->identity, key, meta->id,
+                              offset);
             return ERR_OK;
         }
         if (r->pending.is_set) {
@@ -454,14 +236,14 @@ static enum err replay_segment(struct recovery *r, uint32_t position, uint64_t l
 
 static enum err replay(struct recovery *r, uint32_t *last_replayed)
 {
-    for (uint32_t i = 0; i < r->chain_count; i++) {
+    for (uint32_t i = 0; i < r->survey.chain_count; i++) {
         uint64_t limit = UINT64_MAX;
-        if (i + 1 < r->chain_count) {
-            limit = wal_lsn_offset(r->segment[r->chain[i + 1]].head.previous);
+        if (i + 1 < r->survey.chain_count) {
+            limit = wal_lsn_offset(r->survey.segment[r->survey.chain[i + 1]].head.previous);
         }
         bool stopped = false;
-        enum err e = replay_segment(r, r->chain[i], limit, &stopped);
-        *last_replayed = r->chain[i];
+        enum err e = replay_segment(r, r->survey.chain[i], limit, &stopped);
+        *last_replayed = r->survey.chain[i];
         if (e != ERR_OK || stopped) {
             return e;
         }
@@ -469,27 +251,29 @@ static enum err replay(struct recovery *r, uint32_t *last_replayed)
     return ERR_OK;
 }
 
-/* ---- 4. Newer segments ---- */
+/* ---- 3. Newer segments ---- */
 
-/* Judges every segment behind the last one replayed: they can only be prepared (zeros), torn, or evidence. */
+/* Judges every segment behind the last one replayed: they can only be prepared (zeros), torn, or
+ * evidence. */
 static enum err judge_newer(struct recovery *r, uint32_t from)
 {
     struct wal *w = r->w;
-    for (uint32_t i = from; i < r->segment_count; i++) {
-        struct survey_segment *s = &r->segment[i];
-        enum err e = load(r, i, &r->image[2]);
+    for (uint32_t i = from; i < r->survey.segment_count; i++) {
+        const struct wal_survey_segment *s = &r->survey.segment[i];
+        enum err e = wal_survey_load(w, &r->survey, i, &r->image[2]);
         if (e != ERR_OK) {
             return e;
         }
         struct slice bytes = buf_slice(&r->image[2]);
         if (wal_is_zero(bytes.p, bytes.n)) {
-            if (i + 1 == r->segment_count && w->next_id == 0 && bytes.n >= WAL_UNIT_BYTES) {
+            if (i + 1 == r->survey.segment_count && w->next_id == 0 && bytes.n >= WAL_UNIT_BYTES) {
                 w->next_id = s->id; /* Prepared and never used: it still may be. */
                 w->next_bytes = bytes.n;
             }
             continue;
         }
-        if (bytes.n > CREATION_BYTES && !wal_is_zero(bytes.p + CREATION_BYTES, bytes.n - CREATION_BYTES)) {
+        if (bytes.n > CREATION_BYTES &&
+            !wal_is_zero(bytes.p + CREATION_BYTES, bytes.n - CREATION_BYTES)) {
             r->has_later_bytes = true;
         }
         struct wal_identity identity = s->has_head ? s->head.identity : w->identity;
@@ -501,7 +285,8 @@ static enum err judge_newer(struct recovery *r, uint32_t from)
     return ERR_OK;
 }
 
-/* The node's state when the log is damaged: nothing older than what any valid footer says was in force. */
+/* The node's state when the log is damaged: nothing older than what any valid footer says was in
+ * force. */
 static void take_evidence(struct recovery *r)
 {
     struct wal *w = r->w;
@@ -515,7 +300,8 @@ static void take_evidence(struct recovery *r)
     if (MUT(31)) {
         w->taint.suspect_term = w->state.hard.term;
     } else {
-        wal_taint_raise(&w->taint, &r->verdict.reach); /* Earlier damage that is not healed counts too. */
+        wal_taint_raise(&w->taint,
+                        &r->verdict.reach); /* Earlier damage that is not healed counts too. */
         if (f->state.hard.term >= w->state.hard.term) {
             w->state.hard = f->state.hard;
         }
@@ -527,7 +313,7 @@ static void take_evidence(struct recovery *r)
     }
 }
 
-/* ---- 5. The new head ---- */
+/* ---- 4. The new head ---- */
 
 /* Is this node, by the newest configuration it can read, the only voter? */
 static bool is_only_voter(const struct wal *w, const struct wal_batch *b)
@@ -549,12 +335,14 @@ static bool is_only_voter(const struct wal *w, const struct wal_batch *b)
     }
     uint32_t others = 0;
     for (uint32_t i = 0; i < conf.member_count; i++) {
-        others += raft_conf_is_voter(&conf, conf.member[i].id) && conf.member[i].id != w->identity.node_id;
+        others += raft_conf_is_voter(&conf, conf.member[i].id) &&
+                  conf.member[i].id != w->identity.node_id;
     }
     return others == 0 && raft_conf_is_voter(&conf, w->identity.node_id);
 }
 
-static enum err settle_health(struct recovery *r, const struct wal_options *options, const struct wal_batch *b)
+static enum err
+settle_health(struct recovery *r, const struct wal_options *options, const struct wal_batch *b)
 {
     struct wal *w = r->w;
     if (MUT(19)) {
@@ -565,18 +353,22 @@ static enum err settle_health(struct recovery *r, const struct wal_options *opti
         w->taint.health = r->verdict.health;
     }
     if (r->verdict.health == WAL_CLEAN && r->verdict.cut_count > 0) {
-        log_line(w->log, LOG_NOTICE, "Cut an incomplete write from the end of the log; nothing durable was lost.");
+        log_line(w->log, LOG_NOTICE,
+                 "Cut an incomplete write from the end of the log; nothing durable was lost.");
     }
     if (w->taint.health == WAL_CLEAN) {
         return ERR_OK;
     }
-    log_line(w->log, LOG_WARNING, "The log is damaged behind entry %llu (%s).", (unsigned long long)w->last_index,
-             w->taint.health == WAL_SUSPECT ? "its last write can't be verified" : "data once durable is lost");
+    log_line(w->log, LOG_WARNING, "The log is damaged behind entry %llu (%s).",
+             (unsigned long long)w->last_index,
+             w->taint.health == WAL_SUSPECT ? "its last write can't be verified"
+                                            : "data once durable is lost");
     if (!is_only_voter(w, b)) {
         return ERR_OK;
     }
     if (!options->accept_damage) {
-        log_line(w->log, LOG_WARNING, "This is the only node of its cluster: what is lost is lost. Not starting.");
+        log_line(w->log, LOG_WARNING,
+                 "This is the only node of its cluster: what is lost is lost. Not starting.");
         return ERR_CORRUPT;
     }
     log_line(w->log, LOG_WARNING, "The operator accepts the loss of what lay behind it.");
@@ -584,8 +376,9 @@ static enum err settle_health(struct recovery *r, const struct wal_options *opti
     return ERR_OK;
 }
 
-/* On a full disk the zeros behind the ends of segments make room for the new head, no more of them than needed: others may
- * take what is freed, and there may be more starts before there is room again. ERR_FULL when there are none left. */
+/* On a full disk the zeros behind the ends of segments make room for the new head, no more of them
+ * than needed: others may take what is freed, and there may be more starts before there is room
+ * again. ERR_FULL when there are none left. */
 static enum err make_room(struct recovery *r)
 {
     struct wal *w = r->w;
@@ -593,11 +386,11 @@ static enum err make_room(struct recovery *r)
     if (w->taint.health != WAL_CLEAN) {
         return ERR_FULL;
     }
-    for (uint32_t i = 0; i < r->segment_count; i++) {
+    for (uint32_t i = 0; i < r->survey.segment_count; i++) {
         uint64_t end = UINT64_MAX;
         uint64_t size = 0;
         for (uint32_t k = 0; k < w->segment_count; k++) {
-            if (w->segment[k]->id == r->segment[i].id) {
+            if (w->segment[k]->id == r->survey.segment[i].id) {
                 end = w->segment[k]->tail;
             }
         }
@@ -609,14 +402,15 @@ static enum err make_room(struct recovery *r)
         }
         char name[WAL_NAME_BYTES];
         struct vfs_file *f;
-        wal_segment_name(r->segment[i].id, name);
+        wal_segment_name(r->survey.segment[i].id, name);
         enum err e = w->vfs->call->open(w->vfs, name, false, &f);
         if (e != ERR_OK) {
             return e;
         }
         e = w->vfs->call->size(f, &size);
         if (e == ERR_OK && size > end) {
-            e = w->vfs->call->truncate(f, size - end > ROOM_PIECE_BYTES ? size - ROOM_PIECE_BYTES : end);
+            e = w->vfs->call->truncate(f, size - end > ROOM_PIECE_BYTES ? size - ROOM_PIECE_BYTES
+                                                                        : end);
         }
         w->vfs->call->close(f);
         if (e != ERR_OK || size > end) {
@@ -661,7 +455,7 @@ static enum err write_head(struct recovery *r, struct wal_batch *b)
     return e;
 }
 
-/* ---- 6. Cleaning up ---- */
+/* ---- 5. Cleaning up ---- */
 
 static bool is_in_log(const struct wal *w, uint64_t id)
 {
@@ -678,21 +472,21 @@ static enum err clean_up(struct recovery *r)
     struct wal *w = r->w;
     char name[WAL_NAME_BYTES];
     enum err e = ERR_OK;
-    w->garbage = mem_alloc_array((size_t)r->segment_count + 1, sizeof(uint64_t));
-    for (uint32_t i = 0; i < r->segment_count && e == ERR_OK; i++) {
-        if (is_in_log(w, r->segment[i].id)) {
+    w->garbage = mem_alloc_array((size_t)r->survey.segment_count + 1, sizeof(uint64_t));
+    for (uint32_t i = 0; i < r->survey.segment_count && e == ERR_OK; i++) {
+        if (is_in_log(w, r->survey.segment[i].id)) {
             continue;
         }
         if (w->taint.health != WAL_CLEAN) {
-            w->garbage[w->garbage_count++] = r->segment[i].id;
+            w->garbage[w->garbage_count++] = r->survey.segment[i].id;
             continue;
         }
-        wal_segment_name(r->segment[i].id, name);
+        wal_segment_name(r->survey.segment[i].id, name);
         e = w->vfs->call->remove(w->vfs, name);
         e = e == ERR_NOT_FOUND ? ERR_OK : e; /* The prepared one, when there was no room. */
     }
-    /* Unused zeros and superseded bytes of the segment before give their room back, unless they are needed for the
-     * next start (make_room). */
+    /* Unused zeros and superseded bytes of the segment before give their room back, unless they are
+     * needed for the next start (make_room). */
     if (e == ERR_OK) {
         e = w->vfs->call->free_bytes(w->vfs, &w->free_bytes);
     }
@@ -739,7 +533,8 @@ static enum err report(struct wal *w, struct wal_recovery *out)
     return ERR_OK;
 }
 
-/* No head verifies anywhere: a new directory, the remains of one whose creation was interrupted, or a ruin. */
+/* No head verifies anywhere: a new directory, the remains of one whose creation was interrupted, or
+ * a ruin. */
 static enum err begin_new(struct recovery *r, raft_id node_id_if_new, struct wal_recovery *out)
 {
     struct wal *w = r->w;
@@ -749,7 +544,8 @@ static enum err begin_new(struct recovery *r, raft_id node_id_if_new, struct wal
         return ERR_OK;
     }
     if (!r->verdict.has_footer) {
-        log_line(w->log, LOG_WARNING, "Nothing in the data directory says any more whose log this is.");
+        log_line(w->log, LOG_WARNING,
+                 "Nothing in the data directory says any more whose log this is.");
         return ERR_CORRUPT;
     }
     COVER("wal identity from a footer");
@@ -761,25 +557,19 @@ static enum err begin_new(struct recovery *r, raft_id node_id_if_new, struct wal
 static enum err recover(struct recovery *r, raft_id node_id_if_new, struct wal_recovery *out)
 {
     struct wal *w = r->w;
-    uint32_t newest;
     uint32_t last_replayed = UINT32_MAX;
-    enum err e = survey(r);
+    enum err e = wal_survey_take(w, &r->survey);
     if (e == ERR_OK) {
-        e = find_chain(r, &newest);
-    }
-    if (e == ERR_OK) {
-        e = check_clusters(r);
-    }
-    if (e == ERR_OK) {
+        wal_verdict_add(&r->verdict, r->survey.is_broken ? WAL_CORRUPT : WAL_CLEAN);
         e = replay(r, &last_replayed);
     }
     if (e == ERR_OK) {
         e = judge_newer(r, last_replayed + 1);
     }
-    if (e == ERR_OK && newest == UINT32_MAX) {
+    if (e == ERR_OK && r->survey.newest == UINT32_MAX) {
         e = begin_new(r, node_id_if_new, out);
-    } else if (e == ERR_OK && r->chain_count == 0) {
-        w->identity = r->segment[newest].head.identity;
+    } else if (e == ERR_OK && r->survey.chain_count == 0) {
+        w->identity = r->survey.segment[r->survey.newest].head.identity;
     }
     if (e != ERR_OK) {
         return e;
@@ -808,7 +598,6 @@ enum err wal_recover(struct wal *w, raft_id node_id_if_new, struct wal_recovery 
         buf_deinit(&r.image[i]);
     }
     mem_free(r.entry);
-    mem_free(r.segment);
-    mem_free(r.chain);
+    wal_survey_deinit(&r.survey);
     return e;
 }

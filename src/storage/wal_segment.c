@@ -18,7 +18,8 @@ void wal_segment_name(uint64_t id, char name[WAL_NAME_BYTES])
 uint64_t wal_segment_id_of(const char *name)
 {
     const size_t prefix = sizeof(NAME_PREFIX) - 1;
-    if (strlen(name) != prefix + NAME_DIGITS + sizeof(NAME_SUFFIX) - 1 || strncmp(name, NAME_PREFIX, prefix) != 0 ||
+    if (strlen(name) != prefix + NAME_DIGITS + sizeof(NAME_SUFFIX) - 1 ||
+        strncmp(name, NAME_PREFIX, prefix) != 0 ||
         strcmp(name + prefix + NAME_DIGITS, NAME_SUFFIX) != 0) {
         return 0;
     }
@@ -37,7 +38,8 @@ uint64_t wal_segment_id_of(const char *name)
     return id >> (64 - WAL_LSN_OFFSET_BITS) == 0 ? id : 0;
 }
 
-struct wal_segment *wal_segment_new(uint64_t id, uint32_t key, raft_index start, raft_term prev_term)
+struct wal_segment *
+wal_segment_new(uint64_t id, uint32_t key, raft_index start, raft_term prev_term)
 {
     struct wal_segment *s = mem_alloc_zero(sizeof(*s));
     s->id = id;
@@ -86,7 +88,8 @@ void wal_segment_truncate(struct wal_segment *s, raft_index from, raft_term prev
     }
 }
 
-const struct wal_point *wal_segment_find(const struct wal_segment *s, raft_index index, raft_index *range_end)
+const struct wal_point *
+wal_segment_find(const struct wal_segment *s, raft_index index, raft_index *range_end)
 {
     uint32_t low = 0; /* points before `low` are at or before index */
     uint32_t high = s->point_count;

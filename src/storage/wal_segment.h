@@ -5,7 +5,8 @@
 
 /* Segment files: their names, what is known of each in memory, and the sparse index into them. */
 
-/* Entries from `index` on, up to the next point's index, are found by reading batches from `offset` on. */
+/* Entries from `index` on, up to the next point's index, are found by reading batches from `offset`
+ * on. */
 struct wal_point {
     raft_index index;
     uint64_t offset; /* of a batch */
@@ -14,7 +15,7 @@ struct wal_point {
 struct wal_segment {
     uint64_t id;
     uint32_t key;
-    raft_index start;    /* its live entries are [start, end) */
+    raft_index start; /* its live entries are [start, end) */
     raft_index end;
     raft_term prev_term; /* of start - 1 */
     uint64_t tail;       /* where its last batch ends */
@@ -32,14 +33,18 @@ struct wal_segment {
 void wal_segment_name(uint64_t id, char name[WAL_NAME_BYTES]);
 /* The number in a segment's file name; 0 when `name` isn't one. */
 uint64_t wal_segment_id_of(const char *name);
-struct wal_segment *wal_segment_new(uint64_t id, uint32_t key, raft_index start, raft_term prev_term);
+struct wal_segment *
+wal_segment_new(uint64_t id, uint32_t key, raft_index start, raft_term prev_term);
 void wal_segment_free(struct wal_segment *s);
-/* Entry `index` lies in the batch at `offset`. `force`: make a point even if the last one is near. */
+/* Entry `index` lies in the batch at `offset`. `force`: make a point even if the last one is near.
+ */
 void wal_segment_add_point(struct wal_segment *s, raft_index index, uint64_t offset, bool force);
 /* Entries >= from are void. `prev_term`: of from - 1. */
 void wal_segment_truncate(struct wal_segment *s, raft_index from, raft_term prev_term);
-/* The last point at or before `index`, and where its range ends (UINT64_MAX: the last point). NULL if none. */
-const struct wal_point *wal_segment_find(const struct wal_segment *s, raft_index index, raft_index *range_end);
+/* The last point at or before `index`, and where its range ends (UINT64_MAX: the last point). NULL
+ * if none. */
+const struct wal_point *
+wal_segment_find(const struct wal_segment *s, raft_index index, raft_index *range_end);
 
 /* Reads a whole file. */
 MUST_CHECK enum err wal_file_load(struct vfs *v, const char *name, struct buf *out);

@@ -12,13 +12,14 @@ void wal_verdict_add(struct wal_verdict *v, enum wal_health health)
     }
 }
 
-/* A footer counts only if it is this node's, and of this cluster, with its secret seed: so no client can plant one. */
+/* A footer counts only if it is this node's, and of this cluster, with its secret seed: so no
+ * client can plant one. */
 static bool is_same_owner(const struct wal_identity *known, const struct wal_identity *claimed)
 {
     return claimed->node_id == known->node_id &&
-           (known->cluster_id == 0 ||
-            (claimed->cluster_id == known->cluster_id && claimed->hash_seed[0] == known->hash_seed[0] &&
-             claimed->hash_seed[1] == known->hash_seed[1]));
+           (known->cluster_id == 0 || (claimed->cluster_id == known->cluster_id &&
+                                       claimed->hash_seed[0] == known->hash_seed[0] &&
+                                       claimed->hash_seed[1] == known->hash_seed[1]));
 }
 
 void wal_taint_raise(struct wal_taint *t, const struct wal_taint *other)
@@ -27,7 +28,8 @@ void wal_taint_raise(struct wal_taint *t, const struct wal_taint *other)
         t->suspect_term = other->suspect_term;
     }
     if (other->suspect_last_term > t->suspect_last_term ||
-        (other->suspect_last_term == t->suspect_last_term && other->suspect_last_index > t->suspect_last_index)) {
+        (other->suspect_last_term == t->suspect_last_term &&
+         other->suspect_last_index > t->suspect_last_index)) {
         t->suspect_last_term = other->suspect_last_term;
         t->suspect_last_index = other->suspect_last_index;
     }
@@ -47,7 +49,9 @@ static void take_footer(struct wal_verdict *v, const struct wal_footer *f)
 }
 
 /* The batch's footer is valid: what do the units of its body say? */
-static enum wal_health judge_units(struct slice image, uint64_t offset, const struct wal_footer *f,
+static enum wal_health judge_units(struct slice image,
+                                   uint64_t offset,
+                                   const struct wal_footer *f,
                                    const uint8_t *unit_crc)
 {
     bool all_pre_image = true;
@@ -66,15 +70,20 @@ static enum wal_health judge_units(struct slice image, uint64_t offset, const st
     return bad_count > 0 && all_pre_image ? WAL_CLEAN : WAL_SUSPECT;
 }
 
-void wal_verdict_judge(struct wal_verdict *v, struct slice image, const struct wal_identity *identity, uint32_t key,
-                       uint64_t segment, uint64_t offset)
+void wal_verdict_judge(struct wal_verdict *v,
+                       struct slice image,
+                       const struct wal_identity *identity,
+                       uint32_t key,
+                       uint64_t segment,
+                       uint64_t offset)
 {
     const wal_lsn here = wal_lsn_at(segment, offset);
     enum wal_health verdict = WAL_CLEAN;
     uint64_t at = offset;
     struct wal_batch_header header;
     /* What lies inside the bad batch itself is data, not evidence, where its extent is known. */
-    if (offset < image.n && wal_batch_header_decode(slice_skip(image, (size_t)offset), key, segment, offset, &header)) {
+    if (offset < image.n &&
+        wal_batch_header_decode(slice_skip(image, (size_t)offset), key, segment, offset, &header)) {
         at = offset + wal_padded_bytes(header.body_bytes, header.sector_bytes);
     } else {
         at += WAL_UNIT_BYTES;
@@ -86,13 +95,15 @@ void wal_verdict_judge(struct wal_verdict *v, struct slice image, const struct w
         if (wal_batch_header_decode(rest, key, segment, at, &header) && header.durable > here) {
             verdict = WAL_CORRUPT;
         }
-        if (!wal_footer_decode(rest, segment, &footer, &unit_crc) || !is_same_owner(identity, &footer.identity)) {
+        if (!wal_footer_decode(rest, segment, &footer, &unit_crc) ||
+            !is_same_owner(identity, &footer.identity)) {
             continue;
         }
         if (footer.durable > here) {
             verdict = WAL_CORRUPT;
             take_footer(v, &footer);
-        } else if (footer.offset == offset && judge_units(image, offset, &footer, unit_crc) != WAL_CLEAN) {
+        } else if (footer.offset == offset &&
+                   judge_units(image, offset, &footer, unit_crc) != WAL_CLEAN) {
             verdict = verdict == WAL_CORRUPT ? verdict : WAL_SUSPECT;
             take_footer(v, &footer);
         }

@@ -1,11 +1,13 @@
-/* Recovery of a log directory, whatever is in it. The first byte of an input says how the rest is used:
+/* Recovery of a log directory, whatever is in it. The first byte of an input says how the rest is
+ * used:
  *
  *   0  raw bytes of one to four segment files;
  *   1  a script that writes batches whose checksums are right and whose content is not;
  *   2  a good log, and a list of edits of its bytes.
  *
- * Checked: opening ends in an error or in a log that can be read to its end and appended to, and that a second
- * opening finds again, entry by entry; a good log with edits never yields an entry that was not in it. */
+ * Checked: opening ends in an error or in a log that can be read to its end and appended to, and
+ * that a second opening finds again, entry by entry; a good log with edits never yields an entry
+ * that was not in it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,12 +66,16 @@ static void add_record(struct wal_batch_builder *b, struct slice *in, raft_index
     uint8_t what = take(in);
     switch (what % 7) {
     case 0: {
-        const struct wal_node_state state = {.hard = {take(in), take(in)}, .session_number = take(in)};
-        const struct wal_taint taint = {.health = (enum wal_health)(take(in) % 4), .suspect_term = 3};
+        const struct wal_node_state state = {.hard = {take(in), take(in)},
+                                             .session_number = take(in)};
+        const struct wal_taint taint = {.health = (enum wal_health)(take(in) % 4),
+                                        .suspect_term = 3};
         wal_batch_add_state(b, &state, what & 64 ? &taint : &none);
         break;
     }
-    case 1: wal_batch_add_truncate(b, take(in), take(in)); break;
+    case 1:
+        wal_batch_add_truncate(b, take(in), take(in));
+        break;
     case 2:
         *index = take(in);
         break;
@@ -83,12 +89,14 @@ static void add_record(struct wal_batch_builder *b, struct slice *in, raft_index
     case 4: {
         size_t n = take(in) % 32;
         n = n < in->n ? n : in->n;
-        wal_batch_add(b, (enum wal_record_type)(1 + what / 32 % 6), (struct slice){in->p, n}, (struct slice){NULL, 0});
+        wal_batch_add(b, (enum wal_record_type)(1 + what / 32 % 6), (struct slice){in->p, n},
+                      (struct slice){NULL, 0});
         *in = slice_skip(*in, n);
         break;
     }
     default:
-        wal_batch_add(b, WAL_RECORD_ENTRY, (struct slice){bytes, make_entry(bytes, *index, what / 16, take(in))},
+        wal_batch_add(b, WAL_RECORD_ENTRY,
+                      (struct slice){bytes, make_entry(bytes, *index, what / 16, take(in))},
                       (struct slice){NULL, 0});
         ++*index;
         break;
@@ -119,8 +127,10 @@ static void make_scripted(struct sim_disk *d, struct slice in)
             const uint8_t how = take(&in);
             wal_batch_begin(&b, &batch, &h, key);
             if (k == 0 && how % 8 != 0) {
-                const struct wal_head head = {
-                    .previous = end, .first_index = index, .prev_term = how / 64, .identity = identity};
+                const struct wal_head head = {.previous = end,
+                                              .first_index = index,
+                                              .prev_term = how / 64,
+                                              .identity = identity};
                 wal_batch_add_head(&b, &head);
             }
             for (uint8_t i = 0; i < how / 8 % 8; i++) {
@@ -248,7 +258,8 @@ static void check(struct sim_disk *d, bool was_good)
     ASSERT(memcmp(&r.state, &seen.state, sizeof(r.state)) == 0 && r.conf_count == seen.conf_count);
     read_all(w, &r, &second);
     ASSERT(buf_size(&second) >= buf_size(&first));
-    ASSERT(buf_size(&first) == 0 || memcmp(buf_slice(&first).p, buf_slice(&second).p, buf_size(&first)) == 0);
+    ASSERT(buf_size(&first) == 0 ||
+           memcmp(buf_slice(&first).p, buf_slice(&second).p, buf_size(&first)) == 0);
     close_log(d, w, &r);
     buf_deinit(&first);
     buf_deinit(&second);

@@ -17,8 +17,8 @@ struct inode {
     bool *dirty; /* by sector */
     uint64_t cache_size;
     uint64_t image_size;
-    uint64_t capacity; /* of cache and image, in whole sectors */
-    bool is_truncated; /* the cache was cut below its size of the last sync ... */
+    uint64_t capacity;     /* of cache and image, in whole sectors */
+    bool is_truncated;     /* the cache was cut below its size of the last sync ... */
     uint64_t truncated_to; /* ... to this, at the least */
 };
 
@@ -115,7 +115,8 @@ static void name_list_copy(struct name_list *to, const struct name_list *from)
     }
 }
 
-static void note_change(struct sim_disk *d, enum name_change_kind kind, const struct name *name, const char *to)
+static void
+note_change(struct sim_disk *d, enum name_change_kind kind, const struct name *name, const char *to)
 {
     if (d->change_count == d->change_capacity) {
         d->change_capacity = d->change_capacity ? d->change_capacity * 2 : 8;
@@ -130,8 +131,12 @@ static void note_change(struct sim_disk *d, enum name_change_kind kind, const st
 static void apply_change(struct sim_disk *d, const struct name_change *c)
 {
     switch (c->kind) {
-    case NAME_CREATED: name_set(&d->durable, c->name.text, c->name.inode); break;
-    case NAME_REMOVED: name_remove(&d->durable, c->name.text); break;
+    case NAME_CREATED:
+        name_set(&d->durable, c->name.text, c->name.inode);
+        break;
+    case NAME_REMOVED:
+        name_remove(&d->durable, c->name.text);
+        break;
     case NAME_RENAMED:
         name_remove(&d->durable, c->name.text);
         name_set(&d->durable, c->to, c->name.inode);
@@ -178,7 +183,8 @@ static uint32_t inode_new(struct sim_disk *d)
     return d->inode_count++;
 }
 
-static void inode_put(const struct sim_disk *d, struct inode *n, uint64_t offset, const void *p, uint64_t size)
+static void
+inode_put(const struct sim_disk *d, struct inode *n, uint64_t offset, const void *p, uint64_t size)
 {
     if (size == 0) {
         return;
@@ -198,7 +204,8 @@ static void inode_cut(const struct sim_disk *d, struct inode *n, uint64_t size)
     inode_reserve(d, n, size);
     if (size < n->cache_size) {
         memset(n->cache + size, 0, n->cache_size - size);
-        for (uint64_t s = (size + d->sector_bytes - 1) / d->sector_bytes; s < n->capacity / d->sector_bytes; s++) {
+        for (uint64_t s = (size + d->sector_bytes - 1) / d->sector_bytes;
+             s < n->capacity / d->sector_bytes; s++) {
             n->dirty[s] = false;
         }
         n->truncated_to = n->is_truncated && n->truncated_to < size ? n->truncated_to : size;
@@ -245,7 +252,9 @@ static void sector_power_loss(struct sim_disk *d, struct inode *n, uint64_t s, u
         fate = prng_below(&d->prng, 2);
     }
     switch (fate) {
-    case 0: d->counts.sectors_old++; return;
+    case 0:
+        d->counts.sectors_old++;
+        return;
     case 1:
         memcpy(image, cache, d->sector_bytes);
         d->counts.sectors_new++;
@@ -271,7 +280,8 @@ static void inode_power_loss(struct sim_disk *d, struct inode *n)
         d->counts.truncations_lost++;
     }
     image_cut(n);
-    /* Mostly each sector by itself, but also all or nothing, which single draws would never give for long writes. */
+    /* Mostly each sector by itself, but also all or nothing, which single draws would never give
+     * for long writes. */
     const uint64_t style = prng_below(&d->prng, 8);
     for (uint64_t s = 0; s < n->capacity / d->sector_bytes; s++) {
         if (n->dirty[s]) {
@@ -298,7 +308,8 @@ static bool is_stale(const struct vfs_file *f)
     return f->disk->is_dead || f->life != f->disk->life;
 }
 
-/* Counts a call that changes something. True when the power fails inside it: it then has the effect its caller draws. */
+/* Counts a call that changes something. True when the power fails inside it: it then has the effect
+ * its caller draws. */
 static bool is_cut(struct sim_disk *d)
 {
     if (d->calls++ != d->power_fails_at) {
@@ -594,7 +605,8 @@ static void collect_inodes(struct sim_disk *d)
             if (d->cached.item[k].inode == i) {
                 d->cached.item[k].inode = kept;
                 is_used = true;
-                break; /* Items before `k` may hold the number already given; the first match is this one's. */
+                break; /* Items before `k` may hold the number already given; the first match is
+                          this one's. */
             }
         }
         if (is_used) {
@@ -691,8 +703,12 @@ static void rot(struct sim_disk *d, uint8_t *p, uint64_t n, enum sim_rot how, ui
     prng_seed(&same, seed);
     (void)d;
     switch (how) {
-    case SIM_ROT_FLIP_BIT: p[0] = (uint8_t)(p[0] ^ (1u << prng_below(&same, 8))); break;
-    case SIM_ROT_ZERO: memset(p, 0, n); break;
+    case SIM_ROT_FLIP_BIT:
+        p[0] = (uint8_t)(p[0] ^ (1u << prng_below(&same, 8)));
+        break;
+    case SIM_ROT_ZERO:
+        memset(p, 0, n);
+        break;
     case SIM_ROT_GARBAGE:
         for (uint64_t i = 0; i < n; i++) {
             p[i] = (uint8_t)prng_next(&same);
@@ -701,7 +717,8 @@ static void rot(struct sim_disk *d, uint8_t *p, uint64_t n, enum sim_rot how, ui
     }
 }
 
-bool sim_disk_corrupt(struct sim_disk *d, const char *name, uint64_t offset, uint64_t n, enum sim_rot how)
+bool sim_disk_corrupt(
+    struct sim_disk *d, const char *name, uint64_t offset, uint64_t n, enum sim_rot how)
 {
     const struct name *found = name_find(&d->cached, name);
     if (!found || n == 0 || offset + n > d->inode[found->inode]->cache_size) {
@@ -761,7 +778,8 @@ bool sim_disk_corrupt_newest(struct sim_disk *d, enum sim_rot how, uint32_t from
             last = s - 1 - from_end;
         }
     }
-    return newest && sim_disk_corrupt(d, newest->text, last * d->sector_bytes, d->sector_bytes, how);
+    return newest &&
+           sim_disk_corrupt(d, newest->text, last * d->sector_bytes, d->sector_bytes, how);
 }
 
 /* ---- Looking ---- */

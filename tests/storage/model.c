@@ -23,7 +23,8 @@ static void make_conf(raft_index index, raft_term term, struct raft_conf *conf)
     for (uint32_t i = 0; i < conf->member_count; i++) {
         conf->member[i].id = MODEL_NODE_ID + i * 1000 + (i ? index + term : 0);
         conf->member[i].flags = RAFT_VOTER_NEW;
-        snprintf(conf->member[i].address, sizeof(conf->member[i].address), "127.0.0.1:%u", 7000 + i);
+        snprintf(conf->member[i].address, sizeof(conf->member[i].address), "127.0.0.1:%u",
+                 7000 + i);
     }
 }
 
@@ -47,7 +48,8 @@ void model_entry_bytes(const struct model *m, raft_index index, struct buf *out)
     }
     const size_t n = buf_size(&payload);
     uint8_t *at = buf_reserve(out, ENTRY_HEADER_BYTES + n);
-    entry_begin(at, e->is_conf ? RAFT_ENTRY_CONF : RAFT_ENTRY_COMMAND, e->is_conf ? 0 : 1700000000000, n);
+    entry_begin(at, e->is_conf ? RAFT_ENTRY_CONF : RAFT_ENTRY_COMMAND,
+                e->is_conf ? 0 : 1700000000000, n);
     memcpy(at + ENTRY_HEADER_BYTES, buf_slice(&payload).p, n);
     entry_seal(at, index, e->term);
     buf_commit(out, ENTRY_HEADER_BYTES + n);
@@ -59,7 +61,10 @@ static bool chance(struct prng *p, uint32_t percent)
     return prng_below(p, 100) < percent;
 }
 
-void model_draw(struct prng *p, const struct model_shape *shape, const struct model *now, struct model *next,
+void model_draw(struct prng *p,
+                const struct model_shape *shape,
+                const struct model *now,
+                struct model *next,
                 struct model_append *a)
 {
     memcpy(next, now, sizeof(*next));
@@ -98,7 +103,8 @@ void model_draw(struct prng *p, const struct model_shape *shape, const struct mo
             e->term += a->append.truncate_from + now->last;
         }
         e->is_conf = shape->has_confs && chance(p, 8);
-        e->payload_bytes = (uint32_t)prng_below(p, 1 + (chance(p, 20) ? shape->payload_max : shape->payload_max / 10));
+        e->payload_bytes = (uint32_t)prng_below(
+            p, 1 + (chance(p, 20) ? shape->payload_max : shape->payload_max / 10));
         if (shape->big_bytes && prng_chance(p, shape->big_millionths)) {
             e->payload_bytes = (uint32_t)prng_below(p, shape->big_bytes);
         }
@@ -116,7 +122,8 @@ void model_append_free(struct model_append *a)
     }
 }
 
-bool model_entries_match(const struct model *m, struct wal *w, raft_index first, raft_index last, const char **why)
+bool model_entries_match(
+    const struct model *m, struct wal *w, raft_index first, raft_index last, const char **why)
 {
     struct buf want = {0};
     struct buf got = {0};
@@ -183,7 +190,10 @@ static bool confs_match(const struct model *m, const struct wal_recovery *r)
     return true;
 }
 
-bool model_matches(const struct model *m, struct wal *w, const struct wal_recovery *r, const char **why)
+bool model_matches(const struct model *m,
+                   struct wal *w,
+                   const struct wal_recovery *r,
+                   const char **why)
 {
     *why = NULL;
     if (r->last_index != m->last) {
@@ -196,7 +206,8 @@ bool model_matches(const struct model *m, struct wal *w, const struct wal_recove
         *why = "term before the first index";
     } else if (memcmp(&r->state, &m->state, sizeof(r->state)) != 0) {
         *why = "term, vote or session number";
-    } else if (r->identity.cluster_id != m->identity.cluster_id || r->identity.node_id != m->identity.node_id ||
+    } else if (r->identity.cluster_id != m->identity.cluster_id ||
+               r->identity.node_id != m->identity.node_id ||
                r->identity.hash_seed[1] != m->identity.hash_seed[1]) {
         *why = "identity";
     } else if (!confs_match(m, r)) {
@@ -212,13 +223,15 @@ static void print_line(void *ctx, enum log_level level, const char *line)
     fprintf(stderr, "    %s\n", line);
 }
 
-enum err model_open(struct sim_disk *d, uint64_t segment_bytes, struct wal **w, struct wal_recovery *r)
+enum err
+model_open(struct sim_disk *d, uint64_t segment_bytes, struct wal **w, struct wal_recovery *r)
 {
     const struct wal_options options = {.segment_bytes = segment_bytes};
     static struct log_sink sink = {.level = LOG_WARNING, .write_fn = print_line};
     static const struct log_sink quiet = {.level = LOG_WARNING};
     (void)quiet;
-    return wal_open(sim_disk_vfs(d), &options, MODEL_NODE_ID, getenv("WAL_VERBOSE") ? &sink : NULL, w, r);
+    return wal_open(sim_disk_vfs(d), &options, MODEL_NODE_ID, getenv("WAL_VERBOSE") ? &sink : NULL,
+                    w, r);
 }
 
 void model_recovery_free(struct wal_recovery *r)

@@ -28,7 +28,8 @@ void model_init(struct model *m);
 /* The entry's bytes, a function of (index, term, payload_bytes, is_conf). Clears `out`. */
 void model_entry_bytes(const struct model *m, raft_index index, struct buf *out);
 
-/* One append, against a copy of the model: `*next` is what it becomes if the append takes effect. Owned slices. */
+/* One append, against a copy of the model: `*next` is what it becomes if the append takes effect.
+ * Owned slices. */
 struct model_append {
     struct wal_append append;
     struct wal_identity identity;
@@ -45,18 +46,26 @@ struct model_shape {
     bool forms; /* leaves BLANK at some point */
     bool has_confs;
 };
-void model_draw(struct prng *p, const struct model_shape *shape, const struct model *now, struct model *next,
+void model_draw(struct prng *p,
+                const struct model_shape *shape,
+                const struct model *now,
+                struct model *next,
                 struct model_append *a);
 void model_append_free(struct model_append *a);
 
-/* True when the log holds exactly this: state, identity, entries (read back), configurations. On false, *why says
- * what differs. */
-bool model_matches(const struct model *m, struct wal *w, const struct wal_recovery *r, const char **why);
+/* True when the log holds exactly this: state, identity, entries (read back), configurations. On
+ * false, *why says what differs. */
+bool model_matches(const struct model *m,
+                   struct wal *w,
+                   const struct wal_recovery *r,
+                   const char **why);
 /* Entries alone, up to `last`. */
-bool model_entries_match(const struct model *m, struct wal *w, raft_index first, raft_index last, const char **why);
+bool model_entries_match(
+    const struct model *m, struct wal *w, raft_index first, raft_index last, const char **why);
 
 /* Opens with a quiet sink. */
-enum err model_open(struct sim_disk *d, uint64_t segment_bytes, struct wal **w, struct wal_recovery *r);
+enum err
+model_open(struct sim_disk *d, uint64_t segment_bytes, struct wal **w, struct wal_recovery *r);
 void model_recovery_free(struct wal_recovery *r);
 
 #endif

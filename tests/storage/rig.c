@@ -67,7 +67,8 @@ enum err rig_step(struct rig *g, const struct model_shape *shape)
         if (e == ERR_OK) {
             CHECK_EQ_INT(e, ERR_OK);
             wal_get_stats(g->wal, &stats);
-            CHECK(stats.first_index >= g->now.first && (stats.first_index <= g->dropping || stats.first_index == g->now.first));
+            CHECK(stats.first_index >= g->now.first &&
+                  (stats.first_index <= g->dropping || stats.first_index == g->now.first));
             g->now.first = stats.first_index;
             g->dropping = 0;
         }
@@ -87,7 +88,8 @@ enum err rig_reopen(struct rig *g)
 static bool first_index_is_right(const struct rig *g)
 {
     raft_index first = g->recovery.first_index;
-    return first == g->now.first || (g->dropping != 0 && first >= g->now.first && first <= g->dropping);
+    return first == g->now.first ||
+           (g->dropping != 0 && first >= g->now.first && first <= g->dropping);
 }
 
 bool rig_check_now(struct rig *g)
@@ -106,7 +108,8 @@ bool rig_check(struct rig *g)
 {
     const char *why;
     g->next.first = g->now.first;
-    if (g->next.last + 1 >= g->recovery.first_index && model_matches(&g->next, g->wal, &g->recovery, &why)) {
+    if (g->next.last + 1 >= g->recovery.first_index &&
+        model_matches(&g->next, g->wal, &g->recovery, &why)) {
         memcpy(&g->now, &g->next, sizeof(g->now));
     }
     return rig_check_now(g);

@@ -3,8 +3,8 @@
 
 #include "tests/storage/model.h"
 
-/* A log on a simulated disk beside its model. `now`: what was reported durable; `next`: what an append that failed may
- * have made of it. */
+/* A log on a simulated disk beside its model. `now`: what was reported durable; `next`: what an
+ * append that failed may have made of it. */
 struct rig {
     struct sim_disk *disk;
     struct wal *wal;

@@ -7,8 +7,9 @@
 #include "base/mem.h"
 #include "storage/wal.h"
 
-/* What a group commit costs on the disk at hand: run_wal_bench [directory] [entries per append] [entry bytes] [appends].
- * Prints microseconds per append, bytes per append at both sector sizes, and how long recovery takes. Not a test. */
+/* What a group commit costs on the disk at hand: run_wal_bench [directory] [entries per append]
+ * [entry bytes] [appends]. Prints microseconds per append, bytes per append at both sector sizes,
+ * and how long recovery takes. Not a test. */
 
 static double now_us(void)
 {
@@ -30,7 +31,12 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void run(const char *directory, uint32_t sector_bytes, uint32_t count, size_t size, uint32_t appends, bool ahead)
+static void run(const char *directory,
+                uint32_t sector_bytes,
+                uint32_t count,
+                size_t size,
+                uint32_t appends,
+                bool ahead)
 {
     struct vfs *v;
     struct wal *w;
@@ -76,18 +82,21 @@ static void run(const char *directory, uint32_t sector_bytes, uint32_t count, si
     }
     wal_get_stats(w, &after);
     qsort(took, appends, sizeof(*took), compare);
-    printf("%u x %zu bytes, sectors of %u, %s: p50 %.0f us, p99 %.0f us, %llu bytes per append\n", count, size, sector_bytes,
-           ahead ? "zero-filled ahead" : "not prepared", took[appends / 2], took[appends * 99 / 100],
+    printf("%u x %zu bytes, sectors of %u, %s: p50 %.0f us, p99 %.0f us, %llu bytes per append\n",
+           count, size, sector_bytes, ahead ? "zero-filled ahead" : "not prepared",
+           took[appends / 2], took[appends * 99 / 100],
            (unsigned long long)((after.append_bytes - before.append_bytes) / appends));
     wal_close(w);
     vfs_posix_close(v);
 
     double start = now_us();
-    if (vfs_posix_open(directory, &v) != ERR_OK || wal_open(v, &options, 1, NULL, &w, &r) != ERR_OK) {
+    if (vfs_posix_open(directory, &v) != ERR_OK ||
+        wal_open(v, &options, 1, NULL, &w, &r) != ERR_OK) {
         printf("reopen failed\n");
         exit(1);
     }
-    printf("  recovery of %.1f MB: %.1f ms\n", (double)after.record_bytes / 1e6, (now_us() - start) / 1e3);
+    printf("  recovery of %.1f MB: %.1f ms\n", (double)after.record_bytes / 1e6,
+           (now_us() - start) / 1e3);
     struct buf out = {0};
     start = now_us();
     for (raft_index i = 1; i <= r.last_index;) {

@@ -5,7 +5,8 @@
 #include "tests/storage/rig.h"
 #include "tests/test.h"
 
-/* The log as its users see it: what is appended is read back, now and after every kind of restart. */
+/* The log as its users see it: what is appended is read back, now and after every kind of restart.
+ */
 
 TEST(a_new_directory_is_blank)
 {
@@ -37,7 +38,8 @@ TEST(a_small_batch_is_two_sectors)
         model_entry_bytes(&g->now, 1, &bytes);
         struct slice entry = buf_slice(&bytes);
         wal_get_stats(g->wal, &before);
-        CHECK_EQ_INT(wal_append(g->wal, &(struct wal_append){.entry = &entry, .entry_count = 1}), ERR_OK);
+        CHECK_EQ_INT(wal_append(g->wal, &(struct wal_append){.entry = &entry, .entry_count = 1}),
+                     ERR_OK);
         wal_get_stats(g->wal, &after);
         CHECK_EQ_UINT(after.append_bytes - before.append_bytes, 2 * sector[i]);
         CHECK_EQ_UINT(after.sync_count - before.sync_count, 1);
@@ -77,8 +79,8 @@ TEST(random_workloads_are_read_back)
     test_context("%s", "");
 }
 
-/* A truncation back into a segment whose successor begins above it, and then the older ones dropped: the first
- * index goes below what the successor's head says. */
+/* A truncation back into a segment whose successor begins above it, and then the older ones
+ * dropped: the first index goes below what the successor's head says. */
 TEST(truncation_below_a_segments_head_survives_dropping)
 {
     for (uint64_t seed = 1; seed <= 40; seed++) {

@@ -4,8 +4,9 @@
 #include "tests/storage/rig.h"
 #include "tests/test.h"
 
-/* Power failures, kills and disk errors at every call: what was reported durable is there, what was under way is there as a
- * whole or not at all, and hard state is one of the two, never older (P1, P6, P7, P10, P12, P13). */
+/* Power failures, kills and disk errors at every call: what was reported durable is there, what was
+ * under way is there as a whole or not at all, and hard state is one of the two, never older (P1,
+ * P6, P7, P10, P12, P13). */
 
 static const struct model_shape short_entries = {
     .entry_max = 5,
@@ -32,12 +33,13 @@ static enum err recover_through_failures(struct rig *g, bool fails_again)
     }
 }
 
-/* One run: power fails inside call `k` of the workload of `seed`; `draw` varies what the failure leaves. True when the
- * workload ended before that. */
-static bool run_until_failure(uint64_t seed, uint64_t draw, uint64_t k, uint32_t sector_bytes, bool tears_anywhere)
+/* One run: power fails inside call `k` of the workload of `seed`; `draw` varies what the failure
+ * leaves. True when the workload ended before that. */
+static bool run_until_failure(
+    uint64_t seed, uint64_t draw, uint64_t k, uint32_t sector_bytes, bool tears_anywhere)
 {
-    test_context("seed %llu draw %llu call %llu", (unsigned long long)seed, (unsigned long long)draw,
-                 (unsigned long long)k);
+    test_context("seed %llu draw %llu call %llu", (unsigned long long)seed,
+                 (unsigned long long)draw, (unsigned long long)k);
     struct rig *g = rig_make(draw, sector_bytes, 6000);
     prng_seed(&g->prng, seed);
     sim_disk_set_tear_anywhere(g->disk, tears_anywhere);
@@ -100,7 +102,8 @@ TEST(power_fails_inside_every_call_4096)
     }
 }
 
-/* No disk tears a sector in the middle of 512 bytes; if one did, the verdict may be SUSPECT, but never wrong entries. */
+/* No disk tears a sector in the middle of 512 bytes; if one did, the verdict may be SUSPECT, but
+ * never wrong entries. */
 TEST(sectors_torn_anywhere_never_lie)
 {
     for (uint64_t seed = 21; seed <= 23; seed++) {
@@ -155,15 +158,15 @@ TEST(long_lives_with_crashes)
     test_context("%s", "");
 }
 
-/* The k-th write finds the disk full, or its file system's quota is gone: nothing of that append is ever seen again, and
- * the log goes on once there is room. */
+/* The k-th write finds the disk full, or its file system's quota is gone: nothing of that append is
+ * ever seen again, and the log goes on once there is room. */
 TEST(full_disk_at_every_write)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
         for (uint64_t k = 0; k < 45; k++) {
             for (uint64_t ending = 0; ending < 3; ending++) {
-                test_context("seed %llu write %llu ending %llu", (unsigned long long)seed, (unsigned long long)k,
-                             (unsigned long long)ending);
+                test_context("seed %llu write %llu ending %llu", (unsigned long long)seed,
+                             (unsigned long long)k, (unsigned long long)ending);
                 struct rig *g = rig_make(seed * 1000 + k, seed % 2 ? 512 : 4096, 6000);
                 prng_seed(&g->prng, seed);
                 sim_disk_fail_write(g->disk, k, ERR_FULL);
@@ -242,7 +245,8 @@ TEST(restarts_on_a_full_disk)
 {
     struct rig *g = rig_make(5, 512, 2 << 20);
     const struct wal_options options = {.segment_bytes = 2 << 20, .reserve_bytes = 1 << 20};
-    REQUIRE(wal_open(sim_disk_vfs(g->disk), &options, MODEL_NODE_ID, NULL, &g->wal, &g->recovery) == ERR_OK);
+    REQUIRE(wal_open(sim_disk_vfs(g->disk), &options, MODEL_NODE_ID, NULL, &g->wal, &g->recovery) ==
+            ERR_OK);
     for (int i = 0; i < 30; i++) {
         CHECK_EQ_INT(rig_append(g, &short_entries), ERR_OK);
     }
@@ -254,7 +258,8 @@ TEST(restarts_on_a_full_disk)
         sim_disk_power_loss(g->disk);
         wal_close(g->wal);
         model_recovery_free(&g->recovery);
-        enum err e = wal_open(sim_disk_vfs(g->disk), &options, MODEL_NODE_ID, NULL, &g->wal, &g->recovery);
+        enum err e =
+            wal_open(sim_disk_vfs(g->disk), &options, MODEL_NODE_ID, NULL, &g->wal, &g->recovery);
         CHECK_EQ_INT(e, ERR_OK);
         REQUIRE(e == ERR_OK);
         CHECK(rig_check_now(g));
@@ -267,7 +272,9 @@ TEST(the_reserve_is_kept_for_what_may_use_it)
 {
     struct rig *g = rig_make(5, 512, 16 << 10);
     const struct wal_options options = {.segment_bytes = 16 << 10, .reserve_bytes = 100000};
-    CHECK_EQ_INT(wal_open(sim_disk_vfs(g->disk), &options, MODEL_NODE_ID, NULL, &g->wal, &g->recovery), ERR_OK);
+    CHECK_EQ_INT(
+        wal_open(sim_disk_vfs(g->disk), &options, MODEL_NODE_ID, NULL, &g->wal, &g->recovery),
+        ERR_OK);
     sim_disk_set_quota(g->disk, sim_disk_used(g->disk) + 150000);
     struct model_shape shape = short_entries;
     shape.forms = false;
@@ -277,7 +284,8 @@ TEST(the_reserve_is_kept_for_what_may_use_it)
     }
     CHECK_EQ_INT(e, ERR_FULL);
     uint64_t free_bytes;
-    CHECK_EQ_INT(sim_disk_vfs(g->disk)->call->free_bytes(sim_disk_vfs(g->disk), &free_bytes), ERR_OK);
+    CHECK_EQ_INT(sim_disk_vfs(g->disk)->call->free_bytes(sim_disk_vfs(g->disk), &free_bytes),
+                 ERR_OK);
     CHECK(free_bytes >= 100000);
     struct wal_node_state state = g->now.state;
     state.hard.term++;

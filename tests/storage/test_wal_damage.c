@@ -7,11 +7,16 @@
 #include "tests/storage/rig.h"
 #include "tests/test.h"
 
-/* Damage of what was durable (P8, P9, W4): each byte, each sector, each cut of a sample log. The result is an exact prefix, and
- * unless the verdict says so, nothing that was reported durable is missing, but for the cases that W4 names. */
+/* Damage of what was durable (P8, P9, W4): each byte, each sector, each cut of a sample log. The
+ * result is an exact prefix, and unless the verdict says so, nothing that was reported durable is
+ * missing, but for the cases that W4 names. */
 
 static const struct model_shape sample_shape = {
-    .entry_max = 4, .payload_max = 500, .truncates = true, .forms = false, .has_confs = true,
+    .entry_max = 4,
+    .payload_max = 500,
+    .truncates = true,
+    .forms = false,
+    .has_confs = true,
 };
 
 #define STEPS 14
@@ -42,13 +47,16 @@ static struct sample *sample_new(uint64_t seed, uint32_t sector_bytes, uint64_t 
     struct sample *s = mem_alloc_zero(sizeof(*s));
     struct rig *g = rig_new(seed, sector_bytes, segment_bytes);
     /* It belongs to a cluster of several voters from its second batch on. */
-    struct wal_identity identity = {.cluster_id = 4711, .node_id = MODEL_NODE_ID, .hash_seed = {123, 456}};
+    struct wal_identity identity = {
+        .cluster_id = 4711, .node_id = MODEL_NODE_ID, .hash_seed = {123, 456}};
     struct buf conf = {0};
     g->now.entry[1] = (struct model_entry){.term = 1, .is_conf = true};
     model_entry_bytes(&g->now, 1, &conf);
     struct slice entry = buf_slice(&conf);
     CHECK_EQ_INT(
-        wal_append(g->wal, &(struct wal_append){.identity = &identity, .entry = &entry, .entry_count = 1}), ERR_OK);
+        wal_append(g->wal,
+                   &(struct wal_append){.identity = &identity, .entry = &entry, .entry_count = 1}),
+        ERR_OK);
     buf_deinit(&conf);
     g->now.identity = identity;
     g->now.last = 1;
@@ -56,7 +64,8 @@ static struct sample *sample_new(uint64_t seed, uint32_t sector_bytes, uint64_t 
     for (int i = 1; i <= STEPS; i++) {
         do {
             CHECK_EQ_INT(rig_append(g, &sample_shape), ERR_OK);
-        } while (g->now.last == s->after[i - 1].last); /* Each step is seen in the last index or the terms. */
+        } while (g->now.last ==
+                 s->after[i - 1].last); /* Each step is seen in the last index or the terms. */
         memcpy(&s->after[i], &g->now, sizeof(g->now));
     }
     sim_disk_crash(g->disk);
@@ -101,9 +110,10 @@ static struct outcome examine(const struct sample *s, struct sim_disk *d)
         /* Then it is what some earlier moment left, entry by entry. */
         bool is_prefix = false;
         for (int i = STEPS; i >= 0 && !is_prefix; i--) {
-            is_prefix = r.last_index <= s->after[i].last && r.first_index == 1 &&
-                        (r.last_index == 0 || r.last_term == s->after[i].entry[r.last_index].term) &&
-                        model_entries_match(&s->after[i], w, 1, r.last_index, &why);
+            is_prefix =
+                r.last_index <= s->after[i].last && r.first_index == 1 &&
+                (r.last_index == 0 || r.last_term == s->after[i].entry[r.last_index].term) &&
+                model_entries_match(&s->after[i], w, 1, r.last_index, &why);
         }
         CHECK(is_prefix);
         CHECK(r.identity.node_id == MODEL_NODE_ID || r.was_blank_directory);
@@ -144,7 +154,8 @@ static void count(struct tally *t, struct outcome o)
     t->cut += o.error == ERR_OK && o.health == WAL_CLEAN && !o.is_complete;
 }
 
-/* Where the last batch of a segment file begins: the last header magic on a sector whose file says so. */
+/* Where the last batch of a segment file begins: the last header magic on a sector whose file says
+ * so. */
 static uint64_t last_batch_offset(struct slice file)
 {
     uint64_t at = 0;
@@ -175,7 +186,8 @@ TEST(a_flipped_bit_anywhere_is_never_silent)
             }
         }
         test_context("%s", "");
-        CHECK(t.complete > 0 && t.suspect > 0 && t.corrupt > 0); /* padding and footers; last batch; others */
+        CHECK(t.complete > 0 && t.suspect > 0 &&
+              t.corrupt > 0); /* padding and footers; last batch; others */
         CHECK_EQ_UINT(t.cut, 0);
         sample_free(s);
     }
@@ -190,7 +202,8 @@ static void damage_sectors(uint64_t seed, uint32_t sector_bytes, enum sim_rot ho
         const bool is_last_file = f + 1 == s->name_count;
         const uint64_t last_batch = last_batch_offset(file);
         for (size_t i = 0; i + sector_bytes <= file.n; i += sector_bytes) {
-            test_context("seed %llu %s sector at %zu of %u", (unsigned long long)seed, s->name[f], i, sector_bytes);
+            test_context("seed %llu %s sector at %zu of %u", (unsigned long long)seed, s->name[f],
+                         i, sector_bytes);
             struct sim_disk *d = sim_disk_copy(s->disk, i);
             CHECK(sim_disk_corrupt(d, s->name[f], i, sector_bytes, how));
             struct outcome o = examine(s, d);
@@ -245,7 +258,8 @@ TEST(two_bad_sectors)
     test_context("%s", "");
 }
 
-/* Files cut short. The newest one cut at a batch's end is what it was before that batch (W4 d); others are corruption. */
+/* Files cut short. The newest one cut at a batch's end is what it was before that batch (W4 d);
+ * others are corruption. */
 TEST(files_cut_short)
 {
     struct sample *s = sample_new(3, 512, 4096);
@@ -286,10 +300,12 @@ TEST(a_missing_segment_is_corruption)
         struct wal_recovery r;
         const char *why;
         CHECK_EQ_INT(model_open(d, 4096, &w, &r), ERR_OK);
-        /* The first one missing is as after a wal_drop_front; the snapshot's keeper will know better. */
+        /* The first one missing is as after a wal_drop_front; the snapshot's keeper will know
+         * better. */
         CHECK_EQ_INT(r.health, f == 0 ? WAL_CLEAN : WAL_CORRUPT);
         CHECK(f == 0 ? r.last_index == s->after[STEPS].last : r.last_index < s->after[STEPS].last);
-        CHECK(f != 0 || model_entries_match(&s->after[STEPS], w, r.first_index, r.last_index, &why));
+        CHECK(f != 0 ||
+              model_entries_match(&s->after[STEPS], w, r.first_index, r.last_index, &why));
         CHECK(r.state.hard.term == s->after[STEPS].state.hard.term); /* from the footers */
         wal_close(w);
         model_recovery_free(&r);
@@ -299,7 +315,8 @@ TEST(a_missing_segment_is_corruption)
     sample_free(s);
 }
 
-/* The tainted node keeps its files, refetches what is missing, and is healed by one append; then the ruins go. */
+/* The tainted node keeps its files, refetches what is missing, and is healed by one append; then
+ * the ruins go. */
 TEST(a_tainted_log_is_refilled_and_healed)
 {
     struct sample *s = sample_new(5, 512, 3000);
@@ -345,7 +362,8 @@ TEST(the_only_node_refuses_a_damaged_log)
     REQUIRE(model_open(disk, 1 << 20, &w, &r) == ERR_OK);
     model_recovery_free(&r);
     struct raft_conf conf = {.member_count = 1};
-    conf.member[0] = (struct raft_member){.id = MODEL_NODE_ID, .flags = RAFT_VOTER_NEW, .address = "127.0.0.1:1"};
+    conf.member[0] = (struct raft_member){
+        .id = MODEL_NODE_ID, .flags = RAFT_VOTER_NEW, .address = "127.0.0.1:1"};
     struct buf payload = {0};
     struct buf bytes = {0};
     struct wal_identity identity = {.cluster_id = 4711, .node_id = MODEL_NODE_ID};
@@ -362,7 +380,8 @@ TEST(the_only_node_refuses_a_damaged_log)
         entry_seal(at, i, 1);
         buf_commit(&bytes, ENTRY_HEADER_BYTES + n);
         struct slice entry = buf_slice(&bytes);
-        struct wal_append a = {.entry = &entry, .entry_count = 1, .identity = i == 1 ? &identity : NULL};
+        struct wal_append a = {
+            .entry = &entry, .entry_count = 1, .identity = i == 1 ? &identity : NULL};
         CHECK_EQ_INT(wal_append(w, &a), ERR_OK);
     }
     sim_disk_crash(disk);
@@ -374,7 +393,8 @@ TEST(the_only_node_refuses_a_damaged_log)
     for (int in_last = 0; in_last < 2; in_last++) {
         struct sim_disk *d = sim_disk_copy(disk, 1);
         struct wal_options options = {.segment_bytes = 1 << 20};
-        CHECK(sim_disk_corrupt(d, name, in_last ? last + 100 : last - 1024 + 100, 1, SIM_ROT_FLIP_BIT));
+        CHECK(sim_disk_corrupt(d, name, in_last ? last + 100 : last - 1024 + 100, 1,
+                               SIM_ROT_FLIP_BIT));
         CHECK_EQ_INT(wal_open(sim_disk_vfs(d), &options, 9, NULL, &w, &r), ERR_CORRUPT);
         sim_disk_crash(d);
         CHECK_EQ_INT(wal_open(sim_disk_vfs(d), &options, 9, NULL, &w, &r), ERR_CORRUPT);
@@ -394,7 +414,8 @@ TEST(the_only_node_refuses_a_damaged_log)
     sim_disk_free(disk);
 }
 
-/* A client stores a value that looks like the log's own batches, and the batch that holds it is torn: no forged evidence. */
+/* A client stores a value that looks like the log's own batches, and the batch that holds it is
+ * torn: no forged evidence. */
 TEST(bytes_that_clients_store_are_no_evidence)
 {
     struct sim_disk *disk = sim_disk_new(1, 512);
@@ -404,25 +425,31 @@ TEST(bytes_that_clients_store_are_no_evidence)
     prng_seed(&p, 1);
     REQUIRE(model_open(disk, 1 << 20, &w, &r) == ERR_OK);
     model_recovery_free(&r);
-    /* All that a client can know of a log is what another one of the same node, without the seed, looks like. */
+    /* All that a client can know of a log is what another one of the same node, without the seed,
+     * looks like. */
     uint8_t value[8192];
     struct buf out = {0};
     struct wal_batch_builder b;
     memset(value, 0, sizeof(value));
     for (uint64_t at = 0; at + 2048 <= sizeof(value); at += 2048) {
         struct wal_identity guess = {.cluster_id = 4711, .node_id = MODEL_NODE_ID};
-        const struct wal_batch_header h = {
-            .sector_bytes = 512, .segment = 2, .offset = 512 + at, .durable = wal_lsn_at(2, 512 + at), .node_id = MODEL_NODE_ID};
+        const struct wal_batch_header h = {.sector_bytes = 512,
+                                           .segment = 2,
+                                           .offset = 512 + at,
+                                           .durable = wal_lsn_at(2, 512 + at),
+                                           .node_id = MODEL_NODE_ID};
         wal_batch_begin(&b, &out, &h, wal_key(&guess, 2));
         const struct wal_footer f = {.identity = guess};
         wal_batch_end(&b, &f);
-        /* The entry's payload begins 64 + 16 + 40 bytes (and the head's) behind the batch; try every alignment. */
+        /* The entry's payload begins 64 + 16 + 40 bytes (and the head's) behind the batch; try
+         * every alignment. */
         for (uint64_t k = 0; k < 2048 && k + buf_size(&out) <= 2048; k += 512) {
             memcpy(value + at + k, buf_slice(&out).p, buf_size(&out));
         }
     }
     buf_deinit(&out);
-    struct wal_identity identity = {.cluster_id = 4711, .node_id = MODEL_NODE_ID, .hash_seed = {prng_next(&p), 5}};
+    struct wal_identity identity = {
+        .cluster_id = 4711, .node_id = MODEL_NODE_ID, .hash_seed = {prng_next(&p), 5}};
     CHECK_EQ_INT(wal_append(w, &(struct wal_append){.identity = &identity}), ERR_OK);
     for (uint32_t shift = 0; shift < 512; shift += 8) {
         test_context("shift %u", shift);
@@ -439,7 +466,8 @@ TEST(bytes_that_clients_store_are_no_evidence)
         struct slice entry = {bytes, sizeof(bytes)};
         /* Power fails inside the write or its fdatasync. */
         sim_disk_power_fail_after(d, shift % 16 ? 0 : 1);
-        CHECK_EQ_INT(wal_append(w2, &(struct wal_append){.entry = &entry, .entry_count = 1}), ERR_IO);
+        CHECK_EQ_INT(wal_append(w2, &(struct wal_append){.entry = &entry, .entry_count = 1}),
+                     ERR_IO);
         sim_disk_power_loss(d);
         sim_disk_revive(d);
         wal_close(w2);
