@@ -44,9 +44,9 @@ static bool election_health_allows(const struct raft *r,
            election_log_up_to_date(last_term, last_index, r->vote_last_term, r->vote_last_index);
 }
 
-/* Its own log passes for a vote (P9: also when a leader asks it to campaign), and some configuration that may turn
- * out to be in force has this node as a voter: the effective one, or, while that isn't known to be committed, one
- * before it (E17). */
+/* Its own log passes for a vote (P9: also when a leader asks it to campaign), and some
+ * configuration that may turn out to be in force has this node as a voter: the effective one, or,
+ * while that isn't known to be committed, one before it (E17). */
 bool election_may_campaign(const struct raft *r)
 {
     if (r->is_removed ||

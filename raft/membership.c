@@ -20,7 +20,7 @@ static void membership_append(struct raft *r, const struct raft_conf *conf)
     raft_conf_encode(conf, r->scratch);
     raft_append_own(r, RAFT_ENTRY_CONF, buf_slice(r->scratch));
     r->transfer_to = 0; /* T1: aborted by a change. */
-    raft_refresh_peers(r);
+    members_refresh(r);
     replication_broadcast(r);
 }
 
@@ -132,7 +132,7 @@ void membership_transfer_progress(struct raft *r)
     if (r->transfer_to == 0 || r->is_transfer_sent) {
         return;
     }
-    const struct raft_peer *peer = raft_peer_of(r, r->transfer_to);
+    const struct raft_peer *peer = members_find(r, r->transfer_to);
     if (peer != NULL && peer->match == r->log.last_index) {
         r->is_transfer_sent = true;
         membership_send_timeout_now(r, r->transfer_to);

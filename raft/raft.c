@@ -45,98 +45,6 @@ raft_index raft_conf_index_of(const struct raft *r)
     return record == NULL ? 0 : record->index;
 }
 
-/* Peers. */
-
-struct raft_peer *raft_peer_of(struct raft *r, raft_id id)
-{
-    for (uint32_t i = 0; i < r->peers.count; i++) {
-        if (r->peers.item[i].id == id) {
-            return &r->peers.item[i];
-        }
-    }
-    return NULL;
-}
-
-static void raft_add_peers(struct raft *r, const struct raft_conf *conf)
-{
-    for (uint32_t i = 0; i < conf->member_count; i++) {
-        raft_id id = conf->member[i].id;
-        if (id == r->options.id) {
-            r->was_member = true;
-            r->is_removed = r->is_removed && raft_conf_find(raft_conf_of(r), id) == NULL;
-        } else if (raft_peer_of(r, id) == NULL) {
-            struct raft_peer *peer = VECTOR_PUSH(&r->peers);
-            progress_init(peer, id, r->options.inflight_messages);
-            progress_reset(peer, r->log.last_index + 1, r->now_us);
-        }
-    }
-}
-
-static void
-raft_drop_peers(struct raft *r, const struct raft_conf *conf, const struct raft_conf *previous)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < r->peers.count; i++) {
-        raft_id id = r->peers.item[i].id;
-        if (raft_conf_find(conf, id) == NULL &&
-            (previous == NULL || raft_conf_find(previous, id) == NULL)) {
-            progress_deinit(&r->peers.item[i]);
-        } else {
-            r->peers.item[kept++] = r->peers.item[i];
-        }
-    }
-    r->peers.count = kept;
-}
-
-void raft_refresh_peers(struct raft *r)
-{
-    const struct raft_conf *conf = raft_conf_of(r);
-    raft_index index = raft_conf_index_of(r);
-    raft_term term = raft_log_term(&r->log, index);
-    const struct raft_conf_record *before =
-        index > r->commit ? raft_log_conf_at(&r->log, index - 1) : NULL;
-    if (index == r->peers_conf_index && term == r->peers_conf_term &&
-        (before != NULL) == r->peers_have_previous) {
-        return;
-    }
-    r->peers_conf_index = index;
-    r->peers_conf_term = term;
-    r->peers_have_previous = before != NULL;
-    raft_drop_peers(r, conf, before == NULL ? NULL : &before->conf);
-    raft_add_peers(r, conf);
-    if (before != NULL) {
-        raft_add_peers(r, &before->conf);
-    }
-    for (uint32_t i = 0; i < conf->member_count; i++) {
-        struct raft_peer *peer = raft_peer_of(r, conf->member[i].id);
-        r->member_peer[i] = peer == NULL ? -1 : (int32_t)(peer - r->peers.item);
-    }
-}
-
-void raft_collect(const struct raft *r, enum peer_value kind, uint64_t own, uint64_t *value)
-{
-    const struct raft_conf *conf = raft_conf_of(r);
-    for (uint32_t i = 0; i < conf->member_count; i++) {
-        const struct raft_peer *peer =
-            r->member_peer[i] < 0 ? NULL : &r->peers.item[r->member_peer[i]];
-        if (peer == NULL) {
-            value[i] = own;
-            continue;
-        }
-        switch (kind) {
-        case PEER_MATCH:
-            value[i] = peer->match;
-            break;
-        case PEER_ROUND:
-            value[i] = peer->acked_round;
-            break;
-        case PEER_CONTACT:
-            value[i] = peer->last_ack_us;
-            break;
-        }
-    }
-}
-
 /* Durable state and messages. */
 
 uint64_t raft_step_token(struct raft *r)
@@ -267,32 +175,10 @@ void raft_advance_commit(struct raft *r, raft_index index)
     bool is_first_of_term =
         r->role == RAFT_LEADER && before < r->term_start && index >= r->term_start;
     membership_on_commit(r, before);
-    raft_refresh_peers(r);
+    members_refresh(r);
     election_lift_taint(r);
     if (is_first_of_term && r->role == RAFT_LEADER) {
         read_on_term_commit(r);
-    }
-}
-
-/* A quorum was heard within one election timeout, and those that lag made progress within two (E12,
- * DESIGN §4). */
-static void raft_check_quorum(struct raft *r)
-{
-    uint64_t contact[LIMIT_MEMBERS];
-    const struct raft_conf *conf = raft_conf_of(r);
-    uint64_t timeout = r->options.election_timeout_us;
-    raft_collect(r, PEER_CONTACT, r->now_us, contact);
-    for (uint32_t i = 0; i < conf->member_count; i++) {
-        const struct raft_peer *peer =
-            r->member_peer[i] < 0 ? NULL : &r->peers.item[r->member_peer[i]];
-        if (peer != NULL && peer->starved_us != 0 && r->now_us >= peer->starved_us + timeout) {
-            COVER("raft: a starved peer doesn't count for check-quorum");
-            contact[i] = 0;
-        }
-    }
-    if (r->now_us >= quorum_value(conf, contact) + timeout && !MUT(26)) {
-        COVER("raft: a leader without a quorum steps down");
-        raft_become_follower(r, r->term, 0);
     }
 }
 
@@ -304,7 +190,7 @@ static void raft_tick(struct raft *r)
     }
     if (r->now_us >= r->maintain_due_us) {
         r->maintain_due_us = r->now_us + r->options.heartbeat_us;
-        raft_check_quorum(r);
+        members_check_quorum(r);
         if (r->role != RAFT_LEADER) {
             return;
         }
@@ -360,7 +246,7 @@ static enum err raft_check_message(const struct raft *r, const struct raft_messa
 /* Messages between a leader and its followers, in the present term. */
 static void raft_receive_current(struct raft *r, const struct raft_message *m)
 {
-    struct raft_peer *peer = raft_peer_of(r, m->from);
+    struct raft_peer *peer = members_find(r, m->from);
     if (peer != NULL) {
         peer->last_ack_us = r->now_us;
     }
@@ -626,7 +512,7 @@ raft_new(const struct raft_options *options, const struct raft_start *start, uin
     r->commit = r->log.first_index - 1; /* P17: anything more is learnt from a quorum. */
     r->applied = r->commit;
     r->role = RAFT_FOLLOWER;
-    raft_refresh_peers(r);
+    members_refresh(r);
     election_reset_timer(r);
     for (size_t i = 0; i < r->log.conf_count; i++) {
         r->was_member = r->was_member || raft_conf_find(&r->log.conf[i].conf, options->id) != NULL;
@@ -634,7 +520,8 @@ raft_new(const struct raft_options *options, const struct raft_start *start, uin
     if (raft_is_only_voter(r)) {
         r->election_deadline_us = now_us;
     } else if (start->hard_state.term > 0) {
-        /* E14: what its former life promised is not known, and the leader's heartbeats set the length. */
+        /* E14: what its former life promised is not known, and the leader's heartbeats set the
+         * length. */
         uint64_t wait = options->lease_us > 0 ? timeout : 0;
         wait = options->lease_us > wait ? options->lease_us : wait;
         wait = options->lease_wait_us > wait ? options->lease_wait_us : wait;

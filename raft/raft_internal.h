@@ -8,8 +8,8 @@
 #include "raft/quorum.h"
 #include "raft/raft.h"
 
-/* Shared by the rooms of raft/: raft.c (dispatch, roles, the update), election.c, replication.c,
- * read.c, membership.c. For tests and siblings only. */
+/* Shared by the rooms of raft/: raft.c (dispatch, roles, the update), members.c, election.c,
+ * replication.c, read.c, membership.c. For tests and siblings only. */
 
 /* When a heartbeat round was sent, sparsely: rounds up to the next sample count as sent then, which
  * is never too late (L5). A change of the length always begins a sample. */
@@ -119,7 +119,6 @@ struct raft {
 /* The effective configuration: newest in the log; an empty one when there is none. */
 const struct raft_conf *raft_conf_of(const struct raft *r);
 raft_index raft_conf_index_of(const struct raft *r);
-struct raft_peer *raft_peer_of(struct raft *r, raft_id id);
 /* The token this step's persist will have; says that there is one. */
 uint64_t raft_step_token(struct raft *r);
 /* 0 if the hard state is durable, else the token that makes it so. */
@@ -134,13 +133,18 @@ void raft_become_leader(struct raft *r);
 void raft_follow(struct raft *r, raft_id leader);
 /* Commit grows to `index`; drops what only uncommitted configurations needed. */
 void raft_advance_commit(struct raft *r, raft_index index);
-/* The configuration stack or the commit index changed: peers follow. */
-void raft_refresh_peers(struct raft *r);
 /* Append an entry of the leader's own making. */
 void raft_append_own(struct raft *r, enum raft_entry_type type, struct slice payload);
+
+/* members.c */
+struct raft_peer *members_find(struct raft *r, raft_id id);
+/* The configuration stack or the commit index changed: peers follow. */
+void members_refresh(struct raft *r);
 /* value[i] for each member of the effective configuration, from its peer or `own`. */
 enum peer_value { PEER_MATCH, PEER_ROUND, PEER_CONTACT };
-void raft_collect(const struct raft *r, enum peer_value kind, uint64_t own, uint64_t *value);
+void members_collect(const struct raft *r, enum peer_value kind, uint64_t own, uint64_t *value);
+/* Leader: steps down if it has not heard from a quorum for an election timeout (E12). */
+void members_check_quorum(struct raft *r);
 
 /* election.c */
 void election_reset_timer(struct raft *r);

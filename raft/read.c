@@ -68,7 +68,7 @@ void read_on_heartbeat(struct raft *r, const struct raft_message *m)
 
 void read_on_heartbeat_ack(struct raft *r, const struct raft_message *m)
 {
-    struct raft_peer *peer = raft_peer_of(r, m->from);
+    struct raft_peer *peer = members_find(r, m->from);
     if (r->role != RAFT_LEADER || peer == NULL) {
         return;
     }
@@ -138,7 +138,7 @@ void read_confirm(struct raft *r)
     if (r->reads_done == r->reads.count) {
         return;
     }
-    raft_collect(r, PEER_ROUND, r->round, acked);
+    members_collect(r, PEER_ROUND, r->round, acked);
     uint64_t confirmed = quorum_value(raft_conf_of(r), acked);
     while (r->reads_done < r->reads.count) {
         const struct pending_read *read = &r->reads.item[r->reads_done];
@@ -178,7 +178,7 @@ uint64_t read_lease_end(const struct raft *r)
     if (r->role != RAFT_LEADER || r->commit < r->term_start || read_lease_us(r) == 0) {
         return 0;
     }
-    raft_collect(r, PEER_ROUND, UINT64_MAX, value);
+    members_collect(r, PEER_ROUND, UINT64_MAX, value);
     uint64_t round = quorum_value(raft_conf_of(r), value);
     if (round == UINT64_MAX) {
         return UINT64_MAX; /* The only voter: nobody is elected without it. */
@@ -189,7 +189,7 @@ uint64_t read_lease_end(const struct raft *r)
     }
     uint64_t sent_us = sample->sent_us;
     if (MUT(18)) {
-        raft_collect(r, PEER_CONTACT, r->now_us, value);
+        members_collect(r, PEER_CONTACT, r->now_us, value);
         sent_us = quorum_value(raft_conf_of(r), value);
     }
     return sent_us +

@@ -137,7 +137,7 @@ void replication_broadcast_commit(struct raft *r)
 
 void replication_nudge(struct raft *r, raft_id id)
 {
-    struct raft_peer *peer = raft_peer_of(r, id);
+    struct raft_peer *peer = members_find(r, id);
     if (r->role == RAFT_LEADER && peer != NULL) {
         replication_send_commit(r, peer);
     }
@@ -188,7 +188,7 @@ void replication_try_commit(struct raft *r)
     if (r->role != RAFT_LEADER) {
         return;
     }
-    raft_collect(r, PEER_MATCH, own, match);
+    members_collect(r, PEER_MATCH, own, match);
     raft_index index = quorum_value(raft_conf_of(r), match);
     if (MUT(6)) {
         struct raft_conf only_new;
@@ -282,7 +282,7 @@ static void replication_truncate(struct raft *r, raft_index from)
     raft_log_truncate(&r->log, from);
     r->step_truncate_from = from;
     raft_step_token(r);
-    raft_refresh_peers(r);
+    members_refresh(r);
 }
 
 static void replication_reject(struct raft *r, const struct raft_message *m)
@@ -347,7 +347,7 @@ static void replication_take_entries(struct raft *r, const struct raft_message *
     for (; i < count; i++) {
         raft_log_append_copy(&r->log, &entry[i]);
     }
-    raft_refresh_peers(r);
+    members_refresh(r);
 }
 
 void replication_on_append(struct raft *r, const struct raft_message *m)
@@ -421,7 +421,7 @@ replication_on_reject(struct raft *r, struct raft_peer *peer, const struct raft_
 
 void replication_on_ack(struct raft *r, const struct raft_message *m)
 {
-    struct raft_peer *peer = raft_peer_of(r, m->from);
+    struct raft_peer *peer = members_find(r, m->from);
     if (r->role != RAFT_LEADER || peer == NULL) {
         return;
     }
@@ -436,7 +436,7 @@ void replication_on_ack(struct raft *r, const struct raft_message *m)
     replication_try_commit(r);
     if (r->role == RAFT_LEADER) {
         membership_transfer_progress(r);
-        peer = raft_peer_of(r, m->from); /* The commit may have removed it. */
+        peer = members_find(r, m->from); /* The commit may have removed it. */
         if (peer != NULL) {
             replication_send(r, peer);
         }
@@ -461,7 +461,7 @@ static bool replication_fetched_is_sound(const struct raft *r, const struct raft
 
 void replication_on_fetched(struct raft *r, const struct raft_event *event)
 {
-    struct raft_peer *peer = raft_peer_of(r, event->u.fetched.peer);
+    struct raft_peer *peer = members_find(r, event->u.fetched.peer);
     if (r->role != RAFT_LEADER || peer == NULL || !peer->is_fetching ||
         event->u.fetched.prev_index != peer->next - 1) {
         return; /* For another leadership, or given up since. */
@@ -487,7 +487,7 @@ void replication_on_fetched(struct raft *r, const struct raft_event *event)
 
 void replication_on_link(struct raft *r, const struct raft_event *event)
 {
-    struct raft_peer *peer = raft_peer_of(r, event->u.peer_link.peer);
+    struct raft_peer *peer = members_find(r, event->u.peer_link.peer);
     if (peer == NULL) {
         return;
     }

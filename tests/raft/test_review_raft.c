@@ -1,4 +1,5 @@
-/* Single rules of the checklist against one raft, stepped by hand: what the scripts' clusters don't reach. */
+/* Single rules of the checklist against one raft, stepped by hand: what the scripts' clusters don't
+ * reach. */
 #include "base/buf.h"
 #include "base/chunk.h"
 #include "base/prng.h"
@@ -25,7 +26,11 @@ static void conf_of(struct raft_conf *conf, uint32_t voters)
     }
 }
 
-static uint8_t *entry_make(struct chunk *chunk, enum raft_entry_type type, struct slice payload, uint64_t index, uint64_t term)
+static uint8_t *entry_make(struct chunk *chunk,
+                           enum raft_entry_type type,
+                           struct slice payload,
+                           uint64_t index,
+                           uint64_t term)
 {
     uint8_t *at = chunk->data + chunk->used;
     entry_begin(at, type, 0, payload.n);
@@ -44,8 +49,10 @@ static void lone_step(struct lone *x, struct raft_event *event, enum err expecte
     raft_check(x->raft);
 }
 
-/* Node 1 of 1, 2, 3. Its log: the configuration, then no-ops of the given terms; durable. `start` may hold restrictions. */
-static void lone_init(struct lone *x, struct raft_start *start, const raft_term *terms, uint32_t count)
+/* Node 1 of 1, 2, 3. Its log: the configuration, then no-ops of the given terms; durable. `start`
+ * may hold restrictions. */
+static void
+lone_init(struct lone *x, struct raft_start *start, const raft_term *terms, uint32_t count)
 {
     struct raft_conf conf;
     raft_index conf_index = 1;
@@ -56,7 +63,8 @@ static void lone_init(struct lone *x, struct raft_start *start, const raft_term 
     raft_conf_encode(&conf, &encoded);
     entry_view(entry_make(chunk, RAFT_ENTRY_CONF, buf_slice(&encoded), 1, 1), &entry[0]);
     for (uint32_t i = 0; i < count; i++) {
-        entry_view(entry_make(chunk, RAFT_ENTRY_NOOP, (struct slice){NULL, 0}, i + 2, terms[i]), &entry[i + 1]);
+        entry_view(entry_make(chunk, RAFT_ENTRY_NOOP, (struct slice){NULL, 0}, i + 2, terms[i]),
+                   &entry[i + 1]);
     }
     start->first_index = 1;
     start->last_index = count + 1;
@@ -98,7 +106,8 @@ static void lone_receive(struct lone *x, struct raft_message *m, enum err expect
 static void lone_persist(struct lone *x)
 {
     while (x->update.has_persist) {
-        struct raft_event event = {.type = RAFT_EVENT_PERSISTED, .u.persisted_token = x->update.token};
+        struct raft_event event = {.type = RAFT_EVENT_PERSISTED,
+                                   .u.persisted_token = x->update.token};
         lone_step(x, &event, ERR_OK);
     }
 }
@@ -110,7 +119,8 @@ static struct raft_status lone_status(const struct lone *x)
     return status;
 }
 
-static const struct raft_message *lone_sent(const struct lone *x, enum raft_message_type type, raft_id to)
+static const struct raft_message *
+lone_sent(const struct lone *x, enum raft_message_type type, raft_id to)
 {
     for (uint32_t i = 0; i < x->update.outgoing_count; i++) {
         const struct raft_message *m = &x->update.outgoing[i].message;
@@ -121,7 +131,8 @@ static const struct raft_message *lone_sent(const struct lone *x, enum raft_mess
     return NULL;
 }
 
-static void lone_vote(struct lone *x, raft_id from, raft_term term, raft_term last_term, raft_index last_index)
+static void
+lone_vote(struct lone *x, raft_id from, raft_term term, raft_term last_term, raft_index last_index)
 {
     struct raft_message m = {.type = RAFT_VOTE_REQUEST, .term = term, .from = from};
     m.u.vote_request.campaign_term = term;
@@ -162,8 +173,8 @@ static void lone_lead(struct lone *x)
     lone_persist(x);
 }
 
-/* P9, T1: entry 5 may be lost here. A leader that does not know that yet hands over; what this node then asks for in a
- * later term could be given to it by the one that never had entry 5. */
+/* P9, T1: entry 5 may be lost here. A leader that does not know that yet hands over; what this node
+ * then asks for in a later term could be given to it by the one that never had entry 5. */
 TEST(a_suspect_node_ignores_timeout_now)
 {
     struct raft_start start = {
@@ -187,11 +198,14 @@ TEST(what_a_suspect_node_votes_for)
         raft_index last_index;
         bool is_granted;
     } row[] = {
-        {2, 2, 5, false}, {2, 2, 9, false}, {3, 2, 4, false}, {3, 1, 9, false}, {3, 2, 5, true}, {4, 3, 4, true},
+        {2, 2, 5, false}, {2, 2, 9, false}, {3, 2, 4, false},
+        {3, 1, 9, false}, {3, 2, 5, true},  {4, 3, 4, true},
     };
     for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-        struct raft_start start = {
-            .hard_state = {.term = 2}, .vote_only_above = 2, .vote_last_term = 2, .vote_last_index = 5};
+        struct raft_start start = {.hard_state = {.term = 2},
+                                   .vote_only_above = 2,
+                                   .vote_last_term = 2,
+                                   .vote_last_index = 5};
         struct lone x = {0};
         test_context("row %d", (int)i);
         lone_init(&x, &start, (raft_term[]){2, 2}, 2);
@@ -219,7 +233,8 @@ TEST(a_log_is_compared_by_term_first)
     test_context("%s", "");
 }
 
-/* P2: a vote outlives a leader's coming and going within the term, and the leader's own stepping down. */
+/* P2: a vote outlives a leader's coming and going within the term, and the leader's own stepping
+ * down. */
 TEST(a_vote_is_not_given_twice_in_a_term)
 {
     struct raft_start start = {.hard_state = {.term = 2}};
@@ -284,7 +299,8 @@ TEST(refused_requests_do_not_move_the_timer)
     raft_free(x.raft);
 }
 
-/* E14: the leader's heartbeats set the lease, not this node's own options: a restarted voter waits although it gives none. */
+/* E14: the leader's heartbeats set the lease, not this node's own options: a restarted voter waits
+ * although it gives none. */
 TEST(a_restarted_voter_waits_for_leases_of_others)
 {
     struct raft_start start = {.hard_state = {.term = 2}};
@@ -335,7 +351,8 @@ TEST(a_new_link_ends_a_pause_although_the_peer_is_starved)
     raft_free(x.raft);
 }
 
-/* P4: an acknowledgement names what its message verified, not what else the follower holds; P5: nor is more committed. */
+/* P4: an acknowledgement names what its message verified, not what else the follower holds; P5: nor
+ * is more committed. */
 TEST(an_empty_append_acknowledges_its_prev_only)
 {
     struct raft_start start = {.hard_state = {.term = 2}};
@@ -355,10 +372,12 @@ TEST(an_empty_append_acknowledges_its_prev_only)
     raft_free(x.raft);
 }
 
-/* Fields at their ends, from a member: refused or harmless, the node's own invariants hold (raft_check after each step). */
+/* Fields at their ends, from a member: refused or harmless, the node's own invariants hold
+ * (raft_check after each step). */
 TEST(extreme_values_break_no_invariant)
 {
-    static const uint64_t extreme[] = {0, 1, 2, 3, 4, 5, UINT64_MAX / 2, UINT64_MAX / 2 + 1, UINT64_MAX - 1, UINT64_MAX};
+    static const uint64_t extreme[] = {
+        0, 1, 2, 3, 4, 5, UINT64_MAX / 2, UINT64_MAX / 2 + 1, UINT64_MAX - 1, UINT64_MAX};
     struct prng prng;
     prng_seed(&prng, 3);
     for (int role = 0; role < 2; role++) {
@@ -369,9 +388,13 @@ TEST(extreme_values_break_no_invariant)
             if (role == 1) {
                 lone_lead(&x);
             }
-            struct raft_message m = {.type = (enum raft_message_type)(1 + prng_below(&prng, RAFT_APPEND)), .from = 2, .to = 1};
+            struct raft_message m = {
+                .type = (enum raft_message_type)(1 + prng_below(&prng, RAFT_APPEND)),
+                .from = 2,
+                .to = 1};
             /* A second leader of one's own term aborts, as it should (E8). */
-            m.term = role == 1 && (m.type == RAFT_HEARTBEAT || m.type == RAFT_COMMIT || m.type == RAFT_APPEND)
+            m.term = role == 1 && (m.type == RAFT_HEARTBEAT || m.type == RAFT_COMMIT ||
+                                   m.type == RAFT_APPEND)
                          ? 4 + prng_below(&prng, 2)
                          : 1 + prng_below(&prng, 4);
             uint64_t *word = (uint64_t *)&m.u;
@@ -382,7 +405,8 @@ TEST(extreme_values_break_no_invariant)
             switch (m.type) {
             case RAFT_PREVOTE_REQUEST:
             case RAFT_VOTE_REQUEST:
-                filled.u.vote_request.campaign_term = prng_below(&prng, 2) == 0 ? m.term + (m.type == RAFT_PREVOTE_REQUEST) : word[0];
+                filled.u.vote_request.campaign_term =
+                    prng_below(&prng, 2) == 0 ? m.term + (m.type == RAFT_PREVOTE_REQUEST) : word[0];
                 filled.u.vote_request.last_term = word[1];
                 filled.u.vote_request.last_index = word[2];
                 break;
@@ -419,7 +443,8 @@ TEST(extreme_values_break_no_invariant)
             case RAFT_TIMEOUT_NOW:
                 break;
             }
-            struct raft_event event = {.type = RAFT_EVENT_RECEIVE, .now_us = x.now_us, .u.message = &filled};
+            struct raft_event event = {
+                .type = RAFT_EVENT_RECEIVE, .now_us = x.now_us, .u.message = &filled};
             enum err e = raft_step(x.raft, &event, &x.update);
             CHECK(e == ERR_OK || e == ERR_INVALID);
             raft_check(x.raft);

@@ -391,9 +391,16 @@ static struct slice take_line(struct slice *text)
 static void split_words(struct script *s, char *line)
 {
     s->word_count = 0;
-    for (char *word = strtok(line, " "); word != NULL && s->word_count < WORDS;
-         word = strtok(NULL, " ")) {
-        s->word[s->word_count++] = word;
+    while (*line != 0 && s->word_count < WORDS) {
+        line += strspn(line, " ");
+        size_t n = strcspn(line, " ");
+        if (n > 0) {
+            s->word[s->word_count++] = line;
+        }
+        line += n;
+        if (*line == ' ') {
+            *line++ = 0;
+        }
     }
 }
 
