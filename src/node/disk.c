@@ -10,7 +10,9 @@
  *
  * D1  Work reaches the disk in the order Raft gave it: pending is appended to, or cut at its end by a truncation.
  * D2  The bytes of entries under way are pinned by chunk references until the append is done.
- * D3  A full disk changes nothing: the same work is tried again, and nothing behind it overtakes it (P12).
+ * D3  A full disk changes nothing: the same work is tried again, and nothing behind it overtakes it (P12). New writes are refused
+ *     from then on; but what Raft took already, and what it needs to elect and to confirm reads (hard state, no-ops), is
+ *     written from the reserve. A follower that has a leader lets entries wait: the reserve is for electing the next.
  * D4  Any other error ends the node (P6). */
 
 #define DISK_RETRY_US 100000
@@ -61,6 +63,7 @@ static void disk_run(struct disk_job *base)
             .entry = w->entry,
             .entry_count = w->entry_count,
             .clear_taint = w->clears_taint,
+            .may_use_reserve = w->may_use_reserve,
         };
         job->result = wal_append(job->wal, &append);
         wal_get_stats(job->wal, &job->stats);
@@ -72,6 +75,8 @@ static void disk_run(struct disk_job *base)
         break;
     case DISK_PREPARE:
         job->has_more = wal_prepare_ahead(job->wal);
+        job->free_bytes = 0;
+        job->result = job->vfs->call->free_bytes(job->vfs, &job->free_bytes);
         wal_get_stats(job->wal, &job->stats);
         break;
     }
@@ -83,8 +88,34 @@ static void disk_submit(struct node *n, struct node_job *job)
     job->is_submitted = true;
     job->started_us = n->now_us;
     job->wal = n->wal;
+    job->vfs = n->env.vfs;
     job->base.run = disk_run;
     n->env.submit(n->env.ctx, &job->base);
+}
+
+/* Nothing but what the cluster needs for itself. */
+static bool work_is_own(const struct disk_work *w)
+{
+    for (uint32_t i = 0; i < w->entry_count; i++) {
+        struct raft_entry e;
+        struct proposal p;
+        entry_view(w->entry[i].p, &e);
+        if (e.type == RAFT_ENTRY_COMMAND && (proposal_decode(e.payload, &p) != ERR_OK || p.number != PROPOSAL_CANCEL))
+            return false;
+    }
+    return true;
+}
+
+static void disk_submit_append(struct node *n)
+{
+    struct disk *d = &n->disk;
+    struct disk_work *w = &d->append.work;
+    /* A node whose entries are not durable does not campaign, and knows its silent leader until then. */
+    bool is_leader_silent = n->now_us - n->driver.status.leader_contact_us > node_election_timeout_us(n);
+    w->may_use_reserve =
+        work_is_own(w) ||
+        (d->is_full && (node_is_leader(n) || is_leader_silent || w->has_state || d->pending.has_state));
+    disk_submit(n, &d->append);
 }
 
 void disk_init(struct node *n, const struct wal_node_state *state, raft_index last_index)
@@ -232,7 +263,7 @@ void disk_flush(struct node *n)
         struct disk_work empty = d->append.work;
         d->append.work = d->pending;
         d->pending = empty;
-        disk_submit(n, &d->append);
+        disk_submit_append(n);
         return;
     }
     if (d->bytes_until_prepare == 0 && !d->prepare.is_submitted && list_empty(&d->reads))
@@ -255,6 +286,13 @@ static void disk_note_stats(struct node *n, const struct wal_stats *stats)
     }
 }
 
+static void disk_has_room(struct node *n)
+{
+    if (n->disk.is_full)
+        log_line(&n->env.log, LOG_NOTICE, "The disk has room again: writes are accepted.");
+    n->disk.is_full = false;
+}
+
 static void disk_on_appended(struct node *n, struct node_job *job)
 {
     struct disk *d = &n->disk;
@@ -262,17 +300,17 @@ static void disk_on_appended(struct node *n, struct node_job *job)
         if (!d->is_full)
             log_line(&n->env.log, LOG_WARNING, "The disk is full: writes are refused until there is room.");
         COVER("disk: full");
+        d->retry_us = n->now_us + (d->is_full ? DISK_RETRY_US : 0);
         d->is_full = true;
-        d->retry_us = n->now_us + DISK_RETRY_US;
+        d->look_us = n->now_us + DISK_RETRY_US;
         return;
     }
     if (job->result != ERR_OK) {
         node_fatal(n, "Writing the log failed: %s.", err_text(job->result));
         return;
     }
-    if (d->is_full)
-        log_line(&n->env.log, LOG_NOTICE, "The disk has room again: writes are accepted.");
-    d->is_full = false;
+    if (!job->work.may_use_reserve)
+        disk_has_room(n);
     disk_note_stats(n, &job->stats);
     if (job->work.has_state)
         d->durable_session = job->work.state.session_number;
@@ -352,6 +390,8 @@ void node_disk_done(struct node *n, struct disk_job *base)
         n->disk.stats.file_bytes = job->stats.file_bytes;
         /* Look again after a quarter of a segment was written. */
         n->disk.bytes_until_prepare = job->has_more ? 0 : (uint64_t)n->options->log_segment_size / 4;
+        if (n->disk.retry_us == 0 && job->result == ERR_OK && job->free_bytes > (uint64_t)n->options->disk_reserve)
+            disk_has_room(n);
         break;
     }
 }
@@ -390,10 +430,16 @@ uint64_t disk_tick(struct node *n)
     uint64_t next = NODE_NEVER;
     if (d->retry_us != 0 && n->now_us >= d->retry_us) {
         d->retry_us = 0;
-        disk_submit(n, &d->append);
+        disk_submit_append(n);
     }
     if (d->retry_us != 0)
         next = d->retry_us;
+    if (d->is_full && d->retry_us == 0 && n->now_us >= d->look_us && !d->append.is_submitted && !d->prepare.is_submitted) {
+        d->look_us = n->now_us + DISK_RETRY_US;
+        disk_submit(n, &d->prepare);
+    }
+    if (d->is_full)
+        next = earlier_us(next, d->look_us > n->now_us ? d->look_us : n->now_us + DISK_RETRY_US);
     disk_hand_over(n);
     /* R10: a leader whose disk stalls makes everybody wait; another one with a good disk should lead. */
     if (node_is_leader(n) && (d->append.is_submitted || d->is_full)) {

@@ -23,6 +23,7 @@ struct disk_work {
     uint32_t entry_count;
     uint32_t entry_capacity;
     uint64_t token;            /* highest of Raft's; 0: none */
+    bool may_use_reserve;      /* as of the present try */
 };
 
 enum disk_job_kind { DISK_APPEND, DISK_READ_PEER, DISK_READ_APPLY, DISK_PREPARE };
@@ -32,6 +33,7 @@ struct node_job {
     struct list in_node;
     enum disk_job_kind kind;
     struct wal *wal;
+    struct vfs *vfs;
     bool is_submitted;
     enum err result;
     struct wal_stats stats;    /* appends: after it */
@@ -46,6 +48,7 @@ struct node_job {
     uint32_t count;
     raft_term prev_term;
     bool has_more;             /* prepare */
+    uint64_t free_bytes;       /* prepare: of the file system, after it; 0: not known */
 };
 
 struct disk {
@@ -59,6 +62,7 @@ struct disk {
     bool is_full;
     bool is_tainted;               /* found damaged at start, not healed yet (P9) */
     uint64_t retry_us;             /* is_full: when the append is tried again; 0: not waiting */
+    uint64_t look_us;              /* is_full: when room is looked for */
     uint64_t bytes_until_prepare;
     uint64_t prepared_bytes;
     struct wal_stats stats;
