@@ -41,6 +41,19 @@ static const struct {
     {"err/unknown-subcmd-client", "CLIENT SETINFO exists here, as in Redis 7.2: newer clients send it"},
 };
 
+/* Single steps that can match only when more of Redis's commands exist; the case goes on behind them. */
+static const struct {
+    const char *name;
+    size_t step; /* from 1 */
+} corpus_pending_steps[] = {
+    {"resp2/command", 2}, /* COMMAND COUNT: 240 */
+    {"resp2/command", 3}, /* COMMAND DOCS: with the tree of arguments */
+    {"resp2/command", 5}, /* COMMAND LIST: xlen */
+    {"resp3/command", 3},
+    {"resp3/command", 4},
+    {"resp3/command", 6},
+};
+
 static bool corpus_is_in(const char *word, size_t n, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -53,7 +66,7 @@ static bool corpus_is_in(const char *word, size_t n, const char *const *list, si
 
 #define CORPUS_IS_IN(word, n, list) corpus_is_in(word, n, list, sizeof(list) / sizeof *(list))
 
-static const char *corpus_excepted(const struct corpus_run *run, const struct corpus_case *item)
+static const char *corpus_excepted(const struct corpus_case *item)
 {
     struct slice first = buf_slice(&item->step[0].sent);
     const char *sent = (const char *)first.p;
@@ -66,9 +79,6 @@ static const char *corpus_excepted(const struct corpus_run *run, const struct co
         if (strcmp(corpus_exceptions[i].name, item->name) == 0) {
             return corpus_exceptions[i].reason;
         }
-    }
-    if (run->is_follower && strncmp(item->name, "hello/", 6) == 0) {
-        return "a follower's HELLO says replica";
     }
     while (word < len && strchr(" \t\r\n", sent[word]) == NULL) {
         word++;
@@ -154,16 +164,38 @@ static bool corpus_matches_unordered(const struct corpus_case *item, struct slic
     return true;
 }
 
+/* The recorded answer as it must be here: a follower's HELLO says replica. */
+static struct buf corpus_expected(const struct corpus_run *run, const struct corpus_step *step)
+{
+    static const char master[] = "$4\r\nrole\r\n$6\r\nmaster\r\n";
+    static const char replica[] = "$4\r\nrole\r\n$7\r\nreplica\r\n";
+    struct slice rest = buf_slice(&step->expected);
+    struct buf out = {0};
+    for (; run->is_follower && rest.n >= sizeof master - 1; rest = slice_skip(rest, 1)) {
+        if (memcmp(rest.p, master, sizeof master - 1) == 0) {
+            buf_append(&out, replica, sizeof replica - 1);
+            rest = slice_skip(rest, sizeof master - 1);
+            break;
+        }
+        buf_append_byte(&out, rest.p[0]);
+    }
+    buf_append_slice(&out, rest);
+    return out;
+}
+
 /* The number of the connection in a HELLO map is never the recorded one. */
-static bool corpus_matches(const struct corpus_case *item, const struct corpus_step *step, struct slice got)
+static bool corpus_matches(const struct corpus_run *run, const struct corpus_case *item, const struct corpus_step *step, struct slice got)
 {
     static const char id[] = "$2\r\nid\r\n:";
-    struct slice expected = buf_slice(&step->expected);
     struct corpus_case normalised = *item;
+    struct corpus_step here = {.expected = corpus_expected(run, step)};
+    struct slice expected = buf_slice(&here.expected);
     for (size_t i = 0; i + sizeof id <= expected.n; i++) {
         normalised.is_normalised |= memcmp(expected.p + i, id, sizeof id - 1) == 0;
     }
-    return corpus_step_matches(&normalised, step, got) || corpus_matches_unordered(item, expected, got);
+    bool ok = corpus_step_matches(&normalised, &here, got) || corpus_matches_unordered(item, expected, got);
+    buf_deinit(&here.expected);
+    return ok;
 }
 
 /* If `got` says that a command is unknown and the recording does not: its name's length, and where it begins. */
@@ -183,15 +215,30 @@ static const char *corpus_unknown_word(struct slice got, const struct corpus_ste
     return NULL;
 }
 
+static bool corpus_is_pending_step(const struct corpus_case *item, size_t step)
+{
+    for (size_t i = 0; i < sizeof corpus_pending_steps / sizeof *corpus_pending_steps; i++) {
+        if (corpus_pending_steps[i].step == step + 1 && strcmp(corpus_pending_steps[i].name, item->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void corpus_note_pending(struct corpus_run *run, const struct corpus_case *item)
+{
+    run->pending++;
+    buf_append(&run->pending_names, item->name, strlen(item->name));
+    buf_append(&run->pending_names, " ", 1);
+}
+
 static void corpus_report(struct corpus_run *run, const struct corpus_case *item, size_t step, struct slice got)
 {
     struct buf text = {0};
     size_t n;
     const char *unknown = corpus_unknown_word(got, &item->step[step], &n);
     if (unknown != NULL && !CORPUS_IS_IN(unknown, n, corpus_must_exist)) {
-        run->pending++;
-        buf_append(&run->pending_names, item->name, strlen(item->name));
-        buf_append(&run->pending_names, " ", 1);
+        corpus_note_pending(run, item);
         return;
     }
     corpus_append_escaped(&text, got);
@@ -226,18 +273,26 @@ static void corpus_run_case(struct corpus_run *run, const struct corpus_case *it
     struct wire w;
     REQUIRE(wire_open(&w, run->cluster->node[run->node].port, CORPUS_ANSWER_MS));
     bool ok = true;
+    bool has_pending_step = false;
     for (size_t i = 0; i < item->step_count && ok; i++) {
         const struct corpus_step *step = &item->step[i];
         struct slice sent = buf_slice(&step->sent);
         wire_write(&w, sent.p, sent.n); /* may fail: the server closes in the middle of some */
         struct slice got = corpus_receive(&w, item, step, i + 1 == item->step_count);
-        ok = corpus_matches(item, step, got);
-        if (!ok) {
+        ok = corpus_matches(run, item, step, got);
+        if (!ok && corpus_is_pending_step(item, i)) {
+            has_pending_step = true;
+            ok = true;
+        } else if (!ok) {
             corpus_report(run, item, i, got);
         }
     }
     if (ok && corpus_check_end(&w, item)) {
-        run->matched++;
+        if (has_pending_step) {
+            corpus_note_pending(run, item);
+        } else {
+            run->matched++;
+        }
     }
     wire_close(&w);
 }
@@ -256,8 +311,8 @@ static void corpus_run_all(struct corpus_run *run)
     for (size_t i = 0; i < corpus.count; i++) {
         const struct corpus_case *item = &corpus.item[i];
         bool wants_password = corpus_case_is_in(item, "auth");
-        if (corpus_excepted(run, item) != NULL) {
-            itest_note("excepted: %s: %s", item->name, corpus_excepted(run, item));
+        if (corpus_excepted(item) != NULL) {
+            itest_note("excepted: %s: %s", item->name, corpus_excepted(item));
             run->excepted++;
             continue;
         }

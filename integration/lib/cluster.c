@@ -68,7 +68,7 @@ void cluster_node_start_as(struct cluster *c, size_t i, const char *members, con
     char flags[4096];
     char *argv[CLUSTER_ARGS];
     if (itest_server_is_redis()) {
-        snprintf(flags, sizeof flags, "redis-server --port %u --dir %s --appendonly no --save 900 1000000 --enable-debug-command yes %s", n->port, dir, c->flags);
+        snprintf(flags, sizeof flags, "redis-server --port %u --dir %s --appendonly no --save 900 1000000 --slowlog-log-slower-than 10000000 --enable-debug-command yes %s", n->port, dir, c->flags);
     } else {
         int len = snprintf(flags, sizeof flags, "%s --port %u --dir %s %s%s %s", cluster_binary(), n->port, dir,
                            members[0] != '\0' ? "--cluster " : "", members, c->flags);
