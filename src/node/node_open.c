@@ -40,6 +40,7 @@ static struct raft_options node_raft_options(struct node *n)
     /* A lease ends before any voter that promised it can be asked for its vote, whatever the drift of their clocks. */
     uint64_t longest_us = timeout_us - timeout_us * 2 * LEASE_DRIFT_PPM / 1000000 - 1;
     uint64_t lease_us = (uint64_t)o->lease * 1000;
+    uint32_t frame_bytes = LIMIT_FRAME_BYTES - LIMIT_FRAME_BYTES / 64;
     return (struct raft_options){
         .id = n->identity.node_id,
         .seed = prng_next(&n->prng),
@@ -52,7 +53,7 @@ static struct raft_options node_raft_options(struct node *n)
         .uncommitted_bytes = (uint64_t)o->uncommitted_bytes,
         .inflight_messages = (uint32_t)o->peer_inflight_messages,
         .inflight_bytes = (uint64_t)o->peer_inflight_bytes,
-        .append_bytes = LIMIT_FRAME_BYTES - LIMIT_FRAME_BYTES / 64,
+        .append_bytes = o->peer_append_bytes < frame_bytes ? (uint32_t)o->peer_append_bytes : frame_bytes,
     };
 }
 

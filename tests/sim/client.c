@@ -467,6 +467,15 @@ void sim_clients_start(struct sim *s)
 
 void sim_clients_stop(struct sim *s) { s->is_quiet = true; }
 
+void sim_clients_host_resumed(struct sim *s, uint32_t slot)
+{
+    for (uint32_t i = 0; s->client && i < s->plan.client_count; i++) {
+        struct sim_client *c = &s->client[i];
+        if (c->connection && c->slot == slot)
+            client_process(c->connection);
+    }
+}
+
 void sim_clients_host_died(struct sim *s, uint32_t slot)
 {
     for (uint32_t i = 0; s->client && i < s->plan.client_count; i++) {

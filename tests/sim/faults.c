@@ -36,6 +36,7 @@ void plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
     plan->sector_bytes = prng_below(p, 2) ? 512 : 4096;
     plan->segment_bytes = prng_below(p, 2) ? 65536 : 1048576;
     plan->log_memory_bytes = prng_below(p, 2) ? 65536 : 1048576;
+    plan->append_bytes = prng_below(p, 3) ? 258048 : 1 + prng_below(p, 1000);
     plan->read_level_mix = 1 + (uint32_t)prng_below(p, 7);
     plan->has_expiry = prng_below(p, 2);
     plan->has_transactions = prng_below(p, 2);
@@ -57,6 +58,16 @@ void plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
     plan->sync_error_every_us = draw_mean(p, 2000000, 10000000);
     plan->rot_every_us = plan->host_count >= 3 ? draw_mean(p, 3000000, 12000000) : 0;
     plan->has_crash_in_write = prng_below(p, 2);
+    if (strcmp(profile, "fig8") == 0) {
+        /* Figure 3.7: leaders that lose their followers a moment after they were elected, one entry an append. */
+        plan->host_count = prng_below(p, 2) ? 3 : 5;
+        plan->append_bytes = 1;
+        plan->leader_isolation_us = 1 + prng_below(p, 30000);
+        plan->disk_us = 50 + prng_below(p, 3000);
+        plan->partition_every_us = 0;
+        plan->disk_full_every_us = plan->rot_every_us = plan->sync_error_every_us = 0;
+        plan->crash_every_us = plan->power_every_us = plan->pause_every_us = 0;
+    }
     if (strcmp(profile, "storm") == 0) {
         plan->crash_every_us = 300000 + prng_below(p, 1000000);
         plan->partition_every_us = 300000 + prng_below(p, 1000000);
@@ -116,8 +127,10 @@ static void fault_unpause(struct world *w, void *ctx, uint64_t slot, uint64_t li
 {
     struct sim *s = ctx;
     (void)w;
-    if (s->host[slot].life == life)
-        host_kick(&s->host[slot]);
+    if (s->host[slot].life != life || !s->host[slot].node)
+        return;
+    sim_clients_host_resumed(s, (uint32_t)slot);
+    host_kick(&s->host[slot]);
 }
 
 static void fault_pause(struct sim *s)
@@ -222,6 +235,36 @@ static void fault_rot(struct sim *s)
         world_count("bit rot");
     h->has_rot = true;
     world_at(&s->world, world_exponential(&s->world, 500000), fault_restart, s, h->slot, 0);
+}
+
+/* A new leader is cut off or killed a moment after its election; who was cut off before comes back. */
+static void fault_leader_falls(struct world *w, void *ctx, uint64_t slot, uint64_t life)
+{
+    struct sim *s = ctx;
+    struct sim_host *h = &s->host[slot];
+    (void)w;
+    if (s->is_calm || h->life != life || !h->node)
+        return;
+    net_heal(s);
+    if (world_chance(&s->world, 400000)) {
+        world_count("new leader killed");
+        fault_down(s, h, HOST_KILL, 200000 + world_exponential(&s->world, 600000));
+        return;
+    }
+    world_count("new leader isolated");
+    bool keeps_one = world_chance(&s->world, 500000);
+    uint64_t friend = (slot + 1 + world_below(&s->world, s->plan.host_count - 1)) % s->plan.host_count;
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        if (i != slot && !(keeps_one && i == friend))
+            s->is_cut[slot][i] = s->is_cut[i][slot] = true;
+    }
+}
+
+void faults_new_leader(struct sim *s, uint32_t slot)
+{
+    if (s->plan.leader_isolation_us && !s->is_calm)
+        world_at(&s->world, world_exponential(&s->world, s->plan.leader_isolation_us), fault_leader_falls, s, slot,
+                 s->host[slot].life);
 }
 
 /* Nodes that went down by themselves (power failed inside a disk call, or an allowed fatal) come back. */

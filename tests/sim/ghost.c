@@ -178,6 +178,7 @@ static void ghost_check_leader(struct ghost *g, uint32_t slot, const struct raft
         world_fail(&g->sim->world, "I1 election safety: two leaders in term %llu", (unsigned long long)status->term);
     *leader = status->id;
     world_trace(&g->sim->world, "node %u leads term %llu", slot, (unsigned long long)status->term);
+    faults_new_leader(g->sim, slot);
     for (raft_index i = g->committed.last; i > 0; i--) {
         if (g->commit_term[i - 1] >= status->term)
             continue;

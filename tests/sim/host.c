@@ -214,6 +214,7 @@ void host_init(struct sim *s, uint32_t slot, const char *cluster_list)
     h->options.log_segment_size = (int64_t)s->plan.segment_bytes;
     h->options.log_memory = (int64_t)s->plan.log_memory_bytes;
     h->options.disk_reserve = 0;
+    h->options.peer_append_bytes = s->plan.append_bytes ? (int64_t)s->plan.append_bytes : 258048;
     list_init(&h->jobs);
     int64_t rate = (int64_t)s->plan.clock_rate_ppm;
     h->rate_ppm = (int64_t)world_between(&s->world, 0, (uint64_t)(2 * rate)) - rate;

@@ -196,7 +196,7 @@ static bool run_seed(uint64_t seed, const struct run_options *options, const str
 
 static void usage(void)
 {
-    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm] [--seconds N] [--mutant K] [--verbose]\n"
+    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm|fig8] [--seconds N] [--mutant K] [--verbose]\n"
            "       coracle-sim --scenario NAME|all\n");
 }
 

@@ -39,6 +39,8 @@ struct sim_plan {
     uint64_t disk_stall_every_us;
     uint64_t sync_error_every_us;
     uint64_t rot_every_us;
+    uint64_t leader_isolation_us; /* mean time after which a new leader falls; 0: never (profile fig8) */
+    uint64_t append_bytes;
     uint32_t clock_rate_ppm;      /* largest rate error of a node's clock */
     uint64_t disk_us;             /* mean fsync time */
     uint32_t sector_bytes;
@@ -125,6 +127,7 @@ void net_teardown(struct sim *s);
 /* client.c */
 void sim_clients_start(struct sim *s);
 void sim_clients_stop(struct sim *s);
+void sim_clients_host_resumed(struct sim *s, uint32_t slot); /* what came while it was paused */
 void sim_clients_host_died(struct sim *s, uint32_t slot);
 void sim_clients_collect(struct sim_host *h); /* after an iterate: output of dirty clients */
 bool sim_clients_are_idle(const struct sim *s);
@@ -148,6 +151,7 @@ int scenarios_run(const char *pattern, const struct command_table *table, bool i
 /* faults.c */
 void plan_draw(struct sim_plan *plan, struct prng *prng, const char *profile);
 void faults_start(struct sim *s);
+void faults_new_leader(struct sim *s, uint32_t slot);
 void faults_stop(struct sim *s); /* heals everything and starts what is down */
 
 /* ghost.c: what is checked after every event */
