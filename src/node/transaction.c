@@ -134,7 +134,7 @@ bool transaction_must_wait(const struct client *c, const struct command_row *row
     if (ends_watch && c->watches_pending > 0) {
         return true;
     }
-    return row->run_local == row_exec && c->transaction && !transaction_needs_entry(c);
+    return row->run_local == row_exec && c->transaction && !c->transaction->is_aborted && !transaction_needs_entry(c);
 }
 
 void transaction_run_local(struct client *c, struct transaction *t, size_t position, struct reply *reply)

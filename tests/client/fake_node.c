@@ -1,0 +1,359 @@
+#include "tests/client/fake_node.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/proposal.h"
+#include "node/rows.h"
+
+static uint64_t fake_now_us(void *ctx)
+{
+    return ((struct node *)ctx)->now_us;
+}
+
+static void fake_log(void *ctx, enum log_level level, const char *line)
+{
+    (void)ctx;
+    (void)level;
+    (void)line;
+}
+
+struct node *fake_new(void)
+{
+    struct node *n = mem_alloc_zero(sizeof *n);
+    struct command_family family[ROWS_FAMILY_COUNT];
+    struct siphash_key seed = {{1, 2, 3}};
+    struct keyspace_hooks hooks = {0};
+
+    options_init(&n->options);
+    n->now_us = 1000000;
+    n->env = (struct node_env){.ctx = n, .now_us = fake_now_us, .log = {LOG_WARNING, fake_log, NULL}};
+    n->table = command_table_new(family, rows_all(family));
+    n->keyspace = keyspace_new(&seed, &hooks);
+    n->has_leader = true;
+    n->clients = clients_new(n);
+    return n;
+}
+
+static void fake_drop(struct fake_request *r)
+{
+    mem_free(r->arg);
+    mem_free(r->bytes);
+    r->arg = NULL;
+    r->bytes = NULL;
+    r->request = NULL;
+}
+
+void fake_free(struct node *n)
+{
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->queue[i].request) {
+            request_free(n->queue[i].request);
+        }
+        fake_drop(&n->queue[i]);
+    }
+    clients_free(n->clients);
+    keyspace_free(n->keyspace);
+    command_table_free(n->table);
+    options_deinit(&n->options);
+    mem_free(n);
+}
+
+/* --- what clients call -------------------------------------------------------------------------- */
+
+const struct options *node_options(const struct node *n)
+{
+    return &n->options;
+}
+
+struct options *node_options_edit(struct node *n)
+{
+    return &n->options;
+}
+
+const struct node_env *node_environment(const struct node *n)
+{
+    return &n->env;
+}
+
+struct keyspace *node_keyspace(struct node *n)
+{
+    return n->keyspace;
+}
+
+const struct command_table *node_commands(const struct node *n)
+{
+    return n->table;
+}
+
+struct clients *node_clients(struct node *n)
+{
+    return n->clients;
+}
+
+bool node_window_is_full(const struct node *n)
+{
+    return n->is_window_full;
+}
+
+bool node_has_leader(const struct node *n)
+{
+    return n->has_leader;
+}
+
+const char *node_write_refusal(struct node *n, const struct command_row *row)
+{
+    return row->flags & COMMAND_DENYOOM ? n->refusal : NULL;
+}
+
+void node_get_status(struct node *n, struct node_status *status)
+{
+    *status = (struct node_status){.id = 7, .leader_address = n->has_leader ? "127.0.0.1:7001" : "",
+                                   .own_address = "127.0.0.1:7001"};
+    status->raft.role = RAFT_LEADER;
+    status->raft.term = 3;
+}
+
+uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t capacity)
+{
+    (void)capacity;
+    member[0] = (struct node_member){.id = 7, .address = "127.0.0.1:7001", .is_self = true, .is_leader = n->has_leader,
+                                     .is_voter = true, .is_reachable = true, .is_in_sync = true};
+    member[1] = (struct node_member){.id = 8, .address = "127.0.0.1:7002", .is_voter = true};
+    return 2;
+}
+
+static struct fake_request *fake_push(struct node *n, struct request *request)
+{
+    ASSERT(n->count < FAKE_REQUESTS_MAX);
+    struct fake_request *r = &n->queue[n->count++];
+
+    *r = (struct fake_request){.request = request, .row = request->row};
+    return r;
+}
+
+void node_submit_write(struct node *n, struct request *request, const struct command *command)
+{
+    struct fake_request *r = fake_push(n, request);
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < command->arg_count; i++) {
+        bytes += command->arg[i].n;
+    }
+    r->arg_count = command->arg_count;
+    r->arg = mem_alloc_array(command->arg_count, sizeof *r->arg);
+    r->bytes = mem_alloc(bytes + 1);
+    uint8_t *at = r->bytes;
+    for (size_t i = 0; i < command->arg_count; i++) {
+        if (command->arg[i].n > 0) {
+            memcpy(at, command->arg[i].p, command->arg[i].n);
+        }
+        r->arg[i] = (struct slice){at, command->arg[i].n};
+        at += command->arg[i].n;
+    }
+}
+
+void node_submit_read(struct node *n, struct request *request)
+{
+    (void)fake_push(n, request);
+}
+
+bool node_try_read_now(struct node *n, enum read_level level, uint32_t db, struct command_run *run)
+{
+    if (!n->allows_read_now || level == READ_QUORUM) {
+        return false;
+    }
+    *run = (struct command_run){.view = {.keyspace = n->keyspace, .db = db, .time_ms = 1000}, .index = n->index};
+    return true;
+}
+
+bool node_abandon(struct node *n, struct request *request)
+{
+    n->abandoned++;
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->queue[i].request == request && request->kind == REQUEST_READ) {
+            fake_drop(&n->queue[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- deciding ----------------------------------------------------------------------------------- */
+
+static void fake_run_exec(struct node *n, struct fake_request *r, struct command_run *run, struct reply *reply)
+{
+    uint32_t count = 0;
+    struct slice rest;
+    bool is_changed = false;
+
+    ASSERT(exec_watch_open(r->arg[1], &count, &rest) == ERR_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        struct exec_watch watch;
+        struct keyspace_view view = run->view;
+
+        ASSERT(exec_watch_next(&rest, &watch) == ERR_OK);
+        view.db = watch.db;
+        is_changed |= keyspace_last_change(&view, watch.key) != watch.index;
+    }
+    if (is_changed) {
+        reply_null_array(reply);
+        return;
+    }
+    reply_array(reply, r->arg_count - 2);
+    for (size_t i = 2; i < r->arg_count; i++) {
+        struct exec_item item;
+
+        ASSERT(exec_item_decode(r->arg[i], &item) == ERR_OK);
+        if (item.number == 0) {
+            client_reply_local(r->request, i - 2, reply);
+            continue;
+        }
+        const struct command_row *row = command_table_by_number(n->table, item.number);
+        struct slice *arg = mem_alloc_array(item.arg_count, sizeof *arg);
+        struct command command = {arg, item.arg_count};
+        ASSERT(exec_item_args(&item, arg) == ERR_OK);
+        arg[0] = slice_from_cstr(row->name);
+        run->view.db = item.db;
+        row->run(run, &command, reply);
+        mem_free(arg);
+    }
+}
+
+static void fake_run(struct node *n, struct fake_request *r, struct reply *reply)
+{
+    struct request *request = r->request;
+    bool is_write = request->kind == REQUEST_WRITE;
+    struct command_run run = {.view = {.keyspace = n->keyspace, .db = request->db, .time_ms = 1000, .is_write = is_write}};
+    struct command command = is_write ? (struct command){r->arg, r->arg_count} : request->command;
+
+    if (is_write) {
+        keyspace_begin_entry(n->keyspace, ++n->index, 1000);
+    }
+    run.index = n->index;
+    if (request->run_fn) {
+        request->run_fn(request, &run, reply);
+    } else if (request->row->number == PROPOSAL_EXEC) {
+        fake_run_exec(n, r, &run, reply);
+    } else {
+        request->row->run(&run, &command, reply);
+    }
+}
+
+void fake_decide(struct node *n, size_t position)
+{
+    struct fake_request *r = &n->queue[position];
+    struct reply reply;
+
+    ASSERT(position < n->count && r->request);
+    client_reply_begin(r->request, &reply);
+    fake_run(n, r, &reply);
+    client_reply_end(r->request);
+    fake_drop(r);
+}
+
+void fake_decide_all(struct node *n)
+{
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->queue[i].request) {
+            fake_decide(n, i);
+        }
+    }
+}
+
+void fake_refuse(struct node *n, size_t position, const char *error)
+{
+    struct fake_request *r = &n->queue[position];
+    struct reply reply;
+
+    client_reply_begin(r->request, &reply);
+    reply_error(&reply, error);
+    client_reply_end(r->request);
+    fake_drop(r);
+}
+
+void fake_give_up(struct node *n, size_t position, const char *error)
+{
+    struct request *request = n->queue[position].request;
+    struct reply reply;
+
+    client_reply_begin(request, &reply);
+    reply_error(&reply, error);
+    client_reply_detach(request);
+    request->state = REQUEST_GIVEN_UP;
+}
+
+void fake_forget(struct node *n, size_t position)
+{
+    request_free(n->queue[position].request);
+    fake_drop(&n->queue[position]);
+}
+
+void fake_abort(struct node *n, size_t position)
+{
+    struct fake_request *r = &n->queue[position];
+    struct reply reply;
+
+    client_reply_begin(r->request, &reply);
+    fake_run(n, r, &reply);
+    client_reply_abort(r->request);
+}
+
+size_t fake_undecided(const struct node *n)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n->count; i++) {
+        count += n->queue[i].request ? 1 : 0;
+    }
+    return count;
+}
+
+/* --- clients ------------------------------------------------------------------------------------ */
+
+struct client *fake_client(struct node *n)
+{
+    struct client_info info = {.address = "127.0.0.1:50001", .local_address = "127.0.0.1:7001", .fd = 8, .is_local = true};
+
+    return client_open(n, &info, NULL);
+}
+
+enum client_state fake_feed_bytes(struct client *c, const void *p, size_t n)
+{
+    size_t room = 0;
+    uint8_t *at = client_input_reserve(c, n > 0 ? n : 1, &room);
+
+    ASSERT(room >= n);
+    if (n > 0) {
+        memcpy(at, p, n);
+    }
+    client_input_commit(c, n);
+    return client_process(c);
+}
+
+enum client_state fake_feed(struct client *c, const char *text)
+{
+    return fake_feed_bytes(c, text, strlen(text));
+}
+
+void fake_poll(struct node *n)
+{
+    while (node_next_dirty_client(n)) {
+    }
+}
+
+const char *fake_output(struct client *c)
+{
+    static char text[1 << 16];
+    struct slice out = client_output(c);
+
+    ASSERT(out.n < sizeof text);
+    if (out.n > 0) {
+        memcpy(text, out.p, out.n);
+    }
+    text[out.n] = '\0';
+    client_output_sent(c, out.n);
+    return text;
+}
