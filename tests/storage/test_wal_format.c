@@ -1,0 +1,211 @@
+#include <string.h>
+
+#include "base/checksum.h"
+#include "base/codec.h"
+#include "base/mem.h"
+#include "storage/wal_format.h"
+#include "tests/storage/model.h"
+#include "tests/test.h"
+
+/* The bytes of a batch: what goes in comes out, and nothing else ever does. */
+
+static const struct wal_identity identity = {
+    .cluster_id = 11, .node_id = 22, .incarnation = 3, .hash_seed = {44, 55}};
+
+/* A head batch with one of each record. */
+static void make_batch(struct buf *out, uint32_t sector_bytes)
+{
+    static struct model m;
+    struct buf entry = {0};
+    struct buf conf = {0};
+    struct raft_conf c = {.member_count = 1};
+    struct wal_batch_builder b;
+    const uint32_t key = wal_key(&identity, 5);
+    const struct wal_batch_header h = {.sector_bytes = sector_bytes,
+                                       .segment = 5,
+                                       .durable = wal_lsn_at(4, 4096),
+                                       .chain_before = key,
+                                       .node_id = 22};
+    const struct wal_head head = {
+        .previous = h.durable, .first_index = 10, .prev_term = 2, .identity = identity};
+    const struct wal_node_state state = {.hard = {3, 4}, .session_number = 6};
+    const struct wal_taint taint = {
+        .health = WAL_SUSPECT, .suspect_term = 7, .suspect_last_index = 8, .suspect_last_term = 9};
+    c.member[0] = (struct raft_member){.id = 22, .flags = RAFT_VOTER_NEW, .address = "h:1"};
+    raft_conf_encode(&c, &conf);
+    m.entry[7] = (struct model_entry){.term = 3, .payload_bytes = 333};
+    model_entry_bytes(&m, 7, &entry);
+    wal_batch_begin(&b, out, &h, key);
+    wal_batch_add_head(&b, &head);
+    wal_batch_add_state(&b, &state, &taint);
+    wal_batch_add_conf(&b, 9, buf_slice(&conf));
+    wal_batch_add_truncate(&b, 7, 1);
+    wal_batch_add(&b, WAL_RECORD_ENTRY, buf_slice(&entry), (struct slice){NULL, 0});
+    const struct wal_footer footer = {
+        .state = state, .last_index = 7, .last_term = 3, .identity = identity};
+    wal_batch_end(&b, &footer);
+    buf_deinit(&entry);
+    buf_deinit(&conf);
+}
+
+TEST(a_batch_comes_out_as_it_went_in)
+{
+    static const uint32_t sector[] = {512, 4096};
+    for (size_t s = 0; s < 2; s++) {
+        struct buf out = {0};
+        make_batch(&out, sector[s]);
+        struct slice bytes = buf_slice(&out);
+        const uint32_t key = wal_key(&identity, 5);
+        struct wal_batch_header h;
+        struct wal_head head;
+        REQUIRE(bytes.n % sector[s] == 0);
+        REQUIRE(wal_batch_check(bytes, key, 5, 0, key, &h));
+        CHECK_EQ_UINT(h.record_count, 5);
+        CHECK_EQ_UINT(h.durable, wal_lsn_at(4, 4096));
+        CHECK_EQ_UINT(bytes.n, wal_batch_bytes(h.body_bytes, h.sector_bytes));
+        CHECK_EQ_INT(wal_head_probe((struct slice){bytes.p, WAL_HEAD_PROBE_BYTES}, 5, &head),
+                     ERR_OK);
+        CHECK(memcmp(&head.identity, &identity, sizeof(identity)) == 0);
+        CHECK_EQ_UINT(head.first_index, 10);
+        CHECK_EQ_INT(wal_head_probe(bytes, 6, &head), ERR_CORRUPT); /* another segment's number */
+
+        struct slice rest = slice_skip(bytes, WAL_BATCH_HEADER_BYTES);
+        uint32_t chain = key;
+        struct wal_record record;
+        static const enum wal_record_type type[] = {WAL_RECORD_HEAD, WAL_RECORD_STATE,
+                                                    WAL_RECORD_CONF, WAL_RECORD_TRUNCATE,
+                                                    WAL_RECORD_ENTRY};
+        for (size_t i = 0; i < 5; i++) {
+            REQUIRE(wal_record_decode(rest, key, chain, &record));
+            CHECK_EQ_INT(record.type, type[i]);
+            if (record.type == WAL_RECORD_STATE) {
+                struct wal_node_state state;
+                struct wal_taint taint;
+                CHECK(wal_state_decode(record.payload, &state, &taint));
+                CHECK(state.hard.term == 3 && state.hard.vote == 4 && state.session_number == 6);
+                CHECK(taint.health == WAL_SUSPECT && taint.suspect_term == 7);
+                CHECK(taint.suspect_last_index == 8 && taint.suspect_last_term == 9);
+            }
+            chain = record.chain;
+            rest = slice_skip(rest, WAL_RECORD_HEADER_BYTES + record.payload.n);
+        }
+        CHECK_EQ_UINT(chain, h.chain_after);
+
+        struct wal_footer f;
+        const uint8_t *crc;
+        const size_t at = (size_t)wal_padded_bytes(h.body_bytes, h.sector_bytes);
+        REQUIRE(wal_footer_decode(slice_skip(bytes, at), 5, &f, &crc));
+        CHECK(f.offset == 0 && f.body_bytes == h.body_bytes && f.unit_count == at / 512);
+        CHECK(f.state.hard.term == 3 && f.state.hard.vote == 4 && f.last_index == 7);
+        CHECK(f.last_term == 3 && memcmp(&f.identity, &identity, sizeof(identity)) == 0);
+        buf_deinit(&out);
+    }
+}
+
+/* Cut at every length, against a guard page: never read past the end, never accepted. */
+TEST(no_prefix_of_a_batch_is_one)
+{
+    struct buf out = {0};
+    make_batch(&out, 512);
+    const uint32_t key = wal_key(&identity, 5);
+    struct wal_batch_header h;
+    struct wal_head head;
+    struct wal_footer f;
+    const uint8_t *crc;
+    REQUIRE(wal_batch_check(buf_slice(&out), key, 5, 0, key, &h));
+    const size_t footer_at = (size_t)wal_padded_bytes(h.body_bytes, 512);
+    for (size_t n = 0; n < buf_size(&out); n++) {
+        test_context("%zu bytes", n);
+        uint8_t *p = test_guard_copy(buf_slice(&out).p, n);
+        CHECK(wal_batch_check((struct slice){p, n}, key, 5, 0, key, &h) == (n >= h.body_bytes));
+        (void)!wal_head_probe((struct slice){p, n}, 5, &head);
+        if (n > footer_at) {
+            (void)wal_footer_decode((struct slice){p + footer_at, n - footer_at}, 5, &f, &crc);
+        }
+        test_guard_free(p, n);
+    }
+    test_context("%s", "");
+    buf_deinit(&out);
+}
+
+/* The body or the footer notices every flipped bit; the other one still stands. */
+TEST(every_bit_counts)
+{
+    struct buf out = {0};
+    make_batch(&out, 512);
+    const uint32_t key = wal_key(&identity, 5);
+    struct wal_batch_header h;
+    struct wal_footer f;
+    const uint8_t *crc;
+    uint8_t *p = out.data + out.start;
+    REQUIRE(wal_batch_check(buf_slice(&out), key, 5, 0, key, &h));
+    const size_t body = (size_t)h.body_bytes;
+    const size_t padded = (size_t)wal_padded_bytes(body, 512);
+    const size_t footer = WAL_FOOTER_BYTES + 4 * (padded / 512);
+    for (size_t bit = 0; bit < buf_size(&out) * 8; bit++) {
+        const size_t at = bit / 8;
+        p[at] = (uint8_t)(p[at] ^ (1u << (bit % 8)));
+        bool body_holds = wal_batch_check(buf_slice(&out), key, 5, 0, key, &h);
+        bool footer_holds = wal_footer_decode(slice_skip(buf_slice(&out), padded), 5, &f, &crc);
+        if (body_holds != (at >= body) || footer_holds != (at < padded || at >= padded + footer)) {
+            test_context("bit %zu", bit);
+            CHECK(false);
+        }
+        p[at] = (uint8_t)(p[at] ^ (1u << (bit % 8)));
+    }
+    CHECK(wal_batch_check(buf_slice(&out), key, 5, 0, key, &h));
+    buf_deinit(&out);
+}
+
+/* Bytes of another node, cluster, seed, segment, place or predecessor are not this log's (P8). */
+TEST(a_batch_is_valid_in_its_place_only)
+{
+    struct buf out = {0};
+    make_batch(&out, 512);
+    struct slice bytes = buf_slice(&out);
+    const uint32_t key = wal_key(&identity, 5);
+    struct wal_batch_header h;
+    CHECK(wal_batch_check(bytes, key, 5, 0, key, &h));
+    CHECK(!wal_batch_check(bytes, key, 5, 512, key, &h));
+    CHECK(!wal_batch_check(bytes, key, 6, 0, key, &h));
+    CHECK(!wal_batch_check(bytes, key, 5, 0, key + 1, &h));
+    for (int i = 0; i < 5; i++) {
+        struct wal_identity other = identity;
+        uint64_t *const field[] = {&other.cluster_id, &other.node_id, &other.hash_seed[0],
+                                   &other.hash_seed[1], &other.incarnation};
+        ++*field[i];
+        const uint32_t k = wal_key(&other, 5);
+        CHECK(wal_batch_check(bytes, k, 5, 0, k, &h) ==
+              (i == 4)); /* a later start is no stranger */
+    }
+    CHECK(wal_key(&identity, 5) != wal_key(&identity, 6));
+    buf_deinit(&out);
+}
+
+TEST(a_later_version_is_not_damage)
+{
+    struct buf out = {0};
+    struct wal_head head;
+    make_batch(&out, 512);
+    uint8_t *p = out.data + out.start;
+    CHECK_EQ_INT(wal_head_probe(buf_slice(&out), 5, &head), ERR_OK);
+    put_u16(p + 8, WAL_FORMAT_VERSION + 1);
+    CHECK_EQ_INT(wal_head_probe(buf_slice(&out), 5, &head), ERR_CORRUPT); /* a flipped bit */
+    put_u32(p + 4, crc32c(wal_key(&identity, 5), p + 8, WAL_BATCH_HEADER_BYTES - 8));
+    CHECK_EQ_INT(wal_head_probe(buf_slice(&out), 5, &head), ERR_FORMAT);
+    buf_deinit(&out);
+}
+
+/* One footer sector covers 48 KiB; the footer of 64 MiB is 0.8 %. */
+TEST(sizes_on_disk)
+{
+    CHECK_EQ_UINT(wal_batch_bytes(200, 512), 1024);
+    CHECK_EQ_UINT(wal_batch_bytes(512, 512), 1024);
+    CHECK_EQ_UINT(wal_batch_bytes(513, 512), 1536);
+    CHECK_EQ_UINT(wal_batch_bytes(96 * 512, 512), 97 * 512);
+    CHECK_EQ_UINT(wal_batch_bytes(96 * 512 + 1, 512), 99 * 512);
+    CHECK_EQ_UINT(wal_batch_bytes(200, 4096), 8192);
+    CHECK(wal_batch_bytes(64u << 20, 4096) < (64u << 20) * 1.01);
+}
+
+TEST_MAIN()
