@@ -284,7 +284,8 @@ void election_on_reply(struct raft *r, const struct raft_message *m)
 
 void election_on_removed(struct raft *r, const struct raft_message *m)
 {
-    if (r->was_member && !r->is_removed && r->role != RAFT_LEADER &&
+    bool is_member = raft_conf_find(raft_conf_of(r), r->options.id) != NULL;
+    if ((r->was_member || is_member) && !r->is_removed && r->role != RAFT_LEADER &&
         m->u.removed.conf_index > raft_conf_index_of(r)) {
         r->is_removed = true;
         r->step_is_removed = true;

@@ -19,7 +19,6 @@ static void members_add(struct raft *r, const struct raft_conf *conf)
     for (uint32_t i = 0; i < conf->member_count; i++) {
         raft_id id = conf->member[i].id;
         if (id == r->options.id) {
-            r->was_member = true;
             r->is_removed = r->is_removed && raft_conf_find(raft_conf_of(r), id) == NULL;
         } else if (members_find(r, id) == NULL) {
             struct raft_peer *peer = VECTOR_PUSH(&r->peers);

@@ -159,6 +159,15 @@ void raft_follow(struct raft *r, raft_id leader)
     election_reset_timer(r);
 }
 
+/* Configurations up to `committed` can't be rolled back any more: was this node in one of them? */
+static void raft_note_membership(struct raft *r, raft_index committed)
+{
+    for (size_t i = 0; i < r->log.conf_count && r->log.conf[i].index <= committed; i++) {
+        bool is_member = raft_conf_find(&r->log.conf[i].conf, r->options.id) != NULL;
+        r->was_member = r->was_member || is_member;
+    }
+}
+
 void raft_advance_commit(struct raft *r, raft_index index)
 {
     raft_index before = r->commit;
@@ -171,6 +180,7 @@ void raft_advance_commit(struct raft *r, raft_index index)
             r->uncommitted_bytes -= size < r->uncommitted_bytes ? size : r->uncommitted_bytes;
         }
     }
+    raft_note_membership(r, index);
     raft_log_conf_prune(&r->log, index);
     bool is_first_of_term =
         r->role == RAFT_LEADER && before < r->term_start && index >= r->term_start;
@@ -514,8 +524,9 @@ raft_new(const struct raft_options *options, const struct raft_start *start, uin
     r->role = RAFT_FOLLOWER;
     members_refresh(r);
     election_reset_timer(r);
-    for (size_t i = 0; i < r->log.conf_count; i++) {
-        r->was_member = r->was_member || raft_conf_find(&r->log.conf[i].conf, options->id) != NULL;
+    if (r->log.conf_count > 1) {
+        /* One change at a time (J6): all configurations but the newest are committed. */
+        raft_note_membership(r, r->log.conf[r->log.conf_count - 2].index);
     }
     if (raft_is_only_voter(r)) {
         r->election_deadline_us = now_us;

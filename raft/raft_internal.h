@@ -66,7 +66,7 @@ struct raft {
     raft_term vote_only_above; /* P9 SUSPECT */
     raft_term vote_last_term;
     raft_index vote_last_index;
-    bool was_member; /* of some configuration of its log */
+    bool was_member; /* of a committed configuration of its log */
     bool is_removed;
     enum quorum_vote vote_of[LIMIT_MEMBERS]; /* parallel to the effective configuration */
 

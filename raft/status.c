@@ -72,13 +72,17 @@ bool raft_lease_holds(const struct raft *r, uint64_t now_us)
     return now_us < read_lease_end(r);
 }
 
+/* The newest entries only: the check runs after every step of a simulation. */
+#define CHECKED_ENTRIES 64u
+
 static void check_log(const struct raft *r)
 {
     const struct raft_log *log = &r->log;
-    raft_index index = raft_log_memory_first(log);
+    size_t first = log->slot_count > CHECKED_ENTRIES ? log->slot_count - CHECKED_ENTRIES : 0;
+    raft_index index = raft_log_memory_first(log) + first;
     ASSERT(log->first_index - 1 <= log->durable_index); /* G1 */
     ASSERT(log->durable_index <= log->last_index);
-    for (size_t i = 0; i < log->slot_count; i++, index++) { /* G2 */
+    for (size_t i = first; i < log->slot_count; i++, index++) { /* G2 */
         const struct raft_entry *entry = &log->slot[log->slot_start + i];
         ASSERT(entry->index == index);
         ASSERT(entry->term == raft_log_term(log, index));
