@@ -232,6 +232,9 @@ static void peer_on_events(struct peer_connection *p)
     while (p->state == PEER_SHAKING || p->state == PEER_UP) {
         switch (link_next(p->link, &message)) {
         case LINK_NOTHING:
+            if (p->state == PEER_UP && link_pending_bytes(p->link) > 0) {
+                node_link_progress(s->node, p->id, link_pending_bytes(p->link));
+            }
             return;
         case LINK_WANT_HELLO:
             node_get_hello(s->node, link_remote(p->link)->role, &mine);

@@ -244,6 +244,13 @@ struct buf *link_output(struct link *l)
     return &l->output;
 }
 
+size_t link_pending_bytes(const struct link *l)
+{
+    size_t whole = l->handed_out + (l->is_message_out ? buf_size(&l->message) : 0);
+
+    return buf_size(&l->input) + buf_size(&l->message) - whole;
+}
+
 static enum link_event link_fail(struct link *l, const char *why)
 {
     l->state = LINK_STATE_OVER;

@@ -41,6 +41,8 @@ const struct peer_hello *link_remote(const struct link *l);
 const char *link_error(const struct link *l);
 /* Frame one message (parts are concatenated) into the output; fragments beyond LIMIT_FRAME_BYTES. */
 void link_send(struct link *l, const struct slice *part, size_t part_count);
+/* Bytes that came of a message which is not whole yet. */
+size_t link_pending_bytes(const struct link *l);
 /* Bytes to write to the connection; consume what was written. */
 struct buf *link_output(struct link *l);
 

@@ -181,6 +181,17 @@ void node_link_message(struct node *n, link_id id, struct slice message)
         peers_receive(n, p, which, message);
 }
 
+void node_link_progress(struct node *n, link_id id, size_t pending_bytes)
+{
+    int which;
+    node_enter(n);
+    struct peer *p = peers_find_link(n, id, &which);
+    if (p && which == PEER_BULK && pending_bytes != p->bulk_pending) {
+        p->bulk_pending = pending_bytes;
+        p->in_progress_us = n->now_us;
+    }
+}
+
 void node_link_down(struct node *n, link_id id, const char *why, bool was_refused)
 {
     node_enter(n);

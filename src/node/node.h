@@ -34,6 +34,8 @@ void node_get_hello(struct node *n, enum link_role role, struct peer_hello *mine
  * peer and closes. */
 bool node_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason);
 void node_link_message(struct node *n, link_id id, struct slice message);
+/* So many bytes of the next message are in. Told as they come, so that a big message on a slow link is no silence. */
+void node_link_progress(struct node *n, link_id id, size_t pending_bytes);
 /* Closed, could not be made, or refused by the peer; why is a plain phrase. */
 void node_link_down(struct node *n, link_id id, const char *why, bool was_refused);
 

@@ -361,7 +361,7 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
             p->is_blank = false;
         return;
     }
-    p->bulk_sent = p->bulk_received = p->acked = 0;
+    p->bulk_sent = p->bulk_received = p->bulk_pending = p->acked = 0;
     p->last.bulk_sent = 0;
     p->progress_us = p->in_progress_us = n->now_us;
     peers_report_bulk(n, p, p->is_starved);

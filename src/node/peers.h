@@ -27,6 +27,7 @@ struct peer {
     /* The bulk link, counted from when it came up. */
     uint64_t bulk_sent;
     uint64_t bulk_received;
+    uint64_t bulk_pending;    /* of a message that is not whole yet */
     uint64_t acked;           /* what it says it received */
     uint64_t progress_us;     /* when acked last grew or nothing was outstanding */
     uint64_t in_progress_us;  /* the same for what it says it sent */

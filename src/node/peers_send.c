@@ -56,7 +56,7 @@ bool peers_send(struct node *n, struct peer *p, int which, enum peer_kind kind)
         .log_time_ms = node_is_leader(n) && n->log_time.is_known ? log_time_now(n) : log_time_continued(n),
         .wall_ms = n->env.wall_ms(n->env.ctx),
         .bulk_sent = p->bulk_sent,
-        .bulk_received = p->bulk_received,
+        .bulk_received = p->bulk_received + p->bulk_pending,
         .applied = n->apply.applied,
     };
     peer_envelope_encode(&envelope, ps->head.data + ps->head.start);
@@ -191,6 +191,7 @@ void peers_receive(struct node *n, struct peer *p, int which, struct slice messa
     enum err e = peer_envelope_decode(message, &envelope, &body);
     if (which == PEER_BULK) {
         p->bulk_received += message.n;
+        p->bulk_pending = 0;
         p->in_progress_us = n->now_us;
     }
     raft_id id = p->id;

@@ -125,4 +125,46 @@ TEST(full_disks_keep_votes_and_reads)
     rig_free(r);
 }
 
+/* R8: a message bigger than what the bulk link carries in an election timeout is progress all the while it comes. */
+static bool lose_everything(struct rig *r, int from, int to, enum link_role role, struct slice message)
+{
+    (void)r, (void)from, (void)to, (void)message;
+    return role != LINK_BULK;
+}
+
+TEST(a_big_message_on_a_slow_link_is_no_silence)
+{
+    for (int is_told = 0; is_told < 2; is_told++) {
+        struct rig *r = rig_three();
+        int leader = rig_leader(r);
+        int slow = other_than(leader, -1);
+        link_id bulk = 0;
+        struct rig_client c;
+        test_context("told: %d", is_told);
+        rig_connect(r, leader, &c);
+        for (int i = 0; i < RIG_LINKS; i++) {
+            const struct rig_link *l = &r->link[i];
+            for (int end = 0; end < 2; end++)
+                if (l->is_used && l->is_up && l->role == LINK_BULK && l->host[end] == slow && l->host[!end] == leader)
+                    bulk = l->id[end];
+        }
+        REQUIRE(bulk != 0);
+        r->filter = lose_everything; /* the message is never whole */
+        rig_say(&c, "SET a 1\r\n");
+        for (int ms = 0; ms < 1500; ms += 50) {
+            rig_run(r, 50);
+            if (is_told && r->host[slow].node)
+                node_link_progress(r->host[slow].node, bulk, 1000 + (size_t)ms);
+        }
+        bool is_same = false;
+        for (int i = 0; i < RIG_LINKS; i++)
+            for (int end = 0; end < 2; end++)
+                is_same |= r->link[i].is_used && r->link[i].is_up && r->link[i].id[end] == bulk && r->link[i].host[end] == slow;
+        CHECK_EQ_INT(is_same, is_told);
+        rig_disconnect(&c);
+        rig_free(r);
+    }
+    test_context("%s", "");
+}
+
 TEST_MAIN()
