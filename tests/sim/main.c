@@ -18,6 +18,7 @@ struct run_options {
     const char *profile;
     bool is_verbose;
     uint64_t seconds;
+    const char *counts_file;
 };
 
 static struct {
@@ -194,6 +195,25 @@ static bool run_seed(uint64_t seed, const struct run_options *options, const str
     return is_ok;
 }
 
+#ifdef CORACLE_COVER
+static void print_mark(void *ctx, const struct cover_mark *mark)
+{
+    fprintf(ctx, "%s\t%lu\n", mark->name, mark->hits);
+}
+#endif
+
+static void write_counts(const char *name)
+{
+    FILE *out = fopen(name, "w");
+    if (!out)
+        return;
+    world_print_counts(out);
+#ifdef CORACLE_COVER
+    cover_for_each(print_mark, out);
+#endif
+    fclose(out);
+}
+
 static void usage(void)
 {
     printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm|fig8] [--seconds N] [--mutant K] [--verbose]\n"
@@ -206,6 +226,7 @@ int main(int argc, char **argv)
         {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'n'},
         {"profile", required_argument, NULL, 'p'}, {"seconds", required_argument, NULL, 't'},
         {"mutant", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
+        {"counts", required_argument, NULL, 'o'},
         {"scenario", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
@@ -219,6 +240,7 @@ int main(int argc, char **argv)
         case 'p': options.profile = optarg; break;
         case 't': options.seconds = strtoull(optarg, NULL, 0); break;
         case 'v': options.is_verbose = true; break;
+        case 'o': options.counts_file = optarg; break;
         case 'c': scenario = optarg; break;
         case 'm':
 #ifdef CORACLE_MUTANTS
@@ -240,9 +262,9 @@ int main(int argc, char **argv)
     }
     for (uint64_t i = 0; i < options.seed_count && failed == 0; i++)
         failed += !run_seed(options.first_seed + i, &options, commands);
+    if (options.counts_file)
+        write_counts(options.counts_file);
     if (options.seed_count > 1) {
-        printf("fired:\n");
-        world_print_counts(stdout);
         printf("%s sim: seeds %llu to %llu, profile %s\n", failed ? "FAIL" : "ok", (unsigned long long)options.first_seed,
                (unsigned long long)(options.first_seed + options.seed_count - 1), options.profile);
     }

@@ -158,5 +158,5 @@ void world_count(const char *name)
 void world_print_counts(FILE *out)
 {
     for (size_t i = 0; i < COUNT_NAMES && counts[i].name; i++)
-        fprintf(out, "  %-36s %lu\n", counts[i].name, counts[i].hits);
+        fprintf(out, "%s\t%lu\n", counts[i].name, counts[i].hits);
 }
