@@ -308,8 +308,8 @@ static enum err raft_receive(struct raft *r, const struct raft_message *m)
         raft_receive_current(r, m);
     } else if (m->type == RAFT_HEARTBEAT) {
         /* E13: the answer's term deposes its sender; else a node at a higher term never gets back
-         * in. */
-        raft_send(r, RAFT_HEARTBEAT_ACK, m->from, 0)->u.heartbeat_ack.round = m->u.heartbeat.round;
+         * in. No round: it would be one of our term's leader, which may be the sender by now. */
+        raft_send(r, RAFT_HEARTBEAT_ACK, m->from, 0);
     } else if (m->type == RAFT_APPEND) {
         replication_on_append(r, m);
     }

@@ -240,6 +240,18 @@ TEST(s6_4_read_waits_for_the_first_commit_of_the_term)
     solo_end(&s);
 }
 
+/* The answer to a heartbeat of an older term tells the own term, but must not pass for an
+ * acknowledgement of a round of that term: the old leader may lead it by then. */
+TEST(s6_4_an_answer_to_an_older_term_acknowledges_no_round)
+{
+    struct solo s;
+    solo_three(&s);
+    REQUIRE(solo_heartbeat(&s, 2, 1, 77, 0) == ERR_OK);
+    CHECK_EQ_UINT(sent(&s, RAFT_HEARTBEAT_ACK, 2).term, 2);
+    CHECK_EQ_UINT(sent(&s, RAFT_HEARTBEAT_ACK, 2).u.heartbeat_ack.round, 0);
+    solo_end(&s);
+}
+
 TEST(s6_4_reads_fail_when_leadership_is_lost)
 {
     struct solo s;
