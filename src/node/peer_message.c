@@ -2,6 +2,8 @@
 
 #include "base/codec.h"
 
+#define TIME_MS_MAX (1ll << 52)
+
 void peer_envelope_encode(const struct peer_envelope *envelope, uint8_t at[PEER_ENVELOPE_BYTES])
 {
     at[0] = (uint8_t)envelope->kind;
@@ -29,6 +31,10 @@ enum err peer_envelope_decode(struct slice message, struct peer_envelope *envelo
     envelope->bulk_sent = get_u64(at + 20);
     envelope->bulk_received = get_u64(at + 28);
     envelope->applied = get_u64(at + 36);
+    /* No clock is there, and nobody's arithmetic overflows. */
+    if (envelope->log_time_ms < 0 || envelope->log_time_ms > TIME_MS_MAX || envelope->wall_ms < 0 ||
+        envelope->wall_ms > TIME_MS_MAX)
+        return ERR_CORRUPT;
     *body = slice_skip(message, PEER_ENVELOPE_BYTES);
     return ERR_OK;
 }

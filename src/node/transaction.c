@@ -220,6 +220,22 @@ static void transaction_submit(struct client *c, struct transaction *t, enum rep
     buf_deinit(&bytes);
 }
 
+/* Watched keys stand in the entry, too. */
+static bool transaction_fits(const struct client *c, const struct transaction *t)
+{
+    size_t left = TRANSACTION_BYTES_MAX - t->bytes;
+
+    for (size_t i = 0; i < c->watch_count; i++) {
+        size_t bytes = c->watch[i].key.n + 13;
+
+        if (bytes > left) {
+            return false;
+        }
+        left -= bytes;
+    }
+    return true;
+}
+
 void row_exec(struct client *c, const struct command *command, struct reply *reply)
 {
     struct transaction *t = c->transaction;
@@ -238,6 +254,11 @@ void row_exec(struct client *c, const struct command *command, struct reply *rep
         COVER("transaction: EXEC after a WATCH that failed");
         transaction_discard(c);
         reply_error(reply, "EXECABORT Transaction discarded because a WATCH before it failed.");
+        return;
+    }
+    if (!transaction_fits(c, t)) {
+        transaction_discard(c);
+        reply_error(reply, "EXECABORT Transaction discarded because it is too big for one log entry (1 GiB).");
         return;
     }
     bool needs_entry = transaction_needs_entry(c);
