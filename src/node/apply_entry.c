@@ -56,7 +56,8 @@ static void apply_command(struct node *n, const struct raft_entry *e, const stru
     }
     const struct command_row *row = command_table_by_number(n->table, p->number);
     struct slice *arg = apply_args_room(&n->apply, (size_t)p->arg_count + 1);
-    if (!row || row->version != p->version || !row->run || proposal_args(p, arg + 1) != ERR_OK) {
+    if (!row || row->version != p->version || !row->run || !command_arity_ok(row, (size_t)p->arg_count + 1) ||
+        p->db >= LIMIT_DATABASES || proposal_args(p, arg + 1) != ERR_OK) {
         apply_unknown(n, e, p);
         return;
     }

@@ -30,7 +30,8 @@ static enum err exec_watch_check(struct command_run *run, struct slice list, boo
 static bool exec_item(struct node *n, struct command_run *run, const struct exec_item *item, struct reply *reply)
 {
     const struct command_row *row = command_table_by_number(n->table, item->number);
-    if (!row || row->version != item->version || !row->run || item->db >= LIMIT_DATABASES)
+    if (!row || row->version != item->version || !row->run || !command_arity_ok(row, item->arg_count) ||
+        item->db >= LIMIT_DATABASES)
         return false;
     struct slice few[16];
     struct slice *arg = item->arg_count <= 16 ? few : mem_alloc_array(item->arg_count, sizeof *arg);

@@ -191,7 +191,8 @@ static const char *forward_check(struct node *n, const struct proposal *p)
     if (p->number == PROPOSAL_EXEC)
         return p->version == 1 ? forward_refusal(n, 0) : "ERR the leader does not know this version of EXEC";
     const struct command_row *row = command_table_by_number(n->table, p->number);
-    if (!row || row->version != p->version || !(row->flags & COMMAND_WRITE) || p->db >= LIMIT_DATABASES)
+    if (!row || row->version != p->version || !(row->flags & COMMAND_WRITE) || p->db >= LIMIT_DATABASES ||
+        !command_arity_ok(row, (size_t)p->arg_count + 1))
         return "ERR the leader does not know this version of the command";
     return forward_refusal(n, row->flags);
 }
