@@ -210,7 +210,7 @@ static void build_batch(struct wal *w,
     wal_batch_begin(&builder, &w->out, header, key);
     if (b->rolls) {
         add_head_records(w, b, &builder);
-    } else if (b->has_state && !(MUT(32) && b->truncate_from)) {
+    } else if (b->has_state) {
         wal_batch_add_state(&builder, &b->state, &b->taint);
     }
     struct wal_footer footer = {

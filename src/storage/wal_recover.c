@@ -44,7 +44,8 @@ struct recovery {
     struct buf image[3]; /* two for replay, alternately; one for verdicts */
     int image_now;
     struct pending pending;
-    struct slice *entry; /* of the pending batch, once opened */
+    struct raft_hard_state head_hard; /* as the segment under replay began */
+    struct slice *entry;              /* of the pending batch, once opened */
     size_t entry_capacity;
     struct wal_verdict verdict;
     bool has_later_bytes; /* a segment without a good head holds more than the making of a directory
@@ -106,7 +107,11 @@ static enum err take_record(struct recovery *r,
     case WAL_RECORD_HEAD:
         return ERR_OK;
     case WAL_RECORD_STATE:
-        return wal_state_decode(record->payload, &w->state, &w->taint) ? ERR_OK : ERR_CORRUPT;
+        if (!wal_state_decode(record->payload, &w->state, &w->taint)) {
+            return ERR_CORRUPT;
+        }
+        r->head_hard = r->pending.header.offset == 0 ? w->state.hard : r->head_hard;
+        return ERR_OK;
     case WAL_RECORD_CONF:
         /* Later heads repeat what the log itself holds. */
         if (begins_log && wal_conf_decode(record->payload, &index, &encoded) &&
@@ -119,6 +124,9 @@ static enum err take_record(struct recovery *r,
             !wal_truncate_decode(record->payload, &b->truncate_from, &b->truncate_prev_term) ||
             b->truncate_from > w->last_index) {
             return ERR_CORRUPT;
+        }
+        if (MUT(32)) {
+            w->state.hard = r->head_hard; /* As if the file had been cut at those entries. */
         }
         return ERR_OK;
     case WAL_RECORD_ENTRY:
