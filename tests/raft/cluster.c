@@ -623,7 +623,8 @@ void cluster_start(struct cluster *c, raft_id id)
     start.term_run = run;
     start.may_not_vote = n->is_tainted;
     n->is_tainted = false;
-    n->options.seed = n->boot_seed++;
+    n->options.seed = n->boot_seed;
+    n->boot_seed += 1000003; /* no two lives of any nodes draw the same timeouts */
     n->raft = raft_new(&n->options, &start, cluster_clock(c, n));
     n->applied = 0;
     n->was_removed = false;
