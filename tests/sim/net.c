@@ -298,6 +298,44 @@ static void net_enqueue(struct sim *s, struct sim_link *l, int from, const struc
              l->serial);
 }
 
+/* A second copy that comes much later, as after a retry somewhere below. */
+struct net_late {
+    struct sim *sim;
+    struct sim_link *link;
+    size_t size;
+    uint8_t bytes[];
+};
+
+static void net_deliver_late(struct world *w, void *ctx, uint64_t to, uint64_t serial)
+{
+    struct net_late *late = ctx;
+    struct sim *s = late->sim;
+    struct sim_link *l = late->link;
+    struct sim_host *h = &s->host[l->host[to]];
+    if (l->is_used && l->serial == serial && net_end_alive(s, l, (int)to) && l->is_up[to] && host_is_running(h) && !s->is_calm) {
+        world_count("message doubled, much later");
+        node_link_message(h->node, l->id[to], (struct slice){late->bytes, late->size});
+        host_kick(h);
+    }
+    (void)w;
+    mem_free(late);
+}
+
+static void net_double_late(struct sim *s, struct sim_link *l, int from, const struct slice *part, size_t part_count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < part_count; i++)
+        size += part[i].n;
+    struct net_late *late = mem_alloc(sizeof *late + size);
+    *late = (struct net_late){.sim = s, .link = l};
+    for (size_t i = 0; i < part_count; i++) {
+        if (part[i].n)
+            memcpy(late->bytes + late->size, part[i].p, part[i].n);
+        late->size += part[i].n;
+    }
+    world_at(&s->world, world_exponential(&s->world, 100000), net_deliver_late, late, (uint64_t)(1 - from), l->serial);
+}
+
 void net_send(struct sim_host *from, link_id id, const struct slice *part, size_t part_count)
 {
     struct sim *s = from->sim;
@@ -312,7 +350,10 @@ void net_send(struct sim_host *from, link_id id, const struct slice *part, size_
     net_enqueue(s, l, end, part, part_count);
     if (!s->is_calm && world_chance(&s->world, s->plan.duplicate)) {
         world_count("message doubled");
-        net_enqueue(s, l, end, part, part_count);
+        if (world_chance(&s->world, 500000))
+            net_enqueue(s, l, end, part, part_count);
+        else
+            net_double_late(s, l, end, part, part_count);
     }
     if (!s->is_calm && world_chance(&s->world, s->plan.reset)) {
         world_count("connection reset");
