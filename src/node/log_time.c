@@ -71,13 +71,13 @@ static int compare_i64(const void *a, const void *b)
 /* The median of the wall clocks of those heard lately and of this node; the lower one of two in the middle. */
 static int64_t log_time_median_wall(struct node *n)
 {
-    int64_t wall[LIMIT_MEMBERS + 3];
+    int64_t wall[2 * LIMIT_MEMBERS + 1];
     size_t count = 0;
     wall[count++] = n->env.wall_ms(n->env.ctx);
     for (uint32_t i = 0; i < n->peers.count; i++) {
         const struct peer *p = &n->peers.peer[i];
         uint64_t age_us = n->now_us - p->heard_us;
-        if (p->heard_us != 0 && age_us <= 4 * node_election_timeout_us(n))
+        if (p->is_member && p->heard_us != 0 && age_us <= 4 * node_election_timeout_us(n))
             wall[count++] = p->last.wall_ms + (int64_t)(age_us / 1000);
     }
     qsort(wall, count, sizeof wall[0], compare_i64);
@@ -91,7 +91,7 @@ static int64_t log_time_from_voters(struct node *n)
     for (uint32_t i = 0; i < n->peers.count; i++) {
         const struct peer *p = &n->peers.peer[i];
         uint64_t age_us = n->now_us - p->heard_us;
-        if (p->heard_us == 0 || p->last.log_time_ms <= 0 || age_us > 4 * node_election_timeout_us(n))
+        if (!p->is_member || p->heard_us == 0 || p->last.log_time_ms <= 0 || age_us > 4 * node_election_timeout_us(n))
             continue;
         int64_t continued = p->last.log_time_ms + (int64_t)(age_us / 1000);
         if (continued > newest)

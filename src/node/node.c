@@ -9,7 +9,7 @@
 /* The order of one iteration. What arrived was fed to Raft message by message; here the batch of writes and reads becomes one
  * step each, what is committed is applied, and the disk gets everything as one job. */
 
-#define DRAIN_MOST_US 3000000
+#define DRAIN_MOST_US 1500000
 
 bool node_lacks_configuration(const struct node *n)
 {
@@ -202,6 +202,14 @@ void node_link_down(struct node *n, link_id id, const char *why, bool was_refuse
 
 /* --- shutting down --- */
 
+static bool node_reaches_anybody(const struct node *n)
+{
+    for (uint32_t i = 0; i < n->peers.count; i++)
+        if (peer_is_up(&n->peers.peer[i], PEER_CONTROL))
+            return true;
+    return false;
+}
+
 static bool node_hand_over(struct node *n)
 {
     if (!node_is_leader(n) || n->peers.count == 0)
@@ -226,6 +234,9 @@ bool node_drain(struct node *n)
         log_line(&n->env.log, LOG_NOTICE, "Shutting down.");
     }
     if (n->now_us - n->drain_us > DRAIN_MOST_US)
+        return true;
+    /* All stopped together: nobody is left to commit anything or to take over. */
+    if (n->now_us - n->drain_us > node_election_timeout_us(n) && n->peers.count > 0 && !node_reaches_anybody(n))
         return true;
     n->wake_us = earlier_us(n->wake_us, n->now_us + 10000);
     return session_end(n) && node_hand_over(n);

@@ -15,6 +15,8 @@ void peer_envelope_encode(const struct peer_envelope *envelope, uint8_t at[PEER_
     put_u64(at + 20, envelope->bulk_sent);
     put_u64(at + 28, envelope->bulk_received);
     put_u64(at + 36, envelope->applied);
+    put_u32(at + 44, envelope->bulk_number);
+    put_u32(at + 48, envelope->bulk_number_heard);
 }
 
 enum err peer_envelope_decode(struct slice message, struct peer_envelope *envelope, struct slice *body)
@@ -31,6 +33,8 @@ enum err peer_envelope_decode(struct slice message, struct peer_envelope *envelo
     envelope->bulk_sent = get_u64(at + 20);
     envelope->bulk_received = get_u64(at + 28);
     envelope->applied = get_u64(at + 36);
+    envelope->bulk_number = get_u32(at + 44);
+    envelope->bulk_number_heard = get_u32(at + 48);
     /* No clock is there, and nobody's arithmetic overflows. */
     if (envelope->log_time_ms < 0 || envelope->log_time_ms > TIME_MS_MAX || envelope->wall_ms < 0 ||
         envelope->wall_ms > TIME_MS_MAX)

@@ -39,7 +39,7 @@ enum peer_refusal {
 };
 
 #define PEER_MESSAGE_VERSION 1
-#define PEER_ENVELOPE_BYTES 44
+#define PEER_ENVELOPE_BYTES 52
 
 /* On every message:
  *
@@ -52,8 +52,11 @@ enum peer_refusal {
  *   20 u64 bytes it ever put on this pair's present bulk link
  *   28 u64 bytes it ever received on it
  *   36 u64 its applied index
+ *   44 u32 its number of that link: grows with each that comes up
+ *   48 u32 the receiver's number of it, as heard on the link itself; 0: nothing was heard on it yet
  *
- * The two counts are how a bulk link that is open but carries nothing is noticed (DESIGN §4), in both directions. */
+ * The two counts are how a bulk link that is open but carries nothing is noticed (DESIGN §4), in both directions. The
+ * numbers say which link they count: an envelope may be older than the link. */
 struct peer_envelope {
     enum peer_kind kind;
     uint8_t refuses;
@@ -62,6 +65,8 @@ struct peer_envelope {
     uint64_t bulk_sent;
     uint64_t bulk_received;
     raft_index applied;
+    uint32_t bulk_number;
+    uint32_t bulk_number_heard;
 };
 
 void peer_envelope_encode(const struct peer_envelope *envelope, uint8_t at[PEER_ENVELOPE_BYTES]);

@@ -62,7 +62,7 @@ struct peer *peers_find_link(struct node *n, link_id id, int *which)
     return NULL;
 }
 
-static struct peer *peers_add(struct node *n, raft_id id, const char *address)
+struct peer *peers_add(struct node *n, raft_id id, const char *address)
 {
     struct peers *ps = &n->peers;
     struct peer *p = peers_find(n, id);
@@ -86,7 +86,7 @@ void peers_add_unconfirmed(struct node *n, raft_id id, const char *address)
 
 /* --- links going down --- */
 
-static const char *link_name(int which)
+const char *peers_link_name(int which)
 {
     return which == PEER_CONTROL ? "control" : "bulk";
 }
@@ -102,7 +102,7 @@ static void link_forget(struct node *n, struct peer *p, int which)
     l->is_up = false;
 }
 
-static void link_lost(struct node *n, struct peer *p, int which)
+void peers_link_lost(struct node *n, struct peer *p, int which)
 {
     bool was_up = p->link[which].is_up;
     link_forget(n, p, which);
@@ -127,7 +127,7 @@ void peers_hang_up(struct node *n, struct peer *p, int which, const char *reason
     if (p->link[which].id == 0)
         return;
     n->env.hang_up(n->env.ctx, p->link[which].id, reason);
-    link_lost(n, p, which);
+    peers_link_lost(n, p, which);
 }
 
 bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refused)
@@ -139,11 +139,11 @@ bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refus
     bool was_up = p->link[which].is_up;
     if (was_refused && (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US)) {
         p->fault_us = n->now_us;
-        log_line(&n->env.log, LOG_WARNING, "%s refused the %s link: %s.", p->address, link_name(which), why);
+        log_line(&n->env.log, LOG_WARNING, "%s refused the %s link: %s.", p->address, peers_link_name(which), why);
     } else if (was_up && !was_refused) {
-        log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is down: %s.", link_name(which), p->address, why);
+        log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is down: %s.", peers_link_name(which), p->address, why);
     }
-    link_lost(n, p, which);
+    peers_link_lost(n, p, which);
     /* Told to go away: no hurry to come back. */
     if (was_refused && !was_up)
         p->link[which].retry_us = n->now_us + BACKOFF_MOST_US;
@@ -152,13 +152,28 @@ bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refus
 
 /* --- who is wanted --- */
 
+/* A member that is one no longer loses its links; a guest keeps them as long as they last. */
+static void peers_drop(struct node *n, uint32_t at)
+{
+    struct peers *ps = &n->peers;
+    for (int which = 0; which < PEER_LINKS; which++)
+        if (ps->peer[at].link[which].id != 0)
+            n->env.hang_up(n->env.ctx, ps->peer[at].link[which].id, "not a member of this cluster any more");
+    ps->peer[at] = ps->peer[--ps->count];
+}
+
 void peers_update(struct node *n)
 {
     struct peers *ps = &n->peers;
     raft_index index;
     const struct raft_conf *conf = raft_get_conf(n->raft, &index);
-    for (uint32_t i = 0; i < ps->count; i++)
-        ps->peer[i].is_member = false;
+    for (uint32_t i = 0; i < ps->count;) {
+        struct peer *p = &ps->peer[i];
+        if (p->is_member && !raft_conf_find(conf, p->id))
+            peers_drop(n, i);
+        else
+            i++;
+    }
     for (uint32_t i = 0; i < conf->member_count; i++) {
         if (conf->member[i].id == n->identity.node_id)
             continue;
@@ -166,16 +181,17 @@ void peers_update(struct node *n)
         if (p)
             p->is_member = true;
     }
-    for (uint32_t i = 0; i < ps->count;) {
-        struct peer *p = &ps->peer[i];
-        if (p->is_member) {
+}
+
+/* Guests whose links are gone. */
+static void peers_forget_guests(struct node *n)
+{
+    for (uint32_t i = 0; i < n->peers.count;) {
+        const struct peer *p = &n->peers.peer[i];
+        if (!p->is_member && p->link[PEER_CONTROL].id == 0 && p->link[PEER_BULK].id == 0)
+            peers_drop(n, i);
+        else
             i++;
-            continue;
-        }
-        for (int which = 0; which < PEER_LINKS; which++)
-            if (p->link[which].id != 0)
-                n->env.hang_up(n->env.ctx, p->link[which].id, "not a member of this cluster any more");
-        *p = ps->peer[--ps->count];
     }
 }
 
@@ -232,7 +248,7 @@ static uint64_t bulk_tick(struct node *n, struct peer *p)
     uint64_t limit_us = node_election_timeout_us(n);
     uint64_t stuck_us = earlier_us(p->progress_us, p->in_progress_us);
     bool is_out = p->bulk_sent > p->acked;
-    bool is_in = p->last.bulk_sent > p->bulk_received;
+    bool is_in = p->offered > p->bulk_received + p->bulk_pending;
     if (!is_out)
         p->progress_us = n->now_us;
     if (!is_in)
@@ -259,6 +275,7 @@ static uint64_t bulk_tick(struct node *n, struct peer *p)
 uint64_t peers_tick(struct node *n)
 {
     uint64_t next = NODE_NEVER;
+    peers_forget_guests(n);
     for (uint32_t i = 0; i < n->peers.count; i++) {
         struct peer *p = &n->peers.peer[i];
         if (!p->is_member)
@@ -275,175 +292,4 @@ uint64_t peers_tick(struct node *n)
         }
     }
     return next;
-}
-
-/* --- links coming up --- */
-
-#define REASON_BYTES 256
-
-/* What is wrong with the peer whatever the link; NULL: nothing. */
-static const char *hello_fault(struct node *n, const struct peer_hello *theirs, char *reason)
-{
-    uint64_t mine = n->identity.cluster_id;
-    if (theirs->format != PEER_FORMAT) {
-        snprintf(reason, REASON_BYTES, "it speaks peer format %u, this node %u", (unsigned)theirs->format, PEER_FORMAT);
-        return reason;
-    }
-    if (theirs->cluster_id != 0 && mine != 0 && theirs->cluster_id != mine) {
-        snprintf(reason, REASON_BYTES, "%.100s belongs to another cluster", theirs->address);
-        return reason;
-    }
-    if (theirs->id == n->identity.node_id) {
-        snprintf(reason, REASON_BYTES, "it has this node's own id: it is this node, or a copy of its data directory");
-        return reason;
-    }
-    if (theirs->expected_id != 0 && theirs->expected_id != n->identity.node_id) {
-        snprintf(reason,
-                 REASON_BYTES,
-                 "node %016llx is not here, node %016llx is; if the disk is new: RAFT REPLACE %.100s",
-                 (unsigned long long)theirs->expected_id,
-                 (unsigned long long)n->identity.node_id,
-                 n->formation.own_address);
-        return reason;
-    }
-    return NULL;
-}
-
-/* The peer an inbound link belongs to, or NULL and why not. */
-static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs, char *reason)
-{
-    struct peer *p = peers_find(n, theirs->id);
-    if (node_is_blank(n)) {
-        bool same_list = formation_is_lone(n) || theirs->list_hash == n->formation.list_hash;
-        if (theirs->role == LINK_CONTROL && theirs->cluster_id != 0 && same_list && !n->formation.is_forming)
-            return peers_add(n, theirs->id, theirs->address);
-        snprintf(reason,
-                 REASON_BYTES,
-                 "this node is blank%s; if its disk is new: RAFT REPLACE %.100s",
-                 same_list ? "" : " and was given another --cluster list",
-                 n->formation.own_address);
-        return NULL;
-    }
-    if (theirs->cluster_id == 0) {
-        snprintf(reason, REASON_BYTES, "a blank node has nothing to say here yet");
-        return NULL;
-    }
-    if (node_lacks_configuration(n)) {
-        peers_add_unconfirmed(n, theirs->id, theirs->address);
-        return peers_find(n, theirs->id);
-    }
-    if (!p || !p->is_member) {
-        snprintf(reason,
-                 REASON_BYTES,
-                 "node %016llx is not a member of this cluster (removed, or its disk is new)",
-                 (unsigned long long)theirs->id);
-        return NULL;
-    }
-    return p;
-}
-
-static void link_is_up(struct node *n, struct peer *p, int which, const struct peer_hello *theirs)
-{
-    struct peer_link *l = &p->link[which];
-    l->is_up = true;
-    l->backoff_us = 0;
-    p->fault_us = 0;
-    p->incarnation = theirs->incarnation;
-    p->heard_us = n->now_us;
-    log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is up.", link_name(which), p->address);
-    if (node_is_blank(n))
-        return;
-    if (which == PEER_CONTROL) {
-        l->retry_us = n->now_us;
-        if (theirs->cluster_id == 0)
-            peers_mark_blank(n, p);
-        else
-            p->is_blank = false;
-        return;
-    }
-    p->bulk_sent = p->bulk_received = p->bulk_pending = p->acked = 0;
-    p->last.bulk_sent = 0;
-    p->progress_us = p->in_progress_us = n->now_us;
-    peers_report_bulk(n, p, p->is_starved);
-    if (p->id == n->driver.status.leader)
-        n->session.told_term = 0;
-    forward_tell(n, p->id);
-}
-
-static bool probe_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs)
-{
-    if (!is_inbound)
-        return formation_probe_up(n, *id, theirs);
-    *id = ++n->peers.last_link; /* The prober has its answer in our hello and will close. */
-    struct peer *p = node_is_blank(n) ? NULL : peers_find(n, theirs->id);
-    if (p && p->is_member && theirs->cluster_id == 0)
-        peers_mark_blank(n, p);
-    return true;
-}
-
-static bool outbound_up(struct node *n, link_id id, const struct peer_hello *theirs, char *reason)
-{
-    int which;
-    struct peer *p = peers_find_link(n, id, &which);
-    if (!p) {
-        snprintf(reason, REASON_BYTES, "not wanted any more");
-        return false;
-    }
-    const char *fault = hello_fault(n, theirs, reason);
-    if (!fault && theirs->id != p->id) {
-        snprintf(reason, REASON_BYTES, "node %016llx answers at this address instead", (unsigned long long)theirs->id);
-        fault = reason;
-    }
-    if (!fault && theirs->cluster_id == 0 && which == PEER_BULK) {
-        snprintf(reason, REASON_BYTES, "it is blank");
-        fault = reason;
-    }
-    if (fault) {
-        if (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US) {
-            p->fault_us = n->now_us;
-            log_line(&n->env.log, LOG_WARNING, "The link to %s is not used: %s.", p->address, fault);
-        }
-        link_lost(n, p, which);
-        p->link[which].retry_us = n->now_us + BACKOFF_MOST_US;
-        return false;
-    }
-    link_is_up(n, p, which, theirs);
-    return true;
-}
-
-/* Once when it changes, then every ten seconds: a peer that is refused calls again and again. */
-static void log_refusal(struct node *n, const struct peer_hello *theirs, const char *reason)
-{
-    struct peers *ps = &n->peers;
-    if (strcmp(reason, ps->refused) == 0 && n->now_us - ps->refused_us < FAULT_LOG_US)
-        return;
-    ps->refused_us = n->now_us;
-    snprintf(ps->refused, sizeof ps->refused, "%s", reason);
-    log_line(&n->env.log, LOG_WARNING, "A link from %s was refused: %s.", theirs->address, reason);
-}
-
-bool peers_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason)
-{
-    if (theirs->role == LINK_PROBE)
-        return probe_up(n, id, is_inbound, theirs);
-    if (!is_inbound)
-        return outbound_up(n, *id, theirs, reason);
-    struct peer *p = hello_fault(n, theirs, reason) ? NULL : inbound_peer(n, theirs, reason);
-    if (!p) {
-        log_refusal(n, theirs, reason);
-        return false;
-    }
-    int which = theirs->role == LINK_CONTROL ? PEER_CONTROL : PEER_BULK;
-    if (p->link[which].is_up && theirs->incarnation < p->incarnation) {
-        snprintf(reason, REASON_BYTES, "a newer incarnation of this node is connected");
-        return false;
-    }
-    if (p->link[which].id != 0) {
-        COVER("peers: a newer link replaces the older");
-        peers_hang_up(n, p, which, NULL);
-    }
-    *id = ++n->peers.last_link;
-    p->link[which].id = *id;
-    link_is_up(n, p, which, theirs);
-    return true;
 }

@@ -5,7 +5,8 @@
 #include "node/peer_message.h"
 #include "raft/raft.h"
 
-/* The other members and the links to them. peers.c: which should exist, dialling, up and down; peers_send.c: messages. */
+/* The other members and the links to them. peers.c: which should exist, dialling, going down; peers_link.c: coming up;
+ * peers_send.c: messages. */
 enum { PEER_CONTROL, PEER_BULK, PEER_LINKS };
 
 struct peer_link {
@@ -17,7 +18,8 @@ struct peer_link {
 struct peer {
     raft_id id;
     char address[LIMIT_ADDRESS_BYTES];
-    bool is_member;           /* of the effective configuration */
+    bool is_member;           /* of the effective configuration; else a guest: a node of this cluster that this node's
+                                 configuration does not name (yet: this node may lag) */
     bool is_blank;            /* has not adopted the cluster yet: gets ADOPT, no bulk link */
     struct peer_link link[PEER_LINKS];
     uint64_t incarnation;
@@ -28,6 +30,10 @@ struct peer {
     uint64_t bulk_sent;
     uint64_t bulk_received;
     uint64_t bulk_pending;    /* of a message that is not whole yet */
+    uint32_t bulk_number;     /* ours of the present bulk link; grows */
+    uint32_t bulk_theirs;     /* its number of it, heard on the link itself; 0: not yet */
+    uint32_t last_theirs;     /* the same of the link before */
+    uint64_t offered;         /* what it says it sent on it */
     uint64_t acked;           /* what it says it received */
     uint64_t progress_us;     /* when acked last grew or nothing was outstanding */
     uint64_t in_progress_us;  /* the same for what it says it sent */
@@ -42,7 +48,7 @@ struct peer {
 };
 
 struct peers {
-    struct peer peer[LIMIT_MEMBERS + 2]; /* members, and an adopter not known yet */
+    struct peer peer[2 * LIMIT_MEMBERS]; /* members and guests */
     uint32_t count;
     link_id last_link;
     bool self_is_in_sync;
@@ -72,6 +78,11 @@ void peers_add_unconfirmed(struct node *n, raft_id id, const char *address);
 uint64_t peers_tick(struct node *n);
 bool peers_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason);
 bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refused);
+/* Makes an entry if there is none; NULL: no room. `address` "": not known. */
+struct peer *peers_add(struct node *n, raft_id id, const char *address);
+const char *peers_link_name(int which);
+/* The link is gone, or must not be used. */
+void peers_link_lost(struct node *n, struct peer *p, int which);
 /* The peer's link is there but useless. */
 void peers_hang_up(struct node *n, struct peer *p, int which, const char *reason);
 /* Tells Raft how the bulk link is. */

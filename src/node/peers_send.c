@@ -58,6 +58,8 @@ bool peers_send(struct node *n, struct peer *p, int which, enum peer_kind kind)
         .bulk_sent = p->bulk_sent,
         .bulk_received = p->bulk_received + p->bulk_pending,
         .applied = n->apply.applied,
+        .bulk_number = p->bulk_number,
+        .bulk_number_heard = p->bulk_theirs,
     };
     peer_envelope_encode(&envelope, ps->head.data + ps->head.start);
     n->env.send(n->env.ctx, p->link[which].id, ps->part, ps->part_count);
@@ -173,14 +175,21 @@ static enum err dispatch(struct node *n, struct peer *p, int which, enum peer_ki
     return ERR_OK;
 }
 
-static void receive_counts(struct node *n, struct peer *p, const struct peer_envelope *e)
+/* What it received and sent on the present bulk link; counts of another link say nothing. */
+static void receive_counts(struct node *n, struct peer *p, int which, const struct peer_envelope *e)
 {
-    if (e->bulk_received != p->acked) {
+    if (which == PEER_BULK)
+        p->bulk_theirs = e->bulk_number;
+    if (e->bulk_number_heard == p->bulk_number && e->bulk_received > p->acked) {
         p->progress_us = n->now_us;
         p->acked = e->bulk_received;
         if (p->is_starved && !node_is_blank(n))
             peers_report_bulk(n, p, false);
     }
+    /* Nothing heard on the link yet: then a number not seen on an older one is the present one's. */
+    bool is_present = p->bulk_theirs != 0 ? e->bulk_number == p->bulk_theirs : e->bulk_number > p->last_theirs;
+    if (is_present && e->bulk_sent > p->offered)
+        p->offered = e->bulk_sent;
     p->last = *e;
 }
 
@@ -197,7 +206,7 @@ void peers_receive(struct node *n, struct peer *p, int which, struct slice messa
     raft_id id = p->id;
     if (e == ERR_OK) {
         p->heard_us = n->now_us;
-        receive_counts(n, p, &envelope);
+        receive_counts(n, p, which, &envelope);
         e = dispatch(n, p, which, envelope.kind, body);
     }
     p = peers_find(n, id); /* A step may have changed the configuration, and with it the table. */
