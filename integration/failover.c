@@ -388,6 +388,55 @@ ITEST(suspended_leader_no_stale_read_lease, ITEST_CLUSTER, 120)
     stale_run("lease");
 }
 
+/* The leader is cut off from its peers but not from its clients: it answers late, with an error or not at all, but
+ * never from its past, while another leader's writes go on; then the partition heals. */
+ITEST(isolated_leader_no_stale_read, ITEST_CLUSTER, 120)
+{
+    static struct cluster c;
+    static struct stale_register s;
+    struct stale_client client[7];
+    cluster_start(&c, 3, CLUSTER_PROXIED, "--request-timeout 3000");
+    s.cluster = &c;
+    int leader = cluster_leader(&c, -1, 5000);
+    REQUIRE(leader >= 0);
+    for (size_t i = 0; i < 7; i++) {
+        client[i] = (struct stale_client){.all = &s, .node = i % 3};
+    }
+    client[6].node = ((size_t)leader + 1) % 3;
+    for (size_t i = 0; i < 7; i++) {
+        pthread_create(&client[i].thread, NULL, i < 6 ? stale_reader : stale_writer, &client[i]);
+    }
+    for (int round = 0; round < 6; round++) {
+        itest_sleep_ms(200);
+        int now = cluster_leader(&c, -1, 10000);
+        REQUIRE(now >= 0);
+        for (int i = 0; i < 3; i++) {
+            if (i != now) {
+                proxy_rule_from_to(c.proxy, now, i, PROXY_ANY_ROLE, PROXY_HOLD);
+                if (round % 2 == 0) { /* else it hears the others, but is not heard */
+                    proxy_rule_from_to(c.proxy, i, now, PROXY_ANY_ROLE, PROXY_HOLD);
+                }
+            }
+        }
+        CHECK(cluster_leader(&c, now, 10000) >= 0);
+        itest_sleep_ms(700);
+        proxy_clear_rules(c.proxy);
+    }
+    long long sent = atomic_load(&s.sent);
+    for (int64_t deadline = itest_now_ms() + 10000; atomic_load(&s.acknowledged) < sent + 50 && itest_now_ms() < deadline;) {
+        itest_sleep_ms(5);
+    }
+    CHECK(atomic_load(&s.acknowledged) >= sent + 50);
+    atomic_store(&s.is_over, true);
+    for (size_t i = 0; i < 7; i++) {
+        pthread_join(client[i].thread, NULL);
+    }
+    itest_note("%lld writes sent, %llu reads", (long long)atomic_load(&s.sent), (unsigned long long)atomic_load(&s.reads));
+    if (atomic_load(&s.stale) > 0) {
+        itest_fail("%d wrong reads; first: %s", atomic_load(&s.stale), s.first);
+    }
+}
+
 /* Without a majority: no write, no linearizable read, but stale reads go on; and the refusal says NOT done. */
 ITEST(minority_refuses, ITEST_CLUSTER, 60)
 {
