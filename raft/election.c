@@ -167,14 +167,16 @@ void election_tick(struct raft *r)
     uint64_t bound =
         r->promise_until_us > r->no_vote_until_us ? r->promise_until_us : r->no_vote_until_us;
     if (!election_may_campaign(r)) {
-        /* Nothing to win; but whoever was the leader is silent. */
+        /* Nothing to win. */
         raft_become_follower(r, r->term, 0);
         election_reset_timer(r);
     } else if (r->log.durable_index < r->log.last_index) {
         COVER("raft: a campaign waits for own entries to be durable");
+        raft_become_follower(r, r->term, 0);
         r->election_deadline_us = r->now_us + r->options.heartbeat_us;
     } else if (r->now_us < bound) {
         COVER("raft: a campaign waits for a lease promise to end");
+        raft_become_follower(r, r->term, 0);
         r->election_deadline_us = bound;
     } else {
         election_pre_campaign(r);

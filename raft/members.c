@@ -104,7 +104,10 @@ void members_check_quorum(struct raft *r)
     for (uint32_t i = 0; i < conf->member_count; i++) {
         const struct raft_peer *peer =
             r->member_peer[i] < 0 ? NULL : &r->peers.item[r->member_peer[i]];
-        if (peer != NULL && peer->starved_us != 0 && r->now_us >= peer->starved_us + timeout) {
+        bool is_starved = peer != NULL && peer->starved_us != 0 &&
+                          peer->match < r->log.last_index &&
+                          r->now_us >= peer->starved_us + timeout;
+        if (is_starved) {
             COVER("raft: a starved peer doesn't count for check-quorum");
             contact[i] = 0;
         }

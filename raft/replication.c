@@ -147,11 +147,9 @@ void replication_nudge(struct raft *r, raft_id id)
 static void replication_maintain_peer(struct raft *r, struct raft_peer *peer)
 {
     if (peer->is_link_down) {
-        if (peer->match == r->log.last_index) {
-            peer->starved_us = 0;
-        } else if (peer->starved_us == 0) {
-            peer->starved_us = r->now_us;
-        }
+        peer->starved_us = peer->match == r->log.last_index ? 0
+                           : peer->starved_us == 0          ? r->now_us
+                                                            : peer->starved_us;
         return;
     }
     if (peer->is_fetching && r->now_us >= peer->fetch_us + r->options.election_timeout_us) {
@@ -485,6 +483,18 @@ void replication_on_fetched(struct raft *r, const struct raft_event *event)
     replication_send(r, peer);
 }
 
+/* A new link is no progress yet, or a black hole that is redialled would never be noticed; but it
+ * gets two heartbeat intervals to make some. */
+static void replication_keep_starved(const struct raft *r, struct raft_peer *peer)
+{
+    uint64_t forgiven = r->now_us + 2 * (uint64_t)r->options.heartbeat_us;
+    forgiven -=
+        forgiven < r->options.election_timeout_us ? forgiven : r->options.election_timeout_us;
+    if (peer->starved_us != 0 && peer->starved_us < forgiven) {
+        peer->starved_us = forgiven;
+    }
+}
+
 void replication_on_link(struct raft *r, const struct raft_event *event)
 {
     struct raft_peer *peer = members_find(r, event->u.peer_link.peer);
@@ -494,17 +504,22 @@ void replication_on_link(struct raft *r, const struct raft_event *event)
     /* Starvation of a link that was up; on one that was down it is the news that counts. */
     if (event->u.peer_link.is_up && event->u.peer_link.is_starved && !peer->is_link_down) {
         peer->starved_us = peer->starved_us == 0 ? r->now_us : peer->starved_us;
+        peer->is_told_starved = true;
         return;
     }
-    bool is_relief = event->u.peer_link.is_up && !peer->is_link_down && peer->starved_us != 0;
+    bool is_relief = event->u.peer_link.is_up && !peer->is_link_down && peer->is_told_starved;
+    peer->is_told_starved = false;
     peer->is_link_down = !event->u.peer_link.is_up;
     if (is_relief || r->role != RAFT_LEADER) {
         peer->starved_us = 0;
         return;
     }
+    if (peer->starved_us == 0 && peer->match < r->log.last_index) {
+        peer->starved_us = r->now_us;
+    }
     progress_probe(peer, peer->match + 1);
     if (event->u.peer_link.is_up) {
-        peer->starved_us = 0;
+        replication_keep_starved(r, peer);
         peer->may_have_lost = true;
         replication_send(r, peer);
     }

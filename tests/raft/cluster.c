@@ -152,7 +152,9 @@ void cluster_deliver(struct cluster *c, uint32_t i)
 {
     struct wire w = cluster_take(c, i);
     raft_id to = w.message.to;
-    if (to <= c->node_count && c->node[to].raft != NULL && !c->is_cut[w.message.from][to]) {
+    bool is_lost = c->is_bulk_cut && w.message.type == RAFT_APPEND;
+    if (!is_lost && to <= c->node_count && c->node[to].raft != NULL &&
+        !c->is_cut[w.message.from][to]) {
         struct raft_event event = {.type = RAFT_EVENT_RECEIVE};
         event.u.message = &w.message;
         enum err e = cluster_step(c, w.message.to, &event);

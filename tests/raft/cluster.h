@@ -101,6 +101,7 @@ struct cluster {
     struct buf trace;                                  /* one line per event worth telling */
     char failure[512];                                 /* first thing that went wrong; "" */
     bool is_cut[CLUSTER_NODES + 1][CLUSTER_NODES + 1]; /* [from][to]: messages delivered are lost */
+    bool is_bulk_cut;                                  /* appends delivered are lost */
     bool has_tail_only; /* restarts give raft only the newest entries */
 };
 

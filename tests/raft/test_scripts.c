@@ -14,8 +14,8 @@
  * [uncommitted=BYTES] [seed=S] [tail] start ID | crash ID [SURVIVING] | campaign ID | tick MS | run
  * MS | settle | quiet propose ID WORD... | read ID CONTEXT [lease] | lease ID | step-down ID |
  * transfer ID [TO] | nudge ID PEER change ID voters=1,2,3 [learners=4] | link ID PEER
- * up|down|starved deliver|drop|double [A>B] [TYPE] | cut A>B... | isolate ID | heal | disk ID
- * manual|auto | persist ID [COUNT] status | log ID | queue | peers ID | conf ID
+ * up|down|starved deliver|drop|double [A>B] [TYPE] | cut A>B... [bulk] | isolate ID | heal | disk
+ * ID manual|auto | persist ID [COUNT] status | log ID | queue | peers ID | conf ID
  *
  * deliver takes what is under way when it starts; settle goes on until nothing moves, without
  * printing the messages; quiet is settle without any output. */
@@ -207,6 +207,7 @@ static void on_cut(struct script *s)
     struct cluster *c = &s->cluster;
     if (strcmp(s->word[0], "heal") == 0) {
         memset(c->is_cut, 0, sizeof(c->is_cut));
+        c->is_bulk_cut = false;
         return;
     }
     if (strcmp(s->word[0], "isolate") == 0) {
@@ -217,6 +218,7 @@ static void on_cut(struct script *s)
     }
     for (uint32_t i = 1; i < s->word_count; i++) {
         char *arrow = strchr(s->word[i], '>');
+        c->is_bulk_cut = c->is_bulk_cut || strcmp(s->word[i], "bulk") == 0;
         if (arrow != NULL) {
             c->is_cut[strtoull(s->word[i], NULL, 10)][strtoull(arrow + 1, NULL, 10)] = true;
         }
