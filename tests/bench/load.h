@@ -41,6 +41,10 @@ uint64_t load_random(uint64_t *state);
 /* A connected non-blocking socket with TCP_NODELAY; -1 and errno when it fails. With `wait` the connection is
  * finished before it returns, else it may still be in progress. */
 int load_connect(const struct load_address *address, bool wait);
+/* Prints `what` and what errno says; exits with 2. */
+void load_die(const char *what);
+/* Fills *o, which holds the defaults; --help and wrong options end the program. */
+void load_parse_options(struct load_options *o, int argc, char **argv);
 /* 0 when every check held, 1 when the run is invalid. Prints the result. */
 int failover_run(const struct load_options *options);
 
