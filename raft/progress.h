@@ -31,10 +31,11 @@ struct raft_peer {
     uint64_t last_ack_us;   /* newest message of this term from it */
     uint64_t poke_us;       /* newest progress, or empty probe, or first append of a window */
 
-    bool is_probing;     /* PROBE: an append is under way */
-    bool is_link_down;   /* kept over roles and terms */
-    bool may_have_lost;  /* the link is new: perhaps also the log behind it (P9, CORRUPT) */
-    uint64_t starved_us; /* since when data waits without progress; 0: it doesn't */
+    bool is_probing;      /* PROBE: an append is under way */
+    bool is_link_down;    /* kept over roles and terms */
+    bool may_have_lost;   /* the link is new: perhaps also the log behind it (P9, CORRUPT) */
+    bool is_told_starved; /* the driver said so last */
+    uint64_t starved_us;  /* since when data waits without progress; 0: it doesn't */
 
     bool is_fetching;
     uint64_t
