@@ -4,6 +4,7 @@
 
 #include "base/glob.h"
 #include "node/client_internal.h"
+#include "node/command_docs.h"
 
 /* COMMAND and its subcommands: what the table says about itself, in Redis 7.0's shape. Text verbs and subcommands are no entries of
  * their own; a container shows its subcommands. */
@@ -45,23 +46,6 @@ static const struct command_row *row_named(const struct command_table *t, struct
     return row && !(row->flags & COMMAND_TEXT_ONLY) ? row : NULL;
 }
 
-static bool is_subcommand_of(const struct command_row *row, const struct command_row *container)
-{
-    size_t n = strlen(container->name);
-
-    return strncmp(row->name, container->name, n) == 0 && row->name[n] == '|';
-}
-
-static size_t subcommand_count(const struct command_table *t, const struct command_row *container)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < command_table_count(t); i++) {
-        count += is_subcommand_of(command_table_at(t, i), container) ? 1 : 0;
-    }
-    return count;
-}
-
 /* --- INFO and the bare command ---------------------------------------------------------------- */
 
 static void reply_flags(struct reply *reply, uint32_t flags)
@@ -79,10 +63,10 @@ static void reply_flags(struct reply *reply, uint32_t flags)
     }
 }
 
-/* "@write @string" as a set. */
-static void reply_categories(struct reply *reply, const char *categories)
+/* "@write @string" as a set, of simple strings or bulks. NULL is none. */
+static void reply_words(struct reply *reply, const char *words, bool is_bulk)
 {
-    const char *text = categories ? categories : "";
+    const char *text = words ? words : "";
     size_t count = text[0] != '\0' ? 1 : 0;
 
     for (const char *p = text; *p; p++) {
@@ -90,13 +74,17 @@ static void reply_categories(struct reply *reply, const char *categories)
     }
     reply_set(reply, count);
     while (*text) {
-        char word[64];
+        char word[96];
         size_t n = strcspn(text, " ");
 
         ASSERT(n < sizeof word);
         memcpy(word, text, n);
         word[n] = '\0';
-        reply_simple(reply, word);
+        if (is_bulk) {
+            reply_bulk_cstr(reply, word);
+        } else {
+            reply_simple(reply, word);
+        }
         text += n + (text[n] == ' ' ? 1 : 0);
     }
 }
@@ -111,17 +99,19 @@ static void reply_pair_int(struct reply *reply, const char *name, int64_t value)
 static void reply_key_specs(struct reply *reply, const struct command_row *row)
 {
     bool has_keys = row->keys.first > 0;
-    bool is_write = (row->flags & COMMAND_WRITE) != 0;
+    bool has_notes = row->key_notes && row->key_notes[0];
 
     reply_set(reply, has_keys ? 1 : 0);
     if (!has_keys) {
         return;
     }
-    reply_map(reply, 3);
+    reply_map(reply, 3 + (has_notes ? 1u : 0u));
+    if (has_notes) {
+        reply_bulk_cstr(reply, "notes");
+        reply_bulk_cstr(reply, row->key_notes);
+    }
     reply_bulk_cstr(reply, "flags");
-    reply_set(reply, 2);
-    reply_simple(reply, is_write ? "RW" : "RO");
-    reply_simple(reply, is_write ? "update" : "access");
+    reply_words(reply, row->key_flags ? row->key_flags : "RO", false);
     reply_bulk_cstr(reply, "begin_search");
     reply_map(reply, 2);
     reply_bulk_cstr(reply, "type");
@@ -142,7 +132,7 @@ static void reply_key_specs(struct reply *reply, const struct command_row *row)
 
 static void reply_row(struct reply *reply, const struct command_table *t, const struct command_row *row, bool is_nested)
 {
-    size_t subcommands = is_nested ? 0 : subcommand_count(t, row);
+    size_t subcommands = is_nested ? 0 : command_subcommand_count(t, row);
 
     reply_array(reply, 10);
     reply_bulk_cstr(reply, row->name);
@@ -151,12 +141,12 @@ static void reply_row(struct reply *reply, const struct command_table *t, const 
     reply_int(reply, row->keys.first);
     reply_int(reply, row->keys.last);
     reply_int(reply, row->keys.step);
-    reply_categories(reply, row->acl_categories);
-    reply_set(reply, 0); /* tips */
+    reply_words(reply, row->acl_categories, false);
+    reply_words(reply, row->tips, true);
     reply_key_specs(reply, row);
     reply_set(reply, subcommands);
     for (size_t i = 0; subcommands > 0 && i < command_table_count(t); i++) {
-        if (is_subcommand_of(command_table_at(t, i), row)) {
+        if (command_is_subcommand_of(command_table_at(t, i), row)) {
             reply_row(reply, t, command_table_at(t, i), true);
         }
     }
@@ -206,32 +196,6 @@ static void row_command_count(struct client *c, const struct command *command, s
 
 /* --- DOCS ------------------------------------------------------------------------------------- */
 
-static void reply_docs_of(struct reply *reply, const struct command_table *t, const struct command_row *row, bool is_nested)
-{
-    size_t subcommands = is_nested ? 0 : subcommand_count(t, row);
-
-    reply_bulk_cstr(reply, row->name);
-    reply_map(reply, 4 + (subcommands > 0 ? 1u : 0u));
-    reply_bulk_cstr(reply, "summary");
-    reply_bulk_cstr(reply, row->summary ? row->summary : "");
-    reply_bulk_cstr(reply, "since");
-    reply_bulk_cstr(reply, row->since ? row->since : "");
-    reply_bulk_cstr(reply, "group");
-    reply_bulk_cstr(reply, row->group ? row->group : "generic");
-    reply_bulk_cstr(reply, "complexity");
-    reply_bulk_cstr(reply, row->complexity ? row->complexity : "");
-    if (subcommands == 0) {
-        return;
-    }
-    reply_bulk_cstr(reply, "subcommands");
-    reply_map(reply, subcommands);
-    for (size_t i = 0; i < command_table_count(t); i++) {
-        if (is_subcommand_of(command_table_at(t, i), row)) {
-            reply_docs_of(reply, t, command_table_at(t, i), true);
-        }
-    }
-}
-
 static void row_command_docs(struct client *c, const struct command *command, struct reply *reply)
 {
     const struct command_table *t = node_commands(c->node);
@@ -240,7 +204,7 @@ static void row_command_docs(struct client *c, const struct command *command, st
         reply_map(reply, visible_count(t));
         for (size_t i = 0; i < command_table_count(t); i++) {
             if (!row_is_hidden(command_table_at(t, i))) {
-                reply_docs_of(reply, t, command_table_at(t, i), false);
+                command_docs_reply(reply, t, command_table_at(t, i));
             }
         }
         return;
@@ -254,7 +218,7 @@ static void row_command_docs(struct client *c, const struct command *command, st
         const struct command_row *row = row_named(t, command->arg[i]);
 
         if (row) {
-            reply_docs_of(reply, t, row, false);
+            command_docs_reply(reply, t, row);
         }
     }
 }
