@@ -41,25 +41,37 @@ static void print_help(void)
 }
 
 /* Nodes that talk over a network prove a secret to each other (DESIGN §7). */
-static enum err check_cluster(const struct options *o, struct buf *why)
+static enum err check_member(const struct options *o, struct slice word, struct buf *why)
 {
-    char *list = mem_copy_string(o->cluster, strlen(o->cluster));
-    char *rest = list;
+    char *text = mem_copy_string(word.p, word.n);
+    struct address_text parts;
     enum err error = ERR_OK;
 
-    for (char *word = strtok_r(rest, ", ", &rest); word && error == ERR_OK; word = strtok_r(NULL, ", ", &rest)) {
-        struct address_text parts;
-
-        if (!address_split(word, &parts)) {
-            buf_printf(why, "option 'cluster': '%s' is not host:port.", word);
-            error = ERR_INVALID;
-        } else if (o->cluster_secret_file[0] == '\0' && !address_host_is_loopback(parts.host)) {
-            buf_printf(why, "the node %s is not on this machine, so cluster-secret-file must be set: a file with at least 16 "
-                            "bytes that only its owner can read, the same on all nodes.", word);
-            error = ERR_INVALID;
-        }
+    if (!address_split(text, &parts)) {
+        buf_printf(why, "option 'cluster': '%s' is not host:port.", text);
+        error = ERR_INVALID;
+    } else if (o->cluster_secret_file[0] == '\0' && !address_host_is_loopback(parts.host)) {
+        buf_printf(why, "the node %s is not on this machine, so cluster-secret-file must be set: a file with at least 16 "
+                        "bytes that only its owner can read, the same on all nodes.", text);
+        error = ERR_INVALID;
     }
-    mem_free(list);
+    mem_free(text);
+    return error;
+}
+
+static enum err check_cluster(const struct options *o, struct buf *why)
+{
+    const char *at = o->cluster;
+    enum err error = ERR_OK;
+
+    while (error == ERR_OK && *at) {
+        size_t n = strcspn(at, ", ");
+
+        if (n > 0) {
+            error = check_member(o, (struct slice){(const uint8_t *)at, n}, why);
+        }
+        at += n + (at[n] ? 1 : 0);
+    }
     return error;
 }
 

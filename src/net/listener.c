@@ -114,26 +114,40 @@ static const char *listen_on_word(struct server *s, const char *host)
     return error == 0 ? NULL : strerror(error);
 }
 
+/* One word of `bind`, its '-' included. False when the server can't do without it. */
+static bool listen_on_or_say(struct server *s, const char *word)
+{
+    bool is_optional = word[0] == '-';
+    const char *host = is_optional ? word + 1 : word;
+    const char *why = listen_on_word(s, host);
+
+    if (why && !is_optional) {
+        log_line(&s->env.log, LOG_WARNING, "Can't listen on %s port %d: %s.", host, (int)s->options->port, why);
+        return false;
+    }
+    if (why) {
+        log_line(&s->env.log, LOG_VERBOSE, "Not listening on %s port %d: %s.", host, (int)s->options->port, why);
+    }
+    return true;
+}
+
 bool server_listen(struct server *s)
 {
-    char *list = mem_copy_string(s->options->bind, strlen(s->options->bind));
-    char *rest = list;
+    const char *at = s->options->bind;
     bool is_fine = true;
 
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    for (char *word = strtok_r(rest, " \t", &rest); word && is_fine; word = strtok_r(NULL, " \t", &rest)) {
-        bool is_optional = word[0] == '-';
-        const char *host = is_optional ? word + 1 : word;
-        const char *why = listen_on_word(s, host);
+    while (is_fine && *at) {
+        size_t n = strcspn(at, " \t");
 
-        if (why && !is_optional) {
-            log_line(&s->env.log, LOG_WARNING, "Can't listen on %s port %d: %s.", host, (int)s->options->port, why);
-            is_fine = false;
-        } else if (why) {
-            log_line(&s->env.log, LOG_VERBOSE, "Not listening on %s port %d: %s.", host, (int)s->options->port, why);
+        if (n > 0) {
+            char *word = mem_copy_string(at, n);
+
+            is_fine = listen_on_or_say(s, word);
+            mem_free(word);
         }
+        at += n + (at[n] ? 1 : 0);
     }
-    mem_free(list);
     if (is_fine && s->listener_count == 0) {
         log_line(&s->env.log, LOG_WARNING, "None of the addresses in 'bind' could be listened on.");
         is_fine = false;

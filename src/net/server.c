@@ -373,7 +373,8 @@ int server_run(struct options *options, const char *file, struct slice secret)
     for (size_t i = 0; i < sizeof id; i++) {
         (void)snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
     }
-    (void)signal(SIGPIPE, SIG_IGN);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
     if (!log_file_open(&s->log, options->logfile, (enum log_level)options->loglevel)) {
         (void)fprintf(stderr, "coracle: the log file %s can't be opened: %s\n", options->logfile, strerror(errno));
         mem_free(s);
