@@ -197,12 +197,14 @@ static void fault_disk_full_ends(struct world *w, void *ctx, uint64_t slot, uint
     (void)w;
     (void)b;
     sim_disk_set_quota(s->host[slot].disk, UINT64_MAX);
+    s->host[slot].has_quota = false;
 }
 
 static void fault_disk_full(struct sim *s)
 {
     struct sim_host *h = fault_pick(s);
     world_count("disk full");
+    h->has_quota = true;
     sim_disk_set_quota(h->disk, sim_disk_used(h->disk) + world_below(&s->world, 20000));
     world_at(&s->world, world_exponential(&s->world, 1500000), fault_disk_full_ends, s, h->slot, 0);
 }
@@ -233,7 +235,6 @@ static void fault_rot(struct sim *s)
     host_stop(h, HOST_KILL);
     if (sim_disk_corrupt_any(h->disk, world_chance(&s->world, 500000) ? SIM_ROT_FLIP_BIT : SIM_ROT_GARBAGE))
         world_count("bit rot");
-    h->has_rot = true;
     world_at(&s->world, world_exponential(&s->world, 500000), fault_restart, s, h->slot, 0);
 }
 
@@ -333,6 +334,7 @@ void faults_stop(struct sim *s)
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         struct sim_host *h = &s->host[i];
         sim_disk_set_quota(h->disk, UINT64_MAX);
+        h->has_quota = false;
         sim_disk_power_fail_after(h->disk, UINT64_MAX);
         h->disk_stalled_until_us = 0;
         sim_disk_fail_sync(h->disk, UINT64_MAX);

@@ -255,7 +255,7 @@ void host_start(struct sim_host *h)
     }
     if (!h->node) {
         sim_disk_crash(h->disk); /* the process ends, and its lock with it */
-        if (!h->fatal_expected && !(h->has_rot && error == ERR_FULL))
+        if (!h->fatal_expected && !(h->has_quota && error == ERR_FULL)) /* Not a byte left: it says so, and is started again later. */
             world_fail(&s->world, "I16 node %u could not start: %s", h->slot, err_text(error));
         return;
     }

@@ -163,7 +163,7 @@ static struct sim_host *net_host_at(struct sim *s, const char *address)
 {
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         if (strcmp(s->host[i].address, address) == 0)
-            return &s->host[i];
+            return &s->host[s->has_alias[i] ? s->alias[i] : i];
     }
     return NULL;
 }

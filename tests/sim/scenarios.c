@@ -317,6 +317,172 @@ static void scenario_lost_forwards(struct story *t)
     story_check_count(t, "n", all_done, all_unknown);
 }
 
+/* Every message twice, many copies much later: an OPEN that is seen again must not begin the session anew. */
+static void scenario_late_copies(struct story *t)
+{
+    struct sim_plan plan = calm_plan;
+    plan.duplicate = 1000000;
+    story_begin(t, 51, &plan);
+    size_t total = 0;
+    for (int round = 0; round < 5 && !t->sim->world.failure; round++) {
+        uint32_t origin = (story_leader(t) + 1) % 3;
+        host_stop(&t->sim->host[origin], HOST_KILL);
+        sim_run(t->sim, 100000);
+        host_start(&t->sim->host[origin]);
+        for (int i = 0; i < 40 && !t->sim->world.failure; i++) {
+            char reply[32];
+            snprintf(reply, sizeof reply, ":%zu\r\n", ++total);
+            story_expect(t, origin, "INCR n", reply);
+            sim_run(t->sim, 10000);
+        }
+    }
+}
+
+/* A node stopped for so long that its session was closed, and asked at the very moment it goes on: its read must see what was
+ * written meanwhile, though it meets the CLOSE with a write of the same client under way. */
+static void scenario_read_across_close(struct story *t)
+{
+    for (uint64_t seed = 61; seed < 69 && !(t->sim && t->sim->world.failure); seed++) {
+        if (t->sim)
+            story_end(t);
+        story_begin(t, seed, &calm_plan);
+        uint32_t leader = story_leader(t);
+        uint32_t origin = (leader + 1) % 3;
+        story_expect(t, origin, "SET x old", "+OK\r\n");
+        struct sim_client *c = manual_open(t->sim, origin);
+        struct sim_host *h = &t->sim->host[origin];
+        uint64_t resume = t->sim->world.now_us + 16 * SECOND;
+        h->paused_until_us = resume;
+        for (int i = 0; i < 26; i++) {
+            story_ask(t, leader, "INCR other");
+            sim_run(t->sim, SECOND / 2);
+        }
+        story_expect(t, leader, "SET x new", "+OK\r\n");
+        sim_run(t->sim, resume - t->sim->world.now_us);
+        manual_say(c, "GET x");
+        manual_say(c, "SET y 1");
+        sim_run(t->sim, 8 * SECOND);
+        struct slice out = manual_output(c);
+        if (out.n < 9 || memcmp(out.p, "$3\r\nnew\r\n", 9) != 0)
+            world_fail(&t->sim->world, "a read after a long stop answered %.*s", (int)out.n, (const char *)out.p);
+        manual_close(c);
+    }
+}
+
+/* Two addresses of the list lead to the same node: no cluster is formed, and that node says why. */
+static void scenario_one_node_two_addresses(struct story *t)
+{
+    struct sim_plan plan = calm_plan;
+    story_begin(t, 71, &plan);
+    host_stop(&t->sim->host[2], HOST_KILL);
+    t->sim->alias[2] = 1; /* 127.0.0.1:7003 is 127.0.0.1:7002 under another name */
+    t->sim->has_alias[2] = true;
+    t->sim->is_cut[1][1] = true; /* it cannot find that out itself: whoever forms the cluster must */
+    t->sim->host[0].fatal_expected = t->sim->host[1].fatal_expected = true;
+    sim_run(t->sim, 3 * SECOND);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct node_status status;
+        if (!t->sim->host[i].node)
+            continue;
+        node_get_status(t->sim->host[i].node, &status);
+        if (!status.is_blank)
+            story_fail(t, "a cluster was formed that counts one node twice");
+    }
+}
+
+/* --- Figure 3.7 --- */
+
+static struct raft_status story_status(struct story *t, uint32_t slot)
+{
+    struct raft_status status = {0};
+    const struct raft *r = t->sim->host[slot].node ? node_raft(t->sim->host[slot].node) : NULL;
+    if (r)
+        raft_get_status(r, &status);
+    return status;
+}
+
+/* Nodes of the same group (a digit per node) talk, others do not. */
+static void story_groups(struct story *t, const char *group)
+{
+    for (uint32_t i = 0; i < t->sim->plan.host_count; i++) {
+        for (uint32_t j = 0; j < t->sim->plan.host_count; j++)
+            t->sim->is_cut[i][j] = group[i] != group[j];
+    }
+}
+
+/* Runs until one of the nodes in `slots` (a bit each) leads a term above `above`; looks so often that nothing it sent has arrived yet. */
+static uint32_t story_await_leader(struct story *t, uint32_t slots, raft_term above)
+{
+    for (int i = 0; i < 500000 && !t->sim->world.failure; i++) {
+        for (uint32_t slot = 0; slot < t->sim->plan.host_count; slot++) {
+            struct raft_status status = story_status(t, slot);
+            if ((slots >> slot & 1) && status.role == RAFT_LEADER && status.term > above)
+                return slot;
+        }
+        sim_run(t->sim, 10);
+    }
+    story_fail(t, "no leader in 5 s");
+    return 0;
+}
+
+/* An entry of an old term that reached a majority is not committed by counting: a node with a newer entry in its place may still
+ * be elected (dissertation, Figure 3.7). Slow disks keep the second leader's own entry from being durable with the old one. */
+static void figure_3_7(struct story *t, uint64_t seed)
+{
+    struct sim_plan plan = calm_plan;
+    plan.host_count = 5;
+    plan.append_bytes = 1;
+    plan.disk_us = 20000;
+    story_begin(t, seed, &plan);
+    uint32_t first = story_leader(t);
+    uint32_t second = (first + 1) % 5;
+    sim_run(t->sim, SECOND);
+    char group[6] = "22222";
+    group[first] = group[second] = '1';
+    raft_index old = story_status(t, first).last_index + 1;
+    story_groups(t, group);
+    struct sim_client *c = manual_open(t->sim, first);
+    manual_say(c, "SET a 1");
+    for (int i = 0; i < 300 && story_status(t, second).durable_index < old; i++)
+        sim_run(t->sim, 1000);
+    raft_term term = story_status(t, first).term;
+    uint32_t both = 1u << first | 1u << second;
+    uint32_t third = story_await_leader(t, 31 & ~both, term);
+    memcpy(group, "11111", 5);
+    group[third] = '3'; /* what it appended stays its own */
+    story_groups(t, group);
+    uint32_t leader = story_await_leader(t, both, story_status(t, third).term);
+    for (int i = 0; i < 100000 && story_status(t, leader).commit < old && !t->sim->world.failure; i++)
+        sim_run(t->sim, 10);
+    if (story_status(t, leader).commit < old)
+        story_fail(t, "the second leader commits nothing");
+    manual_close(c);
+    memcpy(group, "33333", 5);
+    group[first] = group[second] = '1';
+    for (uint32_t slot = 0; slot < 5; slot++) {
+        if (group[slot] == '3' && slot != third)
+            host_stop(&t->sim->host[slot], HOST_POWER_LOSS);
+    }
+    story_groups(t, group);
+    for (uint32_t slot = 0; slot < 5; slot++) {
+        if (!t->sim->host[slot].node)
+            host_start(&t->sim->host[slot]);
+    }
+    sim_run(t->sim, 3 * SECOND);
+    net_heal(t->sim);
+    sim_run(t->sim, 2 * SECOND);
+    story_expect(t, third, "SET b 1", "+OK\r\n");
+}
+
+static void scenario_figure_3_7(struct story *t)
+{
+    for (uint64_t seed = 81; seed < 93 && !(t->sim && t->sim->world.failure); seed++) {
+        if (t->sim)
+            story_end(t);
+        figure_3_7(t, seed);
+    }
+}
+
 /* --- all of them --- */
 
 static const struct {
@@ -330,6 +496,10 @@ static const struct {
     {"an origin cut off past its CLOSE, and back", scenario_origin_past_close},
     {"two leader changes inside one forward window", scenario_two_leader_changes},
     {"forward frames lost and doubled", scenario_lost_forwards},
+    {"every message twice, many much later", scenario_late_copies},
+    {"a read and a write across the CLOSE of their session", scenario_read_across_close},
+    {"Figure 3.7, an old entry on a majority", scenario_figure_3_7},
+    {"one node under two addresses of the list", scenario_one_node_two_addresses},
 };
 
 int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose)

@@ -70,7 +70,7 @@ struct sim_host {
     struct list jobs;             /* disk jobs waiting */
     bool is_disk_busy;
     uint64_t disk_stalled_until_us;
-    bool has_rot;                 /* its disk was damaged on purpose */
+    bool has_quota;               /* its disk is full, or nearly */
     bool fatal_expected;          /* a disk fault was injected that allows the process to end */
     const char *fatal_reason;     /* node called fatal: it is taken down after the event */
     char fatal_text[256];
@@ -97,6 +97,8 @@ struct sim {
     struct sim_link link[SIM_LINKS];
     uint64_t link_serial;
     bool is_cut[SIM_HOSTS][SIM_HOSTS]; /* [from][to] */
+    bool has_alias[SIM_HOSTS];    /* this host's address leads to another host */
+    uint32_t alias[SIM_HOSTS];
     bool is_calm;                 /* no new faults: the liveness phase */
     bool is_quiet;                /* clients stop sending */
     struct ghost *ghost;
