@@ -271,9 +271,10 @@ ITEST(proxy_passes_holds_and_cuts, ITEST_ANY_SERVER, 30)
     int64_t begin = itest_now_ms();
     CHECK_STR(wire_call(&w, "GET a"), "$1\r\n2\r\n");
     CHECK(itest_now_ms() - begin >= 99);
-    uint8_t bytes[64];
+    static const char said[] = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
+    uint8_t bytes[sizeof said - 1]; /* the first connection said most */
     size_t n = proxy_recorded(c.proxy, all, PROXY_TO_TARGET, bytes, sizeof bytes);
-    CHECK(n == 20 && memcmp(bytes, "*2\r\n$3\r\nGET\r\n$1\r\na\r\n", n) == 0);
+    CHECK(n == sizeof bytes && memcmp(bytes, said, n) == 0);
     proxy_rule(c.proxy, all, PROXY_BOTH, PROXY_REFUSE);
     CHECK(wire_is_closed_within(&w, 2000));
     wire_close(&w);

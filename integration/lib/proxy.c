@@ -530,9 +530,9 @@ size_t proxy_recorded(struct proxy *p, struct proxy_match match, enum proxy_dire
 {
     size_t n = 0;
     pthread_mutex_lock(&p->mutex);
-    for (size_t i = p->connection_count; i-- > 0 && n == 0;) {
+    for (size_t i = p->connection_count; i-- > 0;) {
         const struct proxy_flow *f = &p->connection[i].flow[direction == PROXY_TO_SOURCE];
-        if (proxy_matches(&match, &p->connection[i]) && f->record_len > 0) {
+        if (proxy_matches(&match, &p->connection[i]) && f->record_len > n && n < size) {
             n = f->record_len < size ? f->record_len : size;
             memcpy(out, f->record, n);
         }

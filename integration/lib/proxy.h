@@ -56,7 +56,7 @@ size_t proxy_count(struct proxy *p, struct proxy_match match);
 uint64_t proxy_bytes(struct proxy *p, struct proxy_match match, enum proxy_direction direction);
 /* How many connections were ever made that match. */
 size_t proxy_made(struct proxy *p, struct proxy_match match);
-/* The first bytes (at most 64 KiB) of the newest matching connection, closed ones included, in one direction; copied. */
+/* The first bytes (at most 64 KiB) of the matching connection that carried most, closed ones included, in one direction. */
 size_t proxy_recorded(struct proxy *p, struct proxy_match match, enum proxy_direction direction, uint8_t *out, size_t size);
 
 #endif
