@@ -483,6 +483,34 @@ static void scenario_figure_3_7(struct story *t)
     }
 }
 
+/* A longer log of an older term must not win against a shorter one of a newer term (§3.6.1). */
+static void scenario_longer_old_log(struct story *t)
+{
+    story_begin(t, 101, &calm_plan);
+    uint32_t old = story_leader(t);
+    sim_run(t->sim, SECOND);
+    char group[4] = "222";
+    group[old] = '1';
+    story_groups(t, group);
+    struct sim_client *c = manual_open(t->sim, old);
+    for (int i = 0; i < 40; i++) {
+        manual_say(c, "INCR n");
+        sim_run(t->sim, 2000);
+    }
+    uint32_t newer = story_await_leader(t, 7 & ~(1u << old), story_status(t, old).term);
+    story_expect(t, newer, "SET a 1", "+OK\r\n");
+    manual_close(c);
+    memcpy(group, "111", 3);
+    group[newer] = '2';
+    story_groups(t, group);
+    sim_run(t->sim, 3 * SECOND);
+    uint32_t rest = 3 - old - newer;
+    story_expect(t, rest, "GET a", "$1\r\n1\r\n");
+    net_heal(t->sim);
+    sim_run(t->sim, 2 * SECOND);
+    story_expect(t, old, "GET a", "$1\r\n1\r\n");
+}
+
 /* --- all of them --- */
 
 static const struct {
@@ -499,6 +527,7 @@ static const struct {
     {"every message twice, many much later", scenario_late_copies},
     {"a read and a write across the CLOSE of their session", scenario_read_across_close},
     {"Figure 3.7, an old entry on a majority", scenario_figure_3_7},
+    {"a longer log of an older term", scenario_longer_old_log},
     {"one node under two addresses of the list", scenario_one_node_two_addresses},
 };
 
