@@ -79,9 +79,13 @@ void node_get_status(struct node *n, struct node_status *s)
         raft_get_status(n->raft, &s->raft);
 }
 
-static bool peer_is_reachable(const struct node *n, const struct peer *p)
+/* Followers hear nothing from each other: the leader's word counts while it is heard. */
+static bool member_is_reachable(struct node *n, const struct peer *p)
 {
-    return p->heard_us != 0 && peer_is_up(p, PEER_CONTROL) && n->now_us - p->heard_us <= 2 * node_election_timeout_us(n);
+    if (peers_is_heard(n, p))
+        return true;
+    const struct peer *leader = peers_leader(n);
+    return leader && leader != p && peers_is_heard(n, leader) && p->is_reachable;
 }
 
 static void member_fill(struct node *n, const struct raft_member *from, struct node_member *m)
@@ -106,7 +110,7 @@ static void member_fill(struct node *n, const struct raft_member *from, struct n
     if (!p)
         return;
     struct raft_peer_status known;
-    m->is_reachable = peer_is_reachable(n, p);
+    m->is_reachable = member_is_reachable(n, p);
     m->match = node_is_leader(n) && raft_get_peer(n->raft, p->id, &known) ? known.match : p->match;
     m->is_in_sync = m->is_reachable && (m->is_leader || (node_is_leader(n) ? m->match + 1000 >= status->last_index : p->is_in_sync));
     m->last_contact_us = p->heard_us;
@@ -119,8 +123,13 @@ uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t c
     raft_index index;
     const struct raft_conf *conf = raft_get_conf(n->raft, &index);
     node_enter(n);
-    uint32_t count = conf->member_count < capacity ? conf->member_count : capacity;
-    for (uint32_t i = 0; i < count; i++)
-        member_fill(n, &conf->member[i], &member[i]);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < conf->member_count && count < capacity; i++) {
+        /* By address: people look at this. */
+        uint32_t at = count++;
+        for (; at > 0 && strcmp(member[at - 1].address, conf->member[i].address) > 0; at--)
+            member[at] = member[at - 1];
+        member_fill(n, &conf->member[i], &member[at]);
+    }
     return count;
 }

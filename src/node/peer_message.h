@@ -28,7 +28,7 @@ enum peer_kind {
     PEER_ADOPT,
     /* control, from an adopted member: u64 cluster */
     PEER_ADOPTED,
-    /* control, from the leader: u32 count, then (u64 id, u64 match, u8 is_in_sync) each */
+    /* control, from the leader: u32 count, then (u64 id, u64 match, u8 flags: 1 in sync, 2 reachable) each */
     PEER_STATUS,
 };
 

@@ -45,6 +45,7 @@ struct peer {
     /* Leader's view of it, own or spread by the leader. */
     raft_index match;
     bool is_in_sync;
+    bool is_reachable;
 };
 
 struct peers {
@@ -99,6 +100,8 @@ void peers_send_raft(struct node *n, const struct raft_message *message);
 void peers_receive(struct node *n, struct peer *p, int which, struct slice message);
 /* Leader: commit advances for those that wait for one, once per iteration. */
 void peers_nudge(struct node *n);
+/* Heard within two election timeouts. */
+bool peers_is_heard(const struct node *n, const struct peer *p);
 void peers_spread_status(struct node *n);
 void peers_receive_status(struct node *n, struct slice body);
 

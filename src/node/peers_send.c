@@ -181,9 +181,11 @@ static void receive_counts(struct node *n, struct peer *p, int which, const stru
     if (which == PEER_BULK)
         p->bulk_theirs = e->bulk_number;
     if (e->bulk_number_heard == p->bulk_number && e->bulk_received > p->acked) {
+        /* The first bytes through a new link, or through one that starved: Raft counts the peer again. */
+        bool is_relief = p->is_starved || p->acked == 0;
         p->progress_us = n->now_us;
         p->acked = e->bulk_received;
-        if (p->is_starved && !node_is_blank(n))
+        if (is_relief && !node_is_blank(n))
             peers_report_bulk(n, p, false);
     }
     /* Nothing heard on the link yet: then a number not seen on an older one is the present one's. */
@@ -238,8 +240,15 @@ void peers_nudge(struct node *n)
     }
 }
 
-#define STATUS_EVERY_US 1000000
+#define STATUS_EVERY_US 500000
 #define IN_SYNC_LAG 1000
+enum { STATUS_IN_SYNC = 1, STATUS_REACHABLE = 2 };
+
+bool peers_is_heard(const struct node *n, const struct peer *p)
+{
+    return p->heard_us != 0 && peer_is_up(p, PEER_CONTROL) &&
+           n->now_us - p->heard_us <= 2 * node_election_timeout_us(n);
+}
 
 void peers_spread_status(struct node *n)
 {
@@ -252,6 +261,7 @@ void peers_spread_status(struct node *n)
     for (uint32_t i = 0; i < ps->count; i++) {
         struct peer *p = &ps->peer[i];
         struct raft_peer_status status;
+        p->is_reachable = peers_is_heard(n, p);
         if (!raft_get_peer(n->raft, p->id, &status))
             continue;
         p->match = status.match;
@@ -262,11 +272,13 @@ void peers_spread_status(struct node *n)
         write_u32(head, ps->count + 1);
         write_u64(head, n->identity.node_id);
         write_u64(head, last);
-        write_u8(head, 1);
+        write_u8(head, STATUS_IN_SYNC | STATUS_REACHABLE);
         for (uint32_t j = 0; j < ps->count; j++) {
             write_u64(head, ps->peer[j].id);
             write_u64(head, ps->peer[j].match);
-            write_u8(head, ps->peer[j].is_in_sync);
+            write_u8(head,
+                     (uint8_t)((ps->peer[j].is_in_sync ? STATUS_IN_SYNC : 0) |
+                               (ps->peer[j].is_reachable ? STATUS_REACHABLE : 0)));
         }
         peers_send(n, &ps->peer[i], PEER_CONTROL, PEER_STATUS);
     }
@@ -279,15 +291,16 @@ void peers_receive_status(struct node *n, struct slice body)
     for (uint32_t i = 0; i < count && !r.failed; i++) {
         raft_id id = read_u64(&r);
         raft_index match = read_u64(&r);
-        bool is_in_sync = read_u8(&r) != 0;
+        uint8_t flags = read_u8(&r);
         struct peer *p = peers_find(n, id);
         if (r.failed)
             return;
         if (p) {
             p->match = match;
-            p->is_in_sync = is_in_sync;
+            p->is_in_sync = (flags & STATUS_IN_SYNC) != 0;
+            p->is_reachable = (flags & STATUS_REACHABLE) != 0;
         } else if (id == n->identity.node_id) {
-            n->peers.self_is_in_sync = is_in_sync;
+            n->peers.self_is_in_sync = (flags & STATUS_IN_SYNC) != 0;
         }
     }
 }
