@@ -120,7 +120,7 @@ static void connection_settle(struct connection *c)
         connection_linger(c);
         return;
     }
-    if (state == CLIENT_READ) {
+    if (state == CLIENT_READ && c->server->drain_until_us == 0) {
         ev_io_start(loop, &c->read);
     } else {
         ev_io_stop(loop, &c->read);
@@ -271,6 +271,7 @@ void connections_each_second(struct server *s)
     uint64_t timeout_us = (uint64_t)s->options->timeout * 1000000u;
     struct list *next;
 
+    clients_each_second(node_clients(s->node), now_us);
     for (struct list *at = s->connections.next; at != &s->connections; at = next) {
         struct connection *c = CONTAINER_OF(at, struct connection, in_server);
 
@@ -279,6 +280,13 @@ void connections_each_second(struct server *s)
         if (is_idle || (c->linger_until_us > 0 && now_us >= c->linger_until_us)) {
             connection_free(c, false);
         }
+    }
+}
+
+void connections_stop_reading(struct server *s)
+{
+    for (struct list *at = s->connections.next; at != &s->connections; at = at->next) {
+        ev_io_stop(s->loop, &CONTAINER_OF(at, struct connection, in_server)->read);
     }
 }
 

@@ -243,6 +243,7 @@ static void on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
              signal->signum == SIGINT ? "SIGINT" : "SIGTERM");
     s->drain_until_us = clock_boot_us() + DRAIN_US;
     server_stop_listening(s);
+    connections_stop_reading(s);
 }
 
 static void on_hangup(struct ev_loop *loop, ev_signal *signal, int events)

@@ -73,6 +73,8 @@ void connection_open(struct server *s, int fd, const struct sockaddr_storage *ad
 /* Writes what clients have to say. */
 void connections_flush(struct server *s);
 void connections_each_second(struct server *s);
+/* Draining: what was read is still answered. */
+void connections_stop_reading(struct server *s);
 void connections_close_all(struct server *s);
 bool connections_have_output(const struct server *s);
 

@@ -312,6 +312,16 @@ static bool client_step(struct client *c)
     return false;
 }
 
+static size_t client_slot_limit(const struct client *c)
+{
+    size_t limit = CLIENT_SLOTS_FIRST;
+
+    if (c->reply_bytes_recent > 0) {
+        limit = (size_t)node_options(c->node)->client_output_limit / (c->reply_bytes_recent + 64);
+    }
+    return limit < CLIENT_SLOTS_MIN ? CLIENT_SLOTS_MIN : limit > CLIENT_SLOTS_MAX ? CLIENT_SLOTS_MAX : limit;
+}
+
 /* May the next command begin now? */
 static bool client_may_go_on(struct client *c)
 {
@@ -326,7 +336,7 @@ static bool client_may_go_on(struct client *c)
         }
         return false;
     }
-    return c->slot_count < CLIENT_SLOTS_MAX &&
+    return c->slot_count < client_slot_limit(c) &&
            buf_size(&c->output) <= (size_t)node_options(c->node)->client_output_limit;
 }
 

@@ -108,6 +108,7 @@ struct client {
 
     struct list slots;
     size_t slot_count;
+    size_t reply_bytes_recent;    /* longest recent reply of a request, fading; 0: none yet */
     struct list requests;         /* undecided ones, in program order */
     size_t watches_pending;
 
@@ -134,9 +135,17 @@ struct clients {
     bool is_polling;              /* between the first node_next_dirty_client and its NULL */
     bool had_leader;
     struct client_counters counters;
+    struct client_rates rates;
+    struct client_counters last_second;
+    uint64_t last_second_us;
+    size_t memory_peak;
 };
 
-#define CLIENT_SLOTS_MAX 65536 /* undecided and unsent replies of one client; then it is paused */
+/* Undecided and unsent replies of one client at once; beyond it is paused. Nobody knows how long the reply of a read will be
+ * before it runs, so the bound follows the longest of its recent replies: as many as would fill client-output-limit. */
+#define CLIENT_SLOTS_MAX 16384
+#define CLIENT_SLOTS_FIRST 2048 /* before anything is known */
+#define CLIENT_SLOTS_MIN 16
 
 /* clients.c */
 void client_mark_dirty(struct client *c);

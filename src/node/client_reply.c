@@ -118,12 +118,22 @@ void client_reply_abort(struct request *request)
     slot->open = NULL;
 }
 
+static void client_note_reply(struct client *c, const struct client_slot *slot)
+{
+    size_t size = slot->open && slot->open->out ? buf_size(slot->open->out) : 0;
+    size_t bytes = size > slot->mark ? size - slot->mark : 0;
+    size_t faded = c->reply_bytes_recent - c->reply_bytes_recent / 64;
+
+    c->reply_bytes_recent = bytes + 1 > faded ? bytes + 1 : faded;
+}
+
 /* The slot's reply is complete: leave the list of the undecided, and the FIFO if it is its turn. */
 static void slot_complete(struct client *c, struct client_slot *slot)
 {
     if (slot->open && slot->open->is_error) {
         c->clients->counters.errors++;
     }
+    client_note_reply(c, slot);
     slot->open = NULL;
     list_remove(&slot->request.in_client);
     slot->is_request = false;
@@ -174,6 +184,7 @@ void client_reply_detach(struct request *request)
     heir->reply = slot->reply;
     slot->reply = (struct buf){0};
     heir->open = slot->open;
+    heir->mark = slot->mark;
     slot->open = NULL;
     slot->is_request = false;
     slot_complete(c, heir);

@@ -41,6 +41,40 @@ struct client_counters *clients_counters(struct clients *cs)
     return &cs->counters;
 }
 
+/* Half of the last second, half of what was before, as Redis's averages move slowly too. */
+static double rate_of(uint64_t now, uint64_t before, double seconds, double old)
+{
+    return (now >= before ? (double)(now - before) / seconds : 0) * 0.5 + old * 0.5;
+}
+
+void clients_each_second(struct clients *cs, uint64_t now_us)
+{
+    double seconds = (double)(now_us - cs->last_second_us) / 1e6;
+    const struct client_counters *now = &cs->counters;
+    struct client_rates *r = &cs->rates;
+
+    if (cs->last_second_us != 0 && seconds > 0) {
+        r->commands_per_second = (uint64_t)rate_of(now->commands, cs->last_second.commands, seconds, (double)r->commands_per_second);
+        r->input_kib_per_second =
+            rate_of(now->input_bytes, cs->last_second.input_bytes, seconds * 1024, r->input_kib_per_second);
+        r->output_kib_per_second =
+            rate_of(now->output_bytes, cs->last_second.output_bytes, seconds * 1024, r->output_kib_per_second);
+    }
+    cs->last_second = *now;
+    cs->last_second_us = now_us;
+    cs->memory_peak = mem_used() > cs->memory_peak ? mem_used() : cs->memory_peak;
+}
+
+const struct client_rates *clients_rates(const struct clients *cs)
+{
+    return &cs->rates;
+}
+
+size_t clients_memory_peak(const struct clients *cs)
+{
+    return mem_used() > cs->memory_peak ? mem_used() : cs->memory_peak;
+}
+
 size_t clients_count(const struct clients *cs)
 {
     return cs->count;

@@ -21,6 +21,17 @@ struct client_counters {
     uint64_t errors;
     uint64_t reads_at_once; /* answered while parsing: lease and stale reads */
 };
+/* How fast it went in the last second or so. */
+struct client_rates {
+    uint64_t commands_per_second;
+    double input_kib_per_second;
+    double output_kib_per_second;
+};
+/* The driver calls it about once a second. */
+void clients_each_second(struct clients *cs, uint64_t now_us);
+const struct client_rates *clients_rates(const struct clients *cs);
+size_t clients_memory_peak(const struct clients *cs);
+
 struct client_counters *clients_counters(struct clients *cs);
 size_t clients_count(const struct clients *cs); /* sessions that are decided and no peer's */
 uint64_t clients_started_us(const struct clients *cs);

@@ -85,8 +85,8 @@ static void section_memory(struct info *i)
     line_human(i, "used_memory_human", used);
     line_number(i, "used_memory_rss", i->process.resident_bytes);
     line_human(i, "used_memory_rss_human", i->process.resident_bytes);
-    line_number(i, "used_memory_peak", used);
-    line_human(i, "used_memory_peak_human", used);
+    line_number(i, "used_memory_peak", clients_memory_peak(node_clients(i->node)));
+    line_human(i, "used_memory_peak_human", clients_memory_peak(node_clients(i->node)));
     line_number(i, "used_memory_dataset", keyspace_memory(node_keyspace(i->node)));
     line_number(i, "maxmemory", (uint64_t)i->options->maxmemory);
     line_human(i, "maxmemory_human", (uint64_t)i->options->maxmemory);
@@ -111,13 +111,15 @@ static void section_persistence(struct info *i)
 
 static void section_stats(struct info *i)
 {
+    const struct client_rates *rates = clients_rates(node_clients(i->node));
+
     line_number(i, "total_connections_received", i->counters->connections_received);
     line_number(i, "total_commands_processed", i->counters->commands);
-    line_number(i, "instantaneous_ops_per_sec", 0);
+    line_number(i, "instantaneous_ops_per_sec", rates->commands_per_second);
     line_number(i, "total_net_input_bytes", i->counters->input_bytes);
     line_number(i, "total_net_output_bytes", i->counters->output_bytes);
-    line_text(i, "instantaneous_input_kbps", "0.00");
-    line_text(i, "instantaneous_output_kbps", "0.00");
+    buf_printf(i->out, "instantaneous_input_kbps:%.2f\r\n", rates->input_kib_per_second);
+    buf_printf(i->out, "instantaneous_output_kbps:%.2f\r\n", rates->output_kib_per_second);
     line_number(i, "rejected_connections", i->counters->connections_rejected);
     line_number(i, "expired_keys", keyspace_expired_total(node_keyspace(i->node)));
     line_number(i, "evicted_keys", 0);

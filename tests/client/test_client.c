@@ -300,6 +300,36 @@ TEST(output_pauses_until_it_drains)
     CLOSE;
 }
 
+/* Long replies make a pipeline run in smaller steps. */
+TEST(long_replies_shorten_the_queue)
+{
+    OPEN;
+    char set[2100];
+    char *gets = mem_alloc(64 * 7 + 1);
+
+    (void)snprintf(set, sizeof set, "SET a %02000d\r\n", 7);
+    (void)fake_feed(c, "PING\r\n");
+    (void)fake_feed(c, set);
+    (void)fake_feed(c, "GET a\r\n");
+    fake_decide_all(n);
+    (void)fake_output(c);
+    n->options.client_output_limit = 65536;
+    for (size_t i = 0; i < 64; i++) {
+        memcpy(gets + 7 * i, "GET a\r\n", 8);
+    }
+    CHECK_EQ_INT(fake_feed(c, gets), CLIENT_PAUSED);
+    CHECK_EQ_UINT(fake_undecided(n), 65536 / 2074);
+    for (int i = 0; i < 10; i++) {
+        fake_decide_all(n);
+        (void)fake_output(c);
+        fake_poll(n);
+    }
+    CHECK_EQ_UINT(n->count, 66);
+    CHECK_EQ_INT(client_get_state(c), CLIENT_READ);
+    mem_free(gets);
+    CLOSE;
+}
+
 TEST(an_endless_command_is_cut_off)
 {
     OPEN;
