@@ -256,6 +256,8 @@ void rig_free(struct rig *r)
 
 static int host_at(struct rig *r, const char *address)
 {
+    if (r->alias && strcmp(address, r->alias) == 0)
+        return r->host[r->alias_slot].node ? r->alias_slot : -1;
     for (int i = 0; i < r->count; i++)
         if (strcmp(r->host[i].address, address) == 0 && r->host[i].node && r->host[i].fatal[0] == '\0')
             return i;

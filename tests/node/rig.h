@@ -59,6 +59,8 @@ struct rig {
     /* Called for each message before it is delivered; false: it is lost. */
     bool (*filter)(struct rig *rig, int from, int to, enum link_role role, struct slice message);
     uint64_t delivered;
+    const char *alias;     /* one more address ... */
+    int alias_slot;        /* ... of this node */
     bool is_loud;          /* print log lines */
 };
 
@@ -90,7 +92,7 @@ void rig_connect(struct rig *r, int slot, struct rig_client *c);
 void rig_disconnect(struct rig_client *c);
 /* Inline commands or raw RESP; lines end with \n or \r\n. */
 void rig_say(struct rig_client *c, const char *text);
-/* Waits until `count` bytes more were answered... simpler: runs up to `ms` until the answer is not empty, and returns it. */
+/* Says it and runs up to `ms` until something is answered; returns that. */
 const char *rig_ask(struct rig_client *c, const char *text, int ms);
 void rig_collect(struct rig *r);
 void rig_forget(struct rig_client *c); /* drop what was answered */
