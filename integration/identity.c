@@ -195,12 +195,13 @@ ITEST(wrong_secret_is_refused, ITEST_CLUSTER, 60)
 
 /* ---- handshakes, seen by somebody on the path ---- */
 
-/* A pair of nodes of which `source` dialled `target`. */
-static bool identity_find_dialler(const struct cluster *c, int *source, int *target)
+/* A pair of nodes of which `source` dialled a link of this role to `target`. Bulk links are always dialled by the smaller
+ * id; a control link may also be the one over which a blank node was adopted. */
+static bool identity_find_dialler(const struct cluster *c, enum proxy_role role, int *source, int *target)
 {
     for (*source = 0; *source < 3; ++*source) {
         for (*target = 0; *target < 3; ++*target) {
-            if (proxy_count(c->proxy, (struct proxy_match){*source, *target, PROXY_BULK}) > 0) {
+            if (proxy_count(c->proxy, (struct proxy_match){*source, *target, role}) > 0) {
                 return true;
             }
         }
@@ -228,8 +229,8 @@ ITEST(recorded_handshake_of_a_dialler, ITEST_CLUSTER, 60)
     CHECK(cluster_wait_writable(&c, 0, 5000));
     int leader = cluster_leader(&c, -1, 5000);
     uint64_t term = cluster_info_u64(&c, (size_t)leader, "raft_term");
-    REQUIRE(identity_find_dialler(&c, &source, &target));
     for (enum proxy_role role = PROXY_CONTROL; role <= PROXY_BULK; role++) {
+        REQUIRE(identity_find_dialler(&c, role, &source, &target));
         size_t n = proxy_recorded(c.proxy, (struct proxy_match){source, target, role}, PROXY_TO_TARGET, bytes, sizeof bytes);
         uint64_t commit = cluster_info_u64(&c, (size_t)target, "raft_commit_index");
         CHECK(n > 100);
@@ -275,8 +276,8 @@ ITEST(recorded_handshake_of_an_acceptor, ITEST_CLUSTER, 60)
     uint16_t port;
     cluster_start(&c, 3, CLUSTER_PROXIED | CLUSTER_SECRET, "");
     CHECK(cluster_wait_writable(&c, 0, 5000));
-    REQUIRE(identity_find_dialler(&c, &source, &target));
-    size_t n = proxy_recorded(c.proxy, (struct proxy_match){source, target, PROXY_CONTROL}, PROXY_TO_SOURCE, bytes, sizeof bytes);
+    REQUIRE(identity_find_dialler(&c, PROXY_BULK, &source, &target));
+    size_t n = proxy_recorded(c.proxy, (struct proxy_match){source, target, PROXY_BULK}, PROXY_TO_SOURCE, bytes, sizeof bytes);
     CHECK(n > 100);
     int fd = identity_listen(&port);
     proxy_retarget(c.proxy, target, port);
@@ -307,7 +308,7 @@ ITEST(reflected_handshake, ITEST_CLUSTER, 60)
     int target;
     cluster_start(&c, 3, CLUSTER_PROXIED | CLUSTER_SECRET, "--request-timeout 1000");
     CHECK(cluster_wait_writable(&c, 0, 5000));
-    REQUIRE(identity_find_dialler(&c, &source, &target));
+    REQUIRE(identity_find_dialler(&c, PROXY_BULK, &source, &target));
     /* One that dials both others, if there is such a node; else this one dials one of them at least. */
     for (int i = 0; i < 3; i++) {
         if (proxy_count(c.proxy, (struct proxy_match){i, PROXY_ANY, PROXY_BULK}) == 2) {
