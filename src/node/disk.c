@@ -15,8 +15,6 @@
  *     written from the reserve. A follower that has a leader lets entries wait: the reserve is for electing the next.
  * D4  Any other error ends the node (P6). */
 
-#define DISK_RETRY_US 100000
-#define DISK_STALL_LOG_US 1000000
 #define WARN_RECORD_BYTES (1024ull * 1024 * 1024)
 #define WARN_FILE_BYTES (4096ull * 1024 * 1024)
 
@@ -82,7 +80,7 @@ static void disk_run(struct disk_job *base)
     }
 }
 
-static void disk_submit(struct node *n, struct node_job *job)
+void disk_submit(struct node *n, struct node_job *job)
 {
     ASSERT(!job->is_submitted);
     job->is_submitted = true;
@@ -106,7 +104,7 @@ static bool work_is_own(const struct disk_work *w)
     return true;
 }
 
-static void disk_submit_append(struct node *n)
+void disk_submit_append(struct node *n)
 {
     struct disk *d = &n->disk;
     struct disk_work *w = &d->append.work;
@@ -394,67 +392,4 @@ void node_disk_done(struct node *n, struct disk_job *base)
             disk_has_room(n);
         break;
     }
-}
-
-/* P12: leadership goes to a voter that reports room, at most once per election timeout; if none has room it stays. */
-static void disk_hand_over(struct node *n)
-{
-    struct disk *d = &n->disk;
-    if (!d->is_full || !node_is_leader(n) || n->now_us - d->handed_over_us < node_election_timeout_us(n))
-        return;
-    raft_index conf_index;
-    const struct raft_conf *conf = raft_get_conf(n->raft, &conf_index);
-    raft_id best = 0;
-    raft_index best_match = 0;
-    for (uint32_t i = 0; i < n->peers.count; i++) {
-        const struct peer *p = &n->peers.peer[i];
-        struct raft_peer_status status;
-        if (peer_is_up(p, PEER_CONTROL) && !(p->last.refuses & PEER_REFUSES_DISK) && raft_conf_is_voter(conf, p->id) &&
-            raft_get_peer(n->raft, p->id, &status) && status.match > best_match) {
-            best = p->id;
-            best_match = status.match;
-        }
-    }
-    d->handed_over_us = n->now_us;
-    if (best == 0)
-        return;
-    COVER("disk: a full leader hands over");
-    struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .u.transfer_to = best};
-    if (driver_step(n, &event) == ERR_OK)
-        log_line(&n->env.log, LOG_NOTICE, "The disk is full: leadership is handed to %s.", node_member_name(n, best));
-}
-
-uint64_t disk_tick(struct node *n)
-{
-    struct disk *d = &n->disk;
-    uint64_t next = NODE_NEVER;
-    if (d->retry_us != 0 && n->now_us >= d->retry_us) {
-        d->retry_us = 0;
-        disk_submit_append(n);
-    }
-    if (d->retry_us != 0)
-        next = d->retry_us;
-    if (d->is_full && d->retry_us == 0 && n->now_us >= d->look_us && !d->append.is_submitted && !d->prepare.is_submitted) {
-        d->look_us = n->now_us + DISK_RETRY_US;
-        disk_submit(n, &d->prepare);
-    }
-    if (d->is_full)
-        next = earlier_us(next, d->look_us > n->now_us ? d->look_us : n->now_us + DISK_RETRY_US);
-    disk_hand_over(n);
-    /* R10: a leader whose disk stalls makes everybody wait; another one with a good disk should lead. */
-    if (node_is_leader(n) && (d->append.is_submitted || d->is_full)) {
-        uint64_t limit_us = node_election_timeout_us(n);
-        uint64_t age_us = n->now_us - d->append.started_us;
-        if (d->append.is_submitted && age_us > limit_us && n->peers.count > 0) {
-            COVER("disk: a stalled leader steps down");
-            log_line(&n->env.log, LOG_WARNING, "The disk has not answered for %llu ms: another node should lead.",
-                     (unsigned long long)(age_us / 1000));
-            struct raft_event event = {.type = RAFT_EVENT_STEP_DOWN};
-            if (driver_step(n, &event) != ERR_OK)
-                return n->now_us + limit_us;
-        } else if (d->append.is_submitted) {
-            next = earlier_us(next, d->append.started_us + limit_us + 1);
-        }
-    }
-    return next;
 }

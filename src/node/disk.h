@@ -91,7 +91,11 @@ void disk_fetch_for_peer(struct node *n, raft_id peer, raft_index first, size_t 
 void disk_fetch_for_apply(struct node *n, raft_index first, size_t max_bytes);
 /* Starts whatever can start. Once per iteration. */
 void disk_flush(struct node *n);
-/* Retries on a full disk, the watchdog; returns when to be called again. */
+/* For disk_watch.c. */
+#define DISK_RETRY_US 100000
+void disk_submit(struct node *n, struct node_job *job);
+void disk_submit_append(struct node *n);
+/* disk_watch.c: retries on a full disk, the watchdog; returns when to be called again. */
 uint64_t disk_tick(struct node *n);
 
 #endif

@@ -5,6 +5,9 @@
 #include "base/mutant.h"
 #include "node/node_internal.h"
 
+/* Entries to read back after a restart beyond which writes are refused instead of kept waiting. */
+#define LOADING_LAG 100000
+
 /* The core's side of request.h: what client.c calls. Nothing here decides a request before it returns. */
 
 void node_submit_write(struct node *n, struct request *r, const struct command *command)
@@ -99,7 +102,7 @@ const char *node_write_refusal(struct node *n, const struct command_row *row)
 {
     if (n->raft == NULL)
         return NULL;
-    if (!n->apply.has_caught_up && n->apply.applied < n->driver.commit)
+    if (!n->apply.has_caught_up && n->apply.applied + LOADING_LAG < n->driver.commit)
         return "LOADING coracle is loading its log";
     if (n->is_closing)
         return "CLUSTERDOWN the node is shutting down, the command was not executed";

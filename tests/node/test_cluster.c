@@ -315,4 +315,97 @@ TEST(all_nodes_down_for_two_hours)
     rig_free(r);
 }
 
+TEST(a_leader_whose_disk_stalls_hands_over_and_nobody_notices)
+{
+    struct rig *r = rig_three();
+    int leader = rig_leader(r);
+    struct rig_client c;
+    rig_connect(r, follower_of(r), &c);
+    CHECK_EQ_STR(rig_ask(&c, "SET n 0\r\n", 1000), "+OK\r\n");
+    r->host[leader].is_disk_held = true;
+    for (int i = 1; i <= 100; i++) {
+        char expected[16];
+        snprintf(expected, sizeof expected, ":%d\r\n", i);
+        CHECK_EQ_STR(rig_ask(&c, "INCR n\r\n", 150), expected);
+        rig_run(r, 10);
+    }
+    CHECK(rig_leader(r) != leader);
+    r->host[leader].is_disk_held = false;
+    rig_run(r, 1000);
+    CHECK_EQ_UINT(rig_status(r, leader).applied, rig_status(r, follower_of(r)).applied);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
+TEST(slow_disks_everywhere_cause_no_election)
+{
+    struct rig *r = rig_three();
+    struct rig_client c;
+    int leader = rig_leader(r);
+    rig_connect(r, leader, &c);
+    uint64_t elections = 0;
+    for (int i = 0; i < 3; i++)
+        elections += rig_status(r, i).elections;
+    for (int i = 0; i < 3; i++)
+        r->host[i].is_disk_held = true;
+    rig_say(&c, "SET a 1\r\n");
+    rig_run(r, 3000);
+    for (int i = 0; i < 3; i++)
+        r->host[i].is_disk_held = false;
+    rig_run(r, 100);
+    rig_collect(r);
+    CHECK_EQ_STR(c.text, "+OK\r\n");
+    for (int i = 0; i < 3; i++)
+        elections -= rig_status(r, i).elections;
+    CHECK_EQ_UINT(elections, 0);
+    CHECK_EQ_INT(rig_leader(r), leader);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
+TEST(a_clean_stop_closes_the_session_and_hands_over)
+{
+    struct rig *r = rig_three();
+    int leader = rig_leader(r);
+    int ms = 0;
+    while (!node_drain(r->host[leader].node) && ms++ < 3000)
+        rig_run(r, 1);
+    CHECK(ms < 300);
+    CHECK(rig_leader(r) != leader);
+    CHECK(!rig_status(r, leader).session_is_open);
+    rig_stop(r, leader, RIG_KILL);
+    struct rig_client c;
+    rig_connect(r, follower_of(r), &c);
+    CHECK_EQ_STR(rig_ask(&c, "SET a 1\r\n", 1000), "+OK\r\n");
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
+TEST(a_follower_far_behind_is_fed_from_disk)
+{
+    struct rig *r = rig_new(3, THREE);
+    for (int i = 0; i < 3; i++) {
+        r->host[i].options.log_memory = 65536;
+        rig_start(r, i);
+    }
+    REQUIRE(rig_until(r, rig_has_leader, 5000));
+    int gone = follower_of(r);
+    struct rig_client c;
+    rig_stop(r, gone, RIG_KILL);
+    rig_connect(r, rig_leader(r), &c);
+    for (int i = 0; i < 300; i++) {
+        char line[1100];
+        snprintf(line, sizeof line, "SET k%d %01000d\r\n", i, i);
+        CHECK_EQ_STR(rig_ask(&c, line, 1000), "+OK\r\n");
+    }
+    rig_start(r, gone);
+    rig_run(r, 2000);
+    CHECK_EQ_UINT(rig_status(r, gone).applied, rig_status(r, rig_leader(r)).applied);
+    rig_disconnect(&c);
+    rig_connect(r, gone, &c);
+    CHECK_EQ_STR(rig_ask(&c, "DBSIZE\r\n", 1000), ":300\r\n");
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
 TEST_MAIN()
