@@ -18,6 +18,7 @@
 
 #define READS_PER_EVENT 4
 #define LINGER_US 1000000u
+#define SILENT_US 2000000u /* then its empty buffers are given back */
 
 struct connection {
     struct list in_server;
@@ -276,6 +277,9 @@ void connections_each_second(struct server *s)
         struct connection *c = CONTAINER_OF(at, struct connection, in_server);
 
         next = at->next;
+        if (c->client && now_us - c->active_us > SILENT_US) {
+            client_trim(c->client);
+        }
         bool is_idle = timeout_us > 0 && c->client && now_us - c->active_us > timeout_us && client_is_idle(c->client);
         if (is_idle || (c->linger_until_us > 0 && now_us >= c->linger_until_us)) {
             connection_free(c, false);

@@ -397,6 +397,16 @@ bool client_is_idle(const struct client *c)
     return list_empty(&c->slots) && !c->held.arg && buf_size(&c->output) == 0;
 }
 
+void client_trim(struct client *c)
+{
+    if (buf_size(&c->input) == 0) {
+        buf_clear(&c->input, 0);
+    }
+    if (buf_size(&c->output) == 0) {
+        buf_clear(&c->output, 0);
+    }
+}
+
 /* --- output ----------------------------------------------------------------------------------- */
 
 struct slice client_output(const struct client *c)

@@ -42,6 +42,9 @@ struct slice client_take_input(struct client *c);
 /* Nothing of it is under way and nothing waits to be written: may be closed when `timeout` says so. */
 bool client_is_idle(const struct client *c);
 
+/* Gives back the memory of empty buffers; for clients that have been silent for a while. */
+void client_trim(struct client *c);
+
 /* Bytes ready to be written, and how many were. */
 struct slice client_output(const struct client *c);
 void client_output_sent(struct client *c, size_t n);
