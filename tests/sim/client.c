@@ -16,7 +16,7 @@
 #define KEY_COUNTER 1000
 #define KEY_PRIVATE 100000
 #define KEY_EXPIRING HISTORY_KEY_EXPIRING
-#define PENDING_MAX 32
+#define PENDING_MAX 64
 #define NO_OPERATION SIZE_MAX
 
 enum expect { EXPECT_OK, EXPECT_QUEUED, EXPECT_VALUE, EXPECT_INTEGER, EXPECT_EXEC };
@@ -327,12 +327,62 @@ static void client_send_expiring(struct sim_client *c, uint32_t key)
     }
 }
 
+/* Values of many chunks, grown in place and dropped. What they hold is not followed, only that all nodes hold the same. */
+static void client_send_big(struct sim_client *c, uint32_t key)
+{
+    struct world *w = &c->sim->world;
+    struct buf text = {0};
+    size_t n = 20000 + world_below(w, 120000);
+    switch (world_below(w, 4)) {
+    case 0:
+        client_expect(c, EXPECT_INTEGER);
+        buf_printf(&text, "DEL b%u\r\n", key);
+        break;
+    case 1:
+        client_expect(c, EXPECT_OK);
+        buf_printf(&text, "*3\r\n$3\r\nSET\r\n$2\r\nb%u\r\n$%zu\r\n", key % 10, n);
+        memset(buf_reserve(&text, n), 'x', n);
+        buf_commit(&text, n);
+        buf_printf(&text, "\r\n");
+        break;
+    default:
+        client_expect(c, EXPECT_INTEGER);
+        buf_printf(&text, "*3\r\n$6\r\nAPPEND\r\n$2\r\nb%u\r\n$%zu\r\n", key % 10, n / 2);
+        memset(buf_reserve(&text, n / 2), 'y', n / 2);
+        buf_commit(&text, n / 2);
+        buf_printf(&text, "\r\n");
+        break;
+    }
+    buf_append_byte(&text, 0);
+    client_say(c, (const char *)text.data + text.start);
+    buf_deinit(&text);
+}
+
+/* Many keys that become due at once, more than one entry removes, and a write that meets one of them. */
+static void client_send_burst(struct sim_client *c)
+{
+    char text[64];
+    for (uint32_t i = 0; i < PENDING_MAX / 2 - 3; i++) {
+        client_expect(c, EXPECT_OK);
+        snprintf(text, sizeof text, "SET d%u_%u x PX 20\r\n", c->number, i);
+        client_say(c, text);
+    }
+    uint32_t i = (uint32_t)world_below(&c->sim->world, PENDING_MAX / 2 - 3);
+    client_expect(c, EXPECT_INTEGER);
+    snprintf(text, sizeof text, "APPEND d%u_%u y\r\n", (c->number + 1) % c->sim->plan.client_count, i);
+    client_say(c, text);
+}
+
 static void client_send(struct sim_client *c)
 {
     struct sim *s = c->sim;
     uint32_t key = (uint32_t)world_below(&s->world, s->plan.key_count);
     uint64_t dice = world_below(&s->world, 100);
-    if (dice < 30)
+    if (s->plan.has_big_values && world_chance(&s->world, 10000))
+        client_send_big(c, key);
+    else if (s->plan.has_expiry && c->count == 0 && world_chance(&s->world, 20000))
+        client_send_burst(c);
+    else if (dice < 30)
         client_send_set(c, 'r', key, key, "");
     else if (dice < 60)
         client_send_get(c, 'r', key, key);

@@ -39,6 +39,7 @@ void plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
     plan->append_bytes = prng_below(p, 3) ? 258048 : 1 + prng_below(p, 1000);
     plan->read_level_mix = 1 + (uint32_t)prng_below(p, 7);
     plan->has_expiry = prng_below(p, 2);
+    plan->has_big_values = prng_below(p, 4) == 0;
     plan->has_transactions = prng_below(p, 2);
     plan->clock_rate_ppm = prng_below(p, 2) ? 10000 : 100;
     if (strcmp(profile, "calm") == 0)

@@ -48,6 +48,7 @@ struct sim_plan {
     uint64_t log_memory_bytes;
     uint32_t read_level_mix;      /* bits: 1 quorum, 2 lease, 4 stale */
     bool has_expiry;
+    bool has_big_values;
     bool has_transactions;
     bool has_crash_in_write;      /* power fails in the middle of a disk call */
 };
