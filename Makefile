@@ -205,6 +205,12 @@ bench:
 	@$(MAKE) --no-print-directory BUILD=release coracle load
 	@if [ -x tests/bench/run ]; then CORACLE_BUILD=$(B)/release tests/bench/run; else echo "tests/bench/run is missing"; exit 1; fi
 
+# What the program knows about itself: docs/OPTIONS.md and the commands in docs/PROTOCOL.md.
+.PHONY: docs
+docs:
+	@$(MAKE) --no-print-directory BUILD=release coracle
+	@docs/generate $(B)/release/coracle
+
 help:
 	@echo "make              build/release/coracle"
 	@echo "make run          start a cluster on 127.0.0.1:7001.. (NODES=1|3|5), Ctrl-C stops it"
@@ -217,6 +223,7 @@ help:
 	@echo "make integration  real processes: redis-cli, hiredis, nc, kill -9"
 	@echo "make lint includes   the rules of the house"
 	@echo "make bench        figures beside redis-server"
+	@echo "make docs         write docs/OPTIONS.md and the commands in docs/PROTOCOL.md"
 	@echo "make coverage     line coverage of the unit tests"
 	@echo "make nightly soak all of it at full length; until stopped"
 	@echo "make clean        remove $(B)/"
