@@ -102,7 +102,9 @@ static void fault_down(struct sim *s, struct sim_host *h, enum host_end how, uin
 static void fault_crash(struct sim *s)
 {
     world_count("node killed");
-    fault_down(s, fault_pick(s), HOST_KILL, world_exponential(&s->world, 800000));
+    /* Two draws in one argument list would come in the compiler's order. */
+    struct sim_host *h = fault_pick(s);
+    fault_down(s, h, HOST_KILL, world_exponential(&s->world, 800000));
 }
 
 static void fault_power(struct sim *s)
