@@ -262,6 +262,8 @@ static void section_raft(struct info *i)
     line_number(i, "raft_reads_pending", s->reads_pending);
     line_number(i, "raft_disk_syncs", s->disk_syncs);
     line_number(i, "raft_disk_bytes", s->disk_bytes);
+    line_number(i, "raft_disk_bytes_512", s->disk_bytes_512);
+    line_number(i, "raft_disk_bytes_4096", s->disk_bytes_4096);
     line_number(i, "raft_log_file_bytes", s->log_file_bytes);
     line_number(i, "raft_log_record_bytes", s->log_record_bytes);
     line_number(i, "raft_disk_full", s->is_disk_full ? 1 : 0);

@@ -63,6 +63,8 @@ struct node_status {
     uint64_t reads_pending;
     uint64_t disk_syncs;
     uint64_t disk_bytes;
+    uint64_t disk_bytes_512;         /* what the same batches take on 512-byte and on 4-KiB sectors */
+    uint64_t disk_bytes_4096;
     uint64_t log_file_bytes;
     uint64_t log_record_bytes;
     uint64_t elections;              /* role changes to candidate since start */

@@ -68,6 +68,8 @@ void node_get_status(struct node *n, struct node_status *s)
         .reads_pending = n->reads.pending,
         .disk_syncs = n->disk.stats.sync_count,
         .disk_bytes = n->disk.stats.append_bytes,
+        .disk_bytes_512 = n->disk.stats.append_bytes_512,
+        .disk_bytes_4096 = n->disk.stats.append_bytes_4096,
         .log_file_bytes = n->disk.stats.file_bytes,
         .log_record_bytes = n->disk.stats.record_bytes,
         .elections = n->elections,

@@ -16,7 +16,7 @@
  *   u64 seq
  *   u32 argument count, then (u32 length, bytes) each; arg[0] (the name) is not stored for commands
  *
- * EXEC: arguments are: watch count, (db, key, index) triples; then items (db, number or 0 for a local one, arguments), see proposal.c. */
+ * EXEC: arguments are: watch count, (db, key, index) triples; then items (db, number or 0 for a local one, arguments), see exec_payload.h. */
 #define PROPOSAL_HEADER_BYTES 32
 
 enum proposal_number {

@@ -102,6 +102,14 @@ static void row_raft_members(struct client *c, const struct command *command, st
     }
 }
 
+/* Named by what a node says about a new disk under a member's address, so it must not be unknown. */
+static void row_raft_replace(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)c;
+    (void)command;
+    reply_error(reply, "ERR Membership changes come with a later version; the cluster is unchanged.");
+}
+
 static void row_raft_help(struct client *c, const struct command *command, struct reply *reply)
 {
     static const char *const line[] = {
@@ -215,6 +223,8 @@ static const struct command_row node_row[] = {
              "Show helpful text about the different subcommands", "7.0.0", "O(1)", ""),
     NODE_ROW("raft|members", COMMAND_NODE, 2, NODE_FLAGS, row_raft_members, "server", "@slow",
              "The members of the cluster as this node sees them", "7.0.0", "O(N) where N is the number of members", ""),
+    NODE_ROW("raft|replace", COMMAND_NODE, 3, NODE_FLAGS | COMMAND_ADMIN, row_raft_replace, "server", "@admin @slow @dangerous",
+             "Give a new disk the place of the member at its address; comes with membership changes", "7.0.0", "O(1)", "address"),
     NODE_ROW("raft|status", COMMAND_NODE, 2, NODE_FLAGS, row_raft_status, "server", "@slow",
              "This node's role, term and positions in the log", "7.0.0", "O(1)", ""),
     NODE_ROW("text.add-node", COMMAND_NODE, 2, NODE_FLAGS | COMMAND_TEXT_ONLY, row_text_membership, "text", "@admin @slow",

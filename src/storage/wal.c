@@ -322,6 +322,8 @@ static void note_batch(struct wal *w, const struct wal_batch *b, uint32_t chain)
     w->taint = b->taint;
     w->sync_count++;
     w->append_bytes += buf_size(&w->out);
+    w->append_bytes_512 += wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(b), 512);
+    w->append_bytes_4096 += wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(b), 4096);
     buf_clear(&w->out, 4u << 20);
 }
 
@@ -590,6 +592,8 @@ void wal_get_stats(const struct wal *w, struct wal_stats *stats)
     stats->file_bytes += w->next_bytes;
     stats->sync_count = w->sync_count;
     stats->append_bytes = w->append_bytes;
+    stats->append_bytes_512 = w->append_bytes_512;
+    stats->append_bytes_4096 = w->append_bytes_4096;
     stats->first_index = w->segment[0]->start;
     stats->last_index = w->last_index;
     stats->free_bytes = w->free_bytes;

@@ -113,6 +113,8 @@ MUST_CHECK enum err wal_drop_front(struct wal *w, raft_index first_kept);
 struct wal_stats {
     uint64_t sync_count;   /* fdatasyncs of appends */
     uint64_t append_bytes; /* bytes written by appends, padding included */
+    uint64_t append_bytes_512;  /* what the same appends write on 512-byte sectors; for comparisons */
+    uint64_t append_bytes_4096; /* and on 4-KiB sectors */
     uint64_t record_bytes; /* live record bytes */
     uint64_t file_bytes;   /* bytes of all segment files */
     raft_index first_index;

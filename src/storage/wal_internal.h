@@ -55,6 +55,8 @@ struct wal {
     struct wal_cursor cursor;
     uint64_t sync_count;
     uint64_t append_bytes;
+    uint64_t append_bytes_512;
+    uint64_t append_bytes_4096;
     uint64_t free_bytes;
     enum err failed; /* the first error after which nothing can be trusted */
 };
