@@ -517,7 +517,8 @@ void replication_on_link(struct raft *r, const struct raft_event *event)
     if (peer->starved_us == 0 && peer->match < r->log.last_index) {
         peer->starved_us = r->now_us;
     }
-    progress_probe(peer, peer->match + 1);
+    /* Nothing of it is known in this term yet: its log most likely ends where ours does, not at entry 1. */
+    progress_probe(peer, peer->match == 0 ? r->log.last_index + 1 : peer->match + 1);
     if (event->u.peer_link.is_up) {
         replication_keep_starved(r, peer);
         peer->may_have_lost = true;

@@ -185,8 +185,11 @@ static void receive_counts(struct node *n, struct peer *p, int which, const stru
         bool is_relief = p->is_starved || p->acked == 0;
         p->progress_us = n->now_us;
         p->acked = e->bulk_received;
-        if (is_relief && !node_is_blank(n))
+        if (is_relief && !node_is_blank(n)) {
+            /* Raft takes "up, not starved" for relief only after "starved" on the same link; else for a new link. */
+            peers_report_bulk(n, p, true);
             peers_report_bulk(n, p, false);
+        }
     }
     /* Nothing heard on the link yet: then a number not seen on an older one is the present one's. */
     bool is_present = p->bulk_theirs != 0 ? e->bulk_number == p->bulk_theirs : e->bulk_number > p->last_theirs;
