@@ -59,7 +59,9 @@ bool wire_write(struct wire *w, const void *bytes, size_t n)
 
 static void wire_drop_used(struct wire *w)
 {
-    memmove(w->in, w->in + w->in_used, w->in_len - w->in_used);
+    if (w->in_used > 0) {
+        memmove(w->in, w->in + w->in_used, w->in_len - w->in_used);
+    }
     w->in_len -= w->in_used;
     w->in_used = 0;
 }
