@@ -167,14 +167,27 @@ static uint64_t formation_find_members(struct node *n)
     return next;
 }
 
+static void formation_end_probes(struct node *n)
+{
+    struct formation *f = &n->formation;
+    for (uint32_t i = 0; f->is_probing && i < f->probe_count; i++) {
+        if (f->probe[i].id != 0)
+            n->env.hang_up(n->env.ctx, f->probe[i].id, NULL);
+        f->probe[i].id = 0;
+    }
+    f->is_probing = false;
+}
+
 uint64_t formation_tick(struct node *n)
 {
     struct formation *f = &n->formation;
     uint64_t next = NODE_NEVER;
     if (node_lacks_configuration(n))
         return formation_find_members(n);
-    if (!node_is_blank(n) || f->is_forming || n->is_dead)
+    if (!node_is_blank(n) || f->is_forming || n->is_dead) {
+        formation_end_probes(n);
         return next;
+    }
     struct raft_conf conf = {0};
     if (f->probe_count == 0) {
         if (!f->is_wanted)
@@ -215,11 +228,6 @@ void formation_done(struct node *n)
         .conf = &f->conf,
         .conf_index = &conf_index,
     };
-    for (uint32_t i = 0; i < f->probe_count; i++)
-        if (f->probe[i].id != 0) {
-            n->env.hang_up(n->env.ctx, f->probe[i].id, NULL);
-            f->probe[i].id = 0;
-        }
     node_start_raft(n, &start);
     for (uint32_t i = 0; i < n->peers.count; i++) {
         struct peer *p = &n->peers.peer[i];

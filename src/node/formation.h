@@ -8,6 +8,7 @@
 struct probe {
     char address[LIMIT_ADDRESS_BYTES];
     link_id id;                 /* under way; 0: none */
+    uint64_t close_us;          /* answered: hang up then, not before the other side could learn who called; 0: not yet */
     uint64_t retry_us;
     uint64_t answered_us;       /* 0: never, or not reachable now */
     struct peer_hello hello;    /* its answer */
@@ -18,6 +19,7 @@ struct formation {
     struct probe probe[LIMIT_MEMBERS];
     uint64_t list_hash;
     char own_address[LIMIT_ADDRESS_BYTES]; /* "" until known */
+    bool is_probing;            /* some probe was dialled */
     bool is_forming;            /* the record is on its way to the disk */
     bool is_wanted;             /* lone: a write came */
     struct raft_conf conf;      /* of the entry 1 being made durable */

@@ -11,6 +11,7 @@
 
 #define PROBE_EVERY_US 200000
 #define PROBE_BACKOFF_US 300000
+#define PROBE_LINGER_US 50000
 #define PROBE_FRESH_US 2000000
 #define WIPED_AFTER_US 3000000
 
@@ -119,8 +120,7 @@ bool formation_probe_up(struct node *n, link_id id, const struct peer_hello *the
     struct probe *p = probe_find(&n->formation, id);
     if (!p)
         return false;
-    n->env.hang_up(n->env.ctx, id, NULL);
-    p->id = 0;
+    p->close_us = n->now_us + PROBE_LINGER_US;
     p->retry_us = n->now_us + PROBE_EVERY_US + prng_below(&n->prng, PROBE_EVERY_US);
     p->hello = *theirs;
     p->answered_us = n->now_us;
@@ -136,6 +136,10 @@ bool formation_probe_down(struct node *n, link_id id, const char *why)
         return false;
     (void)why;
     p->id = 0;
+    if (p->close_us != 0) {
+        p->close_us = 0; /* It has answered; it only hung up first. */
+        return true;
+    }
     p->answered_us = 0;
     p->retry_us = n->now_us + PROBE_BACKOFF_US / 2 + prng_below(&n->prng, PROBE_BACKOFF_US);
     return true;
@@ -143,14 +147,24 @@ bool formation_probe_down(struct node *n, link_id id, const char *why)
 
 uint64_t formation_probe_tick(struct node *n, struct probe *p)
 {
-    /* Known by --announce: no need to call oneself. */
-    if (p->is_self || p->id != 0)
+    if (p->id != 0 && p->close_us == 0)
+        return NODE_NEVER;
+    if (p->id != 0 && n->now_us < p->close_us)
+        return p->close_us;
+    if (p->id != 0) {
+        n->env.hang_up(n->env.ctx, p->id, NULL);
+        p->id = 0;
+        p->close_us = 0;
+    }
+    if (p->is_self) /* Known, or by --announce: no need to call oneself. */
         return NODE_NEVER;
     if (n->now_us < p->retry_us)
         return p->retry_us;
     struct peer_hello mine;
     node_get_hello(n, LINK_PROBE, &mine);
     p->id = ++n->peers.last_link;
+    p->close_us = 0;
+    n->formation.is_probing = true;
     n->env.dial(n->env.ctx, p->id, p->address, &mine);
     return NODE_NEVER;
 }

@@ -53,8 +53,8 @@ struct peers {
     uint32_t count;
     link_id last_link;
     bool self_is_in_sync;
-    uint64_t refused_us;      /* when a refusal of an inbound link was last logged ... */
-    char refused[256];        /* ... and which */
+    uint64_t stranger_us;     /* when a node that is not wanted was last logged ... */
+    char stranger[384];       /* ... and how */
     uint64_t status_us;       /* leader: when STATUS was last spread */
     /* The message being composed. */
     struct buf head;

@@ -101,15 +101,22 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
     forward_tell(n, p->id);
 }
 
-/* Once when it changes, then every ten seconds: a peer that is refused calls again and again. */
-static void log_refusal(struct node *n, const struct peer_hello *theirs, const char *reason)
+/* Once when it changes, then every ten seconds: who is refused calls again and again. */
+static void log_stranger(struct node *n, const char *sentence)
 {
     struct peers *ps = &n->peers;
-    if (strcmp(reason, ps->refused) == 0 && n->now_us - ps->refused_us < FAULT_LOG_US)
+    if (strcmp(sentence, ps->stranger) == 0 && n->now_us - ps->stranger_us < FAULT_LOG_US)
         return;
-    ps->refused_us = n->now_us;
-    snprintf(ps->refused, sizeof ps->refused, "%s", reason);
-    log_line(&n->env.log, LOG_WARNING, "A link from %s was refused: %s.", theirs->address, reason);
+    ps->stranger_us = n->now_us;
+    snprintf(ps->stranger, sizeof ps->stranger, "%s", sentence);
+    log_line(&n->env.log, LOG_WARNING, "%s", sentence);
+}
+
+static void log_refusal(struct node *n, const struct peer_hello *theirs, const char *reason)
+{
+    char sentence[sizeof n->peers.stranger];
+    snprintf(sentence, sizeof sentence, "A link from %.100s was refused: %.256s.", theirs->address, reason);
+    log_stranger(n, sentence);
 }
 
 /* A blank node, not named in the configuration, at the address of one that is. */
@@ -117,11 +124,15 @@ static void warn_of_new_disk(struct node *n, const struct peer_hello *theirs)
 {
     for (uint32_t i = 0; i < n->peers.count; i++) {
         const struct peer *p = &n->peers.peer[i];
-        char text[REASON_BYTES];
+        char sentence[sizeof n->peers.stranger];
         if (!p->is_member || peer_is_up(p, PEER_CONTROL) || strcmp(p->address, theirs->address) != 0)
             continue;
-        snprintf(text, sizeof text, "its data directory is blank; if its disk is new: RAFT REPLACE %.100s", p->address);
-        log_refusal(n, theirs, text);
+        snprintf(sentence,
+                 sizeof sentence,
+                 "The node at %.100s is blank, not the member that was there; if its disk is new: RAFT REPLACE %.100s.",
+                 p->address,
+                 p->address);
+        log_stranger(n, sentence);
     }
 }
 

@@ -94,8 +94,10 @@ bool node_window_is_full(const struct node *n)
 
 bool node_has_leader(const struct node *n)
 {
-    /* A lone BLANK node serves as it is, and leads as soon as somebody writes. */
-    return formation_is_lone(n) || (n->raft != NULL && n->driver.status.leader != 0);
+    /* A lone BLANK node serves as it is, and a cluster of one elects itself as fast as its disk can write. */
+    if (formation_is_lone(n) || (n->raft != NULL && n->peers.count == 0 && !node_lacks_configuration(n)))
+        return true;
+    return n->raft != NULL && n->driver.status.leader != 0;
 }
 
 const char *node_write_refusal(struct node *n, const struct command_row *row)
