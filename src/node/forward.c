@@ -121,6 +121,7 @@ void forward_catch_up(struct node *n)
     f->is_ready = tails_count(n);
     if (!f->is_ready)
         return;
+    n->session.propose_retry_us = 0; /* Its OPEN was not taken before. */
     for (uint32_t i = 0; i < f->tail_count; i++)
         forward_tell(n, f->tail[i].member);
 }

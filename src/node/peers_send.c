@@ -87,7 +87,8 @@ static enum err receive_raft(struct node *n, struct peer *p, int which, struct s
     struct peers *ps = &n->peers;
     if (node_is_blank(n))
         return ERR_OK; /* It will ask again when we are adopted. */
-    uint32_t most = which == PEER_BULK ? (uint32_t)(body.n / ENTRY_HEADER_BYTES) + 1 : 0;
+    size_t fits = body.n / ENTRY_HEADER_BYTES + 1;
+    uint32_t most = which != PEER_BULK ? 0 : fits < RAFT_APPEND_ENTRIES ? (uint32_t)fits : RAFT_APPEND_ENTRIES;
     if (most > ps->entry_capacity) {
         ps->entry = mem_realloc_array(ps->entry, most, sizeof ps->entry[0]);
         ps->entry_capacity = most;
@@ -222,7 +223,8 @@ void peers_receive(struct node *n, struct peer *p, int which, struct slice messa
         peers_hang_up(n, p, which, "a message made no sense");
         return;
     }
-    if (!node_is_blank(n) && id == n->driver.status.leader)
+    /* Not from bulk: its messages may have queued behind data. */
+    if (which == PEER_CONTROL && !node_is_blank(n) && id == n->driver.status.leader)
         log_time_heard(n, envelope.log_time_ms);
 }
 
