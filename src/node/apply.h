@@ -27,7 +27,9 @@ void apply_fetched(struct node *n, raft_index first, struct buf *entries);
 /* Tells Raft how far it got. */
 void apply_report(struct node *n);
 
-/* apply_entry.c: one entry. */
+/* apply_entry.c. Room for an argument vector; valid until the next call. */
+struct slice *apply_args_room(struct apply *a, size_t count);
+/* One entry. */
 void apply_entry(struct node *n, const struct raft_entry *e);
 /* apply_exec.c: a transaction as one entry. */
 struct request;

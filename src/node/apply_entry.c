@@ -22,7 +22,7 @@ static void apply_unknown(struct node *n, const struct raft_entry *e, const stru
                p->version);
 }
 
-static struct slice *apply_args_room(struct apply *a, size_t count)
+struct slice *apply_args_room(struct apply *a, size_t count)
 {
     if (count > a->arg_capacity) {
         a->arg_capacity = count < 16 ? 16 : count;

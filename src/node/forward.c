@@ -186,18 +186,6 @@ static void forward_cancel(struct node *n, const struct proposal *p, const char 
         tail_count_entry(n, &appended);
 }
 
-/* NULL when the command may be appended. Its number and version must be known: an entry that a node does not know stops it. */
-static const char *forward_check(struct node *n, const struct proposal *p)
-{
-    if (p->number == PROPOSAL_EXEC)
-        return p->version == 1 ? forward_refusal(n, 0) : "ERR the leader does not know this version of EXEC";
-    const struct command_row *row = command_table_by_number(n->table, p->number);
-    if (!row || row->version != p->version || !(row->flags & COMMAND_WRITE) || p->db >= LIMIT_DATABASES ||
-        !command_arity_ok(row, (size_t)p->arg_count + 1))
-        return "ERR the leader does not know this version of the command";
-    return forward_refusal(n, row->flags);
-}
-
 /* One forwarded entry, already checked to be whole. False: F2's gap. */
 static bool forward_take(struct node *n, struct tail *t, struct slice entry)
 {

@@ -37,6 +37,8 @@ void forward_receive(struct node *n, struct peer *peer, struct slice body);
 void forward_propose(struct node *n, raft_id from, struct slice payload);
 /* Own writes go through the same gate: the seq must be the next one. Updates the tail. */
 void forward_take_own(struct node *n, uint64_t session, uint64_t seq);
+/* forward_check.c: NULL when a forwarded command may be appended, else the error text of the CANCEL that takes its place. */
+const char *forward_check(struct node *n, const struct proposal *p);
 /* NULL, or the error text that a write with these row flags is refused with now, by this leader. */
 const char *forward_refusal(struct node *n, uint32_t row_flags);
 /* PEER_REFUSES_... of this node as a leader. */
