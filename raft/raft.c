@@ -156,6 +156,7 @@ void raft_follow(struct raft *r, raft_id leader)
     ASSERT(r->role != RAFT_LEADER && (r->leader == 0 || r->leader == leader)); /* S3 */
     raft_become_follower(r, r->term, leader);
     r->leader_contact_us = r->now_us;
+    r->is_leader_lost = false;
     election_reset_timer(r);
 }
 
@@ -371,6 +372,9 @@ static enum err raft_handle(struct raft *r, const struct raft_event *event)
         return membership_transfer(r, event->u.transfer_to);
     case RAFT_EVENT_CHANGE:
         return membership_change(r, event->u.change_to);
+    case RAFT_EVENT_LEADER_LOST:
+        election_on_leader_lost(r, event->u.lost_peer);
+        return ERR_OK;
     case RAFT_EVENT_STEP_DOWN:
         if (r->role != RAFT_LEADER) {
             return ERR_NOT_LEADER;

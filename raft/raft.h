@@ -77,6 +77,7 @@ enum raft_event_type {
     RAFT_EVENT_NUDGE,         /* tell `peer` the commit index now if it wasn't told yet */
     RAFT_EVENT_TRANSFER,
     RAFT_EVENT_CHANGE,        /* membership */
+    RAFT_EVENT_LEADER_LOST,   /* the leader's connection broke: its process has probably ended. A hint, pre-vote asks the others */
     RAFT_EVENT_STEP_DOWN,     /* leader only: its disk stalls or the node wants out; becomes follower, does not campaign for one timeout */
 };
 
@@ -112,6 +113,7 @@ struct raft_event {
             bool is_starved; /* is_up: bytes outstanding and no progress (from received-bytes counts) for check-quorum */
         } peer_link;
         raft_id nudge_peer;
+        raft_id lost_peer;
         raft_id transfer_to; /* 0: the best follower */
         const struct raft_conf *change_to; /* the wanted final configuration, not joint */
     } u;

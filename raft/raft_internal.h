@@ -59,6 +59,7 @@ struct raft {
     enum raft_role role;
     raft_id leader;
     uint64_t leader_contact_us;
+    bool is_leader_lost; /* its connection broke since it was last heard */
     uint64_t election_deadline_us;
     uint64_t promise_until_us; /* acknowledged leases: no vote before */
     uint64_t no_vote_until_us; /* promises of an earlier life, unknown (E14) */
@@ -154,6 +155,7 @@ bool election_may_campaign(const struct raft *r);
 void election_on_persisted(struct raft *r);
 void election_on_request(struct raft *r, const struct raft_message *m);
 void election_on_reply(struct raft *r, const struct raft_message *m);
+void election_on_leader_lost(struct raft *r, raft_id peer);
 void election_on_removed(struct raft *r, const struct raft_message *m);
 /* The vote restriction of a damaged log lifts once it has caught up (P9). */
 void election_lift_taint(struct raft *r);

@@ -143,7 +143,14 @@ bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refus
     } else if (was_up && !was_refused) {
         log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is down: %s.", peers_link_name(which), p->address, why);
     }
+    bool is_leader_lost = was_up && !was_refused && which == PEER_CONTROL && !node_is_blank(n) && p->id == n->driver.status.leader;
     peers_link_lost(n, p, which);
+    if (is_leader_lost) {
+        struct raft_event event = {.type = RAFT_EVENT_LEADER_LOST};
+        event.u.lost_peer = p->id;
+        enum err e = driver_step(n, &event);
+        ASSERT(e == ERR_OK);
+    }
     /* Told to go away: no hurry to come back. */
     if (was_refused && !was_up)
         p->link[which].retry_us = n->now_us + BACKOFF_MOST_US;

@@ -123,6 +123,32 @@ TEST(s4_2_3_after_the_minimum_timeout_votes_are_given)
     solo_end(&s);
 }
 
+/* Not in the dissertation: a broken connection to the leader (election_on_leader_lost). */
+TEST(a_lost_leader_brings_the_election_nearer)
+{
+    struct solo s;
+    solo_three(&s);
+    REQUIRE(solo_heartbeat(&s, 2, 2, 1, 0) == ERR_OK);
+    uint64_t heard_us = s.now_us;
+    CHECK(s.u.wake_at_us >= heard_us + T);
+    struct raft_event event = {.type = RAFT_EVENT_LEADER_LOST};
+    event.u.lost_peer = 3; /* not the leader: nothing */
+    REQUIRE(solo_step(&s, &event) == ERR_OK);
+    CHECK(s.u.wake_at_us >= heard_us + T);
+    event.u.lost_peer = 2;
+    REQUIRE(solo_step(&s, &event) == ERR_OK);
+    CHECK(s.u.wake_at_us < heard_us + T / 2);
+    /* Others may be voted for at once. */
+    solo_vote_request(&s, RAFT_PREVOTE_REQUEST, 3, 3, 9, 9, false);
+    CHECK(sent(&s, RAFT_PREVOTE_REPLY, 3).u.vote_reply.is_granted);
+    /* It is heard again: all as before. */
+    REQUIRE(solo_heartbeat(&s, 2, 2, 2, 0) == ERR_OK);
+    CHECK(s.u.wake_at_us >= s.now_us + T);
+    solo_vote_request(&s, RAFT_PREVOTE_REQUEST, 3, 3, 9, 9, false);
+    CHECK(!sent(&s, RAFT_PREVOTE_REPLY, 3).u.vote_reply.is_granted);
+    solo_end(&s);
+}
+
 TEST(s4_2_3_a_leader_refuses_too)
 {
     struct solo s;
