@@ -181,7 +181,8 @@ clean:
 
 # The scripts call make again for each build they need; B, SEEDS and the like reach them so.
 export B SEEDS FUZZ_SECONDS NODES V MAKE
-.PHONY: test run sim mutants fuzz integration scripts lint includes coverage nightly soak bench
+.PHONY: test run sim mutants fuzz integration scripts lint includes coverage nightly soak bench \
+    conformance
 test:
 	@tests/install-deps test
 	@tests/run
@@ -205,6 +206,11 @@ bench:
 	@$(MAKE) --no-print-directory BUILD=release coracle load
 	@if [ -x tests/bench/run ]; then CORACLE_BUILD=$(B)/release tests/bench/run; else echo "tests/bench/run is missing"; exit 1; fi
 
+# Redis's own test suite, fetched from Debian. UNITS="type/string keyspace" for some; see tests/conformance/run.
+conformance:
+	@$(MAKE) --no-print-directory BUILD=release coracle
+	@CORACLE=$(B)/release/coracle tests/conformance/run $(UNITS)
+
 # What the program knows about itself: docs/OPTIONS.md and the commands in docs/PROTOCOL.md.
 .PHONY: docs
 docs:
@@ -222,6 +228,7 @@ help:
 	@echo "make scripts      scripted Raft scenarios"
 	@echo "make integration  real processes: redis-cli, hiredis, nc, kill -9"
 	@echo "make lint includes   the rules of the house"
+	@echo "make conformance  Redis 7.0's own test suite against coracle"
 	@echo "make bench        figures beside redis-server"
 	@echo "make docs         write docs/OPTIONS.md and the commands in docs/PROTOCOL.md"
 	@echo "make coverage     line coverage of the unit tests"
