@@ -503,6 +503,48 @@ void manual_close(struct sim_client *c)
     mem_free(c);
 }
 
+/* The value of a key on a node, 0 if it has none. */
+static uint64_t manual_read(struct sim *s, uint32_t slot, char prefix, uint32_t key)
+{
+    struct sim_client *c = manual_open(s, slot);
+    char line[64];
+    snprintf(line, sizeof line, "GET %c%u", prefix, key);
+    manual_say(c, line);
+    for (int i = 0; i < 10000 && buf_size(&c->input) < 5 && !s->world.failure; i++)
+        sim_run(s, 500);
+    struct slice out = buf_slice(&c->input);
+    const uint8_t *text = out.n ? memchr(out.p, '\n', out.n) : NULL;
+    uint64_t value = 0;
+    if (!text || (out.p[0] != '$'))
+        world_fail(&s->world, "L3 node %u was asked %s at the end and answered %.*s", slot, line, (int)out.n, (const char *)out.p);
+    else if (out.p[1] != '-')
+        value = client_parse_value((struct slice){text + 1, out.n - (size_t)(text + 1 - out.p) - 2});
+    manual_close(c);
+    return value;
+}
+
+static void read_into_history(struct sim *s, uint32_t slot, char prefix, uint32_t key, uint32_t history_key)
+{
+    size_t operation = history_invoke(s->history, SIM_CLIENTS, history_key, OPERATION_READ, 0, s->world.now_us);
+    uint64_t value = manual_read(s, slot, prefix, key);
+    history_return(s->history, operation, OUTCOME_OK, value, s->world.now_us);
+}
+
+void sim_clients_read_all(struct sim *s)
+{
+    for (uint32_t slot = 0; slot < s->plan.host_count && !s->world.failure; slot++) {
+        for (uint32_t key = 0; key < s->plan.key_count && !s->world.failure; key++) {
+            read_into_history(s, slot, 'r', key, key);
+            uint64_t counter = manual_read(s, slot, 'c', key);
+            if (!history_counter_may_be(s->history, KEY_COUNTER + key, counter))
+                world_fail(&s->world, "I10 node %u holds %llu in counter %u: an answered increment is missing, or one that was not done is in",
+                           slot, (unsigned long long)counter, key);
+        }
+        for (uint32_t i = 0; i < s->plan.client_count && !s->world.failure; i++)
+            read_into_history(s, slot, 'p', s->client[i].private_key, KEY_PRIVATE + s->client[i].private_key);
+    }
+}
+
 void sim_clients_start(struct sim *s)
 {
     s->client = mem_alloc_zero(s->plan.client_count * sizeof *s->client);

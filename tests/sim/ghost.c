@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "ghost_disk.h"
 #include "node/peer_message.h"
+#include "node/proposal.h"
 
 /* The ghost: what a being that sees all nodes at once knows, and the invariants of the checklist (§3.4) that it checks after
  * every event. It reads nodes' states and the bytes that reach their disks; it never asks the code under test whether it is right. */
@@ -44,6 +45,15 @@ struct ghost_host {
     uint64_t life;
 };
 
+struct ghost_session { /* of a member, as the committed log says */
+    raft_id member;
+    uint64_t session;
+    bool is_open;
+    bool is_blind; /* an entry could not be looked at: the next command may leave a gap */
+    uint64_t last;
+};
+
+#define GHOST_SESSIONS 64
 #define LEADERS_MAX 65536
 struct ghost {
     struct sim *sim;
@@ -56,6 +66,8 @@ struct ghost {
     size_t pair_count;
     raft_id leader[LEADERS_MAX];  /* by term */
     uint64_t leader_changes;
+    struct ghost_session session[GHOST_SESSIONS];
+    size_t session_count;
     uint64_t *digest;             /* by applied index; 0: not taken */
     uint64_t digest_capacity;
 };
@@ -257,7 +269,55 @@ static bool ghost_is_justified(const struct ghost *g, const struct raft_conf *co
     return (voters[0] == 0 || holders[0] > voters[0] / 2) && holders[1] > voters[1] / 2;
 }
 
-static void ghost_commit(struct ghost *g, uint32_t slot, raft_index index, const struct raft_status *status,
+/* --- I12: in the committed log each session's commands stand once each, in order, without a gap --- */
+
+static struct ghost_session *ghost_session_of(struct ghost *g, raft_id member)
+{
+    for (size_t i = 0; i < g->session_count; i++) {
+        if (g->session[i].member == member)
+            return &g->session[i];
+    }
+    ASSERT(g->session_count < GHOST_SESSIONS);
+    g->session[g->session_count] = (struct ghost_session){.member = member};
+    return &g->session[g->session_count++];
+}
+
+static void ghost_check_session(struct ghost *g, const struct raft *r, raft_index index)
+{
+    struct raft_entry e;
+    struct proposal p;
+    struct slice arg[3];
+    if (!raft_get_entry(r, index, &e)) { /* on disk only, after a restart */
+        for (size_t i = 0; i < g->session_count; i++)
+            g->session[i].is_blind = true;
+        return;
+    }
+    if (e.type != RAFT_ENTRY_COMMAND || proposal_decode(e.payload, &p) != ERR_OK || p.member == 0)
+        return;
+    struct ghost_session *s = ghost_session_of(g, p.member);
+    if (p.number == PROPOSAL_OPEN) {
+        if (p.session > s->session)
+            *s = (struct ghost_session){.member = p.member, .session = p.session, .is_open = true};
+    } else if (s->is_blind) {
+        bool is_command = p.seq != 0 && p.number < PROPOSAL_TIME;
+        if (is_command && p.seq > s->last)
+            *s = (struct ghost_session){.member = p.member, .session = p.session, .is_open = true, .last = p.seq};
+    } else if (p.session != s->session || !s->is_open) {
+        return;
+    } else if (p.number == PROPOSAL_CLOSE) {
+        s->is_open = false;
+    } else if (p.number == PROPOSAL_CANCEL && p.arg_count == 3 && proposal_args(&p, arg) == ERR_OK) {
+        if (get_u64(arg[0].p) <= s->last + 1 && get_u64(arg[1].p) > s->last)
+            s->last = get_u64(arg[1].p);
+    } else if (p.seq != 0) {
+        if (p.seq != s->last + 1)
+            world_fail(&g->sim->world, "I12 entry %llu is command %llu of a session whose last one was %llu", (unsigned long long)index,
+                       (unsigned long long)p.seq, (unsigned long long)s->last);
+        s->last = p.seq;
+    }
+}
+
+static void ghost_commit(struct ghost *g, uint32_t slot, const struct raft *r, raft_index index, const struct raft_status *status,
                          const struct raft_conf *conf, raft_index conf_index)
 {
     struct ghost_host *h = &g->host[slot];
@@ -269,6 +329,7 @@ static void ghost_commit(struct ghost *g, uint32_t slot, raft_index index, const
         return;
     }
     ghost_log_set(&g->committed, index, e);
+    ghost_check_session(g, r, index);
     if (index > g->commit_term_capacity) {
         g->commit_term_capacity = g->commit_term_capacity * 2 + 1024;
         g->commit_term = mem_realloc_array(g->commit_term, g->commit_term_capacity, sizeof *g->commit_term);
@@ -290,7 +351,7 @@ static void ghost_check_commit(struct ghost *g, uint32_t slot, const struct raft
     raft_index conf_index;
     const struct raft_conf *conf = raft_get_conf(r, &conf_index);
     for (raft_index i = h->seen_commit + 1; i <= status->commit && i <= h->log.last; i++)
-        ghost_commit(g, slot, i, status, conf, conf_index);
+        ghost_commit(g, slot, r, i, status, conf, conf_index);
     h->seen_commit = status->commit;
 }
 
@@ -333,6 +394,7 @@ static void ghost_forget(struct ghost *g)
     memset(g->pair, 0, g->pair_capacity * sizeof *g->pair);
     g->pair_count = 0;
     g->committed.last = 0;
+    g->session_count = 0;
     memset(g->leader, 0, sizeof g->leader);
 }
 

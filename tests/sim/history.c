@@ -218,6 +218,20 @@ static bool history_check_counters(struct operation *incr, size_t count, char *t
     return true;
 }
 
+bool history_counter_may_be(const struct history *h, uint32_t key, uint64_t value)
+{
+    uint64_t done = 0;
+    uint64_t unknown = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        const struct operation *o = &h->operation[i];
+        if (o->kind == OPERATION_INCR && o->key == key) {
+            done += o->outcome == OUTCOME_OK;
+            unknown += o->outcome == OUTCOME_UNKNOWN || o->outcome == OUTCOME_PENDING;
+        }
+    }
+    return value >= done && value <= done + unknown;
+}
+
 bool history_check(const struct history *h, char *text, size_t size)
 {
     struct operation *sorted = mem_alloc_array(h->count + 1, sizeof *sorted);

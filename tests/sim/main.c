@@ -140,6 +140,8 @@ static void run_liveness(struct sim *s)
         fail_unsettled(s);
     if (!w->failure)
         ghost_finish(s->ghost);
+    if (!w->failure)
+        sim_clients_read_all(s);
 }
 
 void sim_build(struct sim *s, uint64_t seed, const struct sim_plan *plan, const struct command_table *table, bool is_verbose)

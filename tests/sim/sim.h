@@ -133,6 +133,7 @@ void sim_clients_stop(struct sim *s);
 void sim_clients_host_resumed(struct sim *s, uint32_t slot); /* what came while it was paused */
 void sim_clients_host_died(struct sim *s, uint32_t slot);
 void sim_clients_collect(struct sim_host *h); /* after an iterate: output of dirty clients */
+void sim_clients_read_all(struct sim *s); /* at the end: every key on every node, into the history */
 bool sim_clients_are_idle(const struct sim *s);
 void sim_clients_free(struct sim *s);
 
@@ -181,6 +182,8 @@ size_t history_invoke(struct history *h, uint32_t client, uint32_t key, enum ope
 void history_return(struct history *h, size_t operation, enum operation_outcome outcome, uint64_t value, uint64_t now_us);
 /* Registers with unique values: linearizable? On failure fills `text`. (Gibbons and Korach 1997, zones; O(n log n).) */
 bool history_check(const struct history *h, char *text, size_t size);
+/* Every increment that was answered counts in it, none that was answered "not done" does. */
+bool history_counter_may_be(const struct history *h, uint32_t key, uint64_t value);
 size_t history_count(const struct history *h, enum operation_outcome outcome);
 
 #endif
