@@ -15,6 +15,7 @@
  *     written from the reserve. A follower that has a leader lets entries wait: the reserve is for electing the next.
  * D4  Any other error ends the node (P6). */
 
+#define FETCH_LEAST_BYTES 4096u
 #define WARN_RECORD_BYTES (1024ull * 1024 * 1024)
 #define WARN_FILE_BYTES (4096ull * 1024 * 1024)
 
@@ -244,7 +245,8 @@ static void disk_fetch(struct node *n, enum disk_job_kind kind, raft_id peer, ra
 
 void disk_fetch_for_peer(struct node *n, raft_id peer, raft_index first, size_t max_bytes)
 {
-    disk_fetch(n, DISK_READ_PEER, peer, first, max_bytes);
+    /* One read per small append would let a lagging peer wait for the disk at every entry. */
+    disk_fetch(n, DISK_READ_PEER, peer, first, max_bytes > FETCH_LEAST_BYTES ? max_bytes : FETCH_LEAST_BYTES);
 }
 
 void disk_fetch_for_apply(struct node *n, raft_index first, size_t max_bytes)

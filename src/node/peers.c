@@ -117,8 +117,8 @@ void peers_link_lost(struct node *n, struct peer *p, int which)
     if (which == PEER_BULK && p->is_member) {
         struct raft_event event = {.type = RAFT_EVENT_PEER_LINK};
         event.u.peer_link.peer = p->id;
-        if (driver_step(n, &event) != ERR_OK)
-            COVER("peers: Raft does not care about a link that went down");
+        enum err e = driver_step(n, &event);
+        ASSERT(e == ERR_OK);
     }
 }
 
@@ -244,8 +244,8 @@ void peers_report_bulk(struct node *n, struct peer *p, bool is_starved)
     event.u.peer_link.peer = p->id;
     event.u.peer_link.is_up = p->link[PEER_BULK].is_up;
     event.u.peer_link.is_starved = is_starved;
-    if (driver_step(n, &event) != ERR_OK)
-        COVER("peers: Raft does not care about starving");
+    enum err e = driver_step(n, &event);
+    ASSERT(e == ERR_OK);
 }
 
 static uint64_t bulk_tick(struct node *n, struct peer *p)

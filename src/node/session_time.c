@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/mutant.h"
@@ -103,6 +104,7 @@ static bool session_propose_due(struct node *n)
     case SESSION_DRAWING:
         return false;
     case SESSION_OPENING:
+        ASSERT(n->disk.durable_session >= s->number); /* S1 */
         head.number = PROPOSAL_OPEN;
         session_propose(n, &head, NULL, 0);
         return true;
