@@ -4,48 +4,16 @@
 
 #include <stdint.h>
 
-#include "base/limits.h"
 #include "base/number.h"
 #include "commands/arguments.h"
 #include "commands/command_row.h"
 #include "commands/numbers.h"
+#include "commands/string_common.h"
 #include "keyspace/value.h"
 
-#define STRING_TOO_LONG "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 #define STRING_OVERFLOW "ERR increment or decrement would overflow"
 
-static void string_reply(const struct value *value, struct reply *reply)
-{
-    size_t size = value_string_size(value);
-    struct slice part = value_string_part(value, 0);
-    if (part.n == size) {
-        reply_bulk(reply, part);
-        return;
-    }
-    reply_bulk_begin(reply, size);
-    for (size_t done = 0; done < size; done += part.n) {
-        part = value_string_part(value, done);
-        reply_bulk_part(reply, part);
-    }
-    reply_bulk_end(reply);
-}
-
 /* --- GET, MGET, STRLEN --- */
-
-/* False: an error was written. */
-static bool string_reply_get(struct keyspace_view *view, struct slice key, struct reply *reply)
-{
-    const struct value *value = keyspace_get(view, key);
-    if (!value) {
-        reply_null(reply);
-        return true;
-    }
-    if (!argument_is_string(value, reply)) {
-        return false;
-    }
-    string_reply(value, reply);
-    return true;
-}
 
 static void get_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
@@ -108,13 +76,7 @@ static bool set_parse_option(struct set_options *options,
                              const struct slice *next,
                              bool *used_next)
 {
-    static const struct {
-        const char *name;
-        enum expiry_unit unit;
-    } expiry[] = {{"ex", EXPIRY_SECONDS},
-                  {"px", EXPIRY_MILLISECONDS},
-                  {"exat", EXPIRY_AT_SECONDS},
-                  {"pxat", EXPIRY_AT_MILLISECONDS}};
+    enum expiry_unit unit;
     *used_next = false;
     if (argument_is(option, "nx") && !options->only_if_present) {
         options->only_if_absent = true;
@@ -132,11 +94,9 @@ static bool set_parse_option(struct set_options *options,
         options->keep_expiry = true;
         return true;
     }
-    for (size_t i = 0; i < sizeof expiry / sizeof expiry[0]; i++) {
-        if (argument_is(option, expiry[i].name)) {
-            *used_next = true;
-            return set_take_expiry(options, expiry[i].unit, next);
-        }
+    if (string_expiry_unit(option, &unit)) {
+        *used_next = true;
+        return set_take_expiry(options, unit, next);
     }
     return false;
 }
@@ -154,39 +114,14 @@ set_parse(const struct command *command, struct set_options *options, struct rep
         }
         i += used_next;
     }
-    if (!options->has_expiry) {
-        return true;
-    }
-    if (!argument_integer(options->expiry, &options->expiry_value, reply)) {
-        return false;
-    }
-    if (options->expiry_value <= 0 ||
-        (expiry_unit_is_seconds(options->unit) && options->expiry_value > INT64_MAX / 1000)) {
-        argument_expiry_error(reply, "set");
-        return false;
-    }
-    return true;
+    return !options->has_expiry || string_expiry_value(options->expiry, options->unit, "set",
+                                                       &options->expiry_value, reply);
 }
 
 static bool set_check(const struct command *command, struct reply *reply)
 {
     struct set_options options;
     return set_parse(command, &options, reply);
-}
-
-/* The absolute instant; false: it can't be counted, the error was written. */
-static bool set_expiry_at(const struct command_run *run,
-                          const struct set_options *options,
-                          int64_t *at_ms,
-                          struct reply *reply)
-{
-    *at_ms = options->expiry_value * (expiry_unit_is_seconds(options->unit) ? 1000 : 1);
-    if (expiry_unit_is_relative(options->unit) &&
-        !number_add_i64(*at_ms, argument_now_ms(run), at_ms)) {
-        argument_expiry_error(reply, "set");
-        return false;
-    }
-    return true;
 }
 
 static void set_run(struct command_run *run, const struct command *command, struct reply *reply)
@@ -201,7 +136,8 @@ static void set_run(struct command_run *run, const struct command *command, stru
     struct set_options options;
     int64_t at_ms = 0;
     if (!set_parse(command, &options, reply) ||
-        (options.has_expiry && !set_expiry_at(run, &options, &at_ms, reply))) {
+        (options.has_expiry &&
+         !string_expiry_at(run, options.expiry_value, options.unit, "set", &at_ms, reply))) {
         return;
     }
     if (options.wants_old && !string_reply_get(&run->view, key, reply)) {
@@ -336,8 +272,7 @@ static void append_run(struct command_run *run, const struct command *command, s
         return;
     }
     size_t size = value_string_size(value);
-    if (bytes.n > LIMIT_BULK_BYTES || size + bytes.n > LIMIT_BULK_BYTES) {
-        reply_error(reply, STRING_TOO_LONG);
+    if (!string_length_ok(size, bytes.n, reply)) {
         return;
     }
     struct value **slot = keyspace_edit_slot(&run->view, key);

@@ -98,6 +98,8 @@ bool command_arity_ok(const struct command_row *row, size_t arg_count);
 
 /* The data families, in commands/. */
 extern const struct command_family commands_string;
+extern const struct command_family commands_string_more;
+extern const struct command_family commands_lcs;
 extern const struct command_family commands_generic;
 extern const struct command_family commands_expiry;
 extern const struct command_family commands_text;

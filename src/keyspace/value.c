@@ -194,6 +194,24 @@ struct value *value_new_string(struct slice bytes)
     return v;
 }
 
+struct value *value_copy(const struct value *v)
+{
+    ASSERT(v->type == VALUE_STRING || v->encoding != VALUE_CHUNKED);
+    if (v->encoding != VALUE_CHUNKED) {
+        struct value *copy = value_new_string((struct slice){(const uint8_t *)(v + 1), v->size});
+        copy->type = v->type;
+        return copy;
+    }
+    struct value *copy = value_new_chunked();
+    size_t size = value_string_size(v);
+    for (size_t done = 0; done < size;) {
+        struct slice part = value_string_part(v, done);
+        value_chunked_append(value_chunks(copy), part, true);
+        done += part.n;
+    }
+    return copy;
+}
+
 struct value *value_string_assign(struct value *v, struct slice bytes)
 {
     ASSERT(v->type == VALUE_STRING);
@@ -236,6 +254,39 @@ struct value *value_string_append(struct value *v, struct slice bytes)
     return v;
 }
 
+struct value *value_string_extend(struct value *v, size_t size)
+{
+    static const uint8_t zero[LIMIT_VALUE_CHUNK_BYTES];
+    size_t now = value_string_size(v);
+    ASSERT(size >= now && size <= LIMIT_BULK_BYTES);
+    for (; now < size; now = value_string_size(v)) {
+        size_t n = size - now;
+        v = value_string_append(v, (struct slice){zero, n < sizeof zero ? n : sizeof zero});
+    }
+    return v;
+}
+
+void value_string_write(struct value *v, size_t offset, struct slice bytes)
+{
+    size_t size = value_string_size(v);
+    ASSERT(offset <= size && bytes.n <= size - offset);
+    if (v->encoding != VALUE_CHUNKED) {
+        if (bytes.n) {
+            memcpy(value_bytes(v) + offset, bytes.p, bytes.n);
+        }
+        return;
+    }
+    struct value_chunked *c = value_chunks(v);
+    while (bytes.n > 0) {
+        size_t in_chunk = offset % LIMIT_VALUE_CHUNK_BYTES;
+        size_t n = LIMIT_VALUE_CHUNK_BYTES - in_chunk;
+        n = n < bytes.n ? n : bytes.n;
+        memcpy(c->chunk[offset / LIMIT_VALUE_CHUNK_BYTES] + in_chunk, bytes.p, n);
+        offset += n;
+        bytes = slice_skip(bytes, n);
+    }
+}
+
 /* --- reading --- */
 
 size_t value_string_size(const struct value *v)
@@ -259,6 +310,22 @@ struct slice value_string_part(const struct value *v, size_t offset)
     return (struct slice){chunk + in_chunk, room < size - offset ? room : size - offset};
 }
 
+size_t value_string_read(const struct value *v, size_t offset, void *out, size_t n)
+{
+    uint8_t *to = out;
+    size_t done = 0;
+    while (done < n) {
+        struct slice part = value_string_part(v, offset + done);
+        if (part.n == 0) {
+            break;
+        }
+        size_t piece = part.n < n - done ? part.n : n - done;
+        memcpy(to + done, part.p, piece);
+        done += piece;
+    }
+    return done;
+}
+
 bool value_string_integer(const struct value *v, int64_t *number)
 {
     /* Also for a value in chunks (a hostile build has tiny ones): an integer is at most 20 bytes.
@@ -268,10 +335,6 @@ bool value_string_integer(const struct value *v, int64_t *number)
     if (size == 0 || size >= NUMBER_TEXT_MAX) {
         return false;
     }
-    for (size_t done = 0; done < size;) {
-        struct slice part = value_string_part(v, done);
-        memcpy(text + done, part.p, part.n);
-        done += part.n;
-    }
+    value_string_read(v, 0, text, size);
     return number_parse_i64((struct slice){text, size}, number);
 }

@@ -32,6 +32,8 @@ bool value_is_big(const struct value *v);
 
 /* Strings, up to LIMIT_BULK_BYTES; longer ones are the caller's error. */
 struct value *value_new_string(struct slice bytes); /* returns owned */
+/* A copy of its own, of any type. Returns owned. O(bytes). */
+struct value *value_copy(const struct value *v);
 size_t value_string_size(const struct value *v);
 /* The contiguous bytes from `offset` (< size) to the end of the chunk that holds it; empty at the
  * end. */
@@ -40,6 +42,12 @@ struct slice value_string_part(const struct value *v, size_t offset);
  * it well. `bytes` may not point into `v`. Append costs O(bytes.n) amortised. */
 struct value *value_string_assign(struct value *v, struct slice bytes);
 struct value *value_string_append(struct value *v, struct slice bytes);
+/* Lengthens to `size` (>= what it is) with zero bytes. Takes `v`, returns it or what replaces it. */
+struct value *value_string_extend(struct value *v, size_t size);
+/* Overwrites in place; offset + bytes.n <= size. `bytes` may not point into `v`. */
+void value_string_write(struct value *v, size_t offset, struct slice bytes);
+/* Copies up to `n` bytes from `offset` on, returns how many there were. */
+size_t value_string_read(const struct value *v, size_t offset, void *out, size_t n);
 /* A decimal integer in Redis's canonical form; false when it is none. */
 bool value_string_integer(const struct value *v, int64_t *number);
 
