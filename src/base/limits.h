@@ -9,10 +9,12 @@
 #define LIMIT_FRAME_BYTES 2048u     /* a bulk peer frame's payload */
 #define LIMIT_LOG_CHUNK_BYTES 4096u /* memory block for log entries */
 #define LIMIT_VALUE_CHUNK_BYTES 64u /* one chunk of a value */
+#define LIMIT_KEYS_PER_WALK 128u    /* keys that one KEYS or SCAN looks at */
 #else
 #define LIMIT_FRAME_BYTES 262144u
 #define LIMIT_LOG_CHUNK_BYTES 262144u
 #define LIMIT_VALUE_CHUNK_BYTES 65536u
+#define LIMIT_KEYS_PER_WALK 262144u
 #endif
 
 #define LIMIT_INLINE_BYTES 65536u   /* Redis PROTO_INLINE_MAX_SIZE */

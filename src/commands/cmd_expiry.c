@@ -1,4 +1,4 @@
-/* Expiry: EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL PERSIST, as Redis 7.0.15 expire.c answers
+/* Expiry: EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL EXPIRETIME PEXPIRETIME PERSIST, as Redis 7.0.15 expire.c answers
  * them. Relative times count from the time of the entry, so every node stores the same instant. */
 
 #include "base/number.h"
@@ -149,13 +149,34 @@ static void pttl_run(struct command_run *run, const struct command *command, str
     reply_int(reply, expiry_left_ms(&run->view, command->arg[1]));
 }
 
+/* To the nearest second, written so that it can't overflow; -1 and -2 stay. */
+static int64_t expiry_round_seconds(int64_t ms)
+{
+    return ms > 0 ? ms / 1000 + (ms % 1000 >= 500) : ms;
+}
+
 static void ttl_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
-    int64_t left_ms = expiry_left_ms(&run->view, command->arg[1]);
-    if (left_ms > 0) { /* rounded to the nearest, written so that it can't overflow */
-        left_ms = left_ms / 1000 + (left_ms % 1000 >= 500);
-    }
-    reply_int(reply, left_ms);
+    reply_int(reply, expiry_round_seconds(expiry_left_ms(&run->view, command->arg[1])));
+}
+
+/* -2: no such key, -1: it never expires, else the instant. */
+static int64_t expiry_instant_ms(struct keyspace_view *view, struct slice key)
+{
+    int64_t left_ms = expiry_left_ms(view, key);
+    return left_ms < 0 ? left_ms : keyspace_expiry(view, key);
+}
+
+static void
+pexpiretime_run(struct command_run *run, const struct command *command, struct reply *reply)
+{
+    reply_int(reply, expiry_instant_ms(&run->view, command->arg[1]));
+}
+
+static void
+expiretime_run(struct command_run *run, const struct command *command, struct reply *reply)
+{
+    reply_int(reply, expiry_round_seconds(expiry_instant_ms(&run->view, command->arg[1])));
 }
 
 static void persist_run(struct command_run *run, const struct command *command, struct reply *reply)
@@ -201,6 +222,22 @@ static const struct command_row expiry_row[] = {
         .arguments = "key unix-time-seconds [NX | XX | GT | LT]",
         .key_flags = "RW update",
         .history = EXPIRE_HISTORY,
+    },
+    {
+        .name = "expiretime",
+        COMMAND_NUMBERED(EXPIRETIME),
+        .kind = COMMAND_DATA,
+        .arity = 2,
+        .flags = COMMAND_READONLY | COMMAND_FAST,
+        .keys = {1, 1, 1},
+        .run = expiretime_run,
+        .group = "generic",
+        .acl_categories = "@keyspace @read @fast",
+        .summary = "Get the expiration Unix timestamp for a key",
+        .since = "7.0.0",
+        .complexity = "O(1)",
+        .arguments = "key",
+        .key_flags = "RO access",
     },
     {
         .name = "persist",
@@ -253,6 +290,22 @@ static const struct command_row expiry_row[] = {
         .arguments = "key unix-time-milliseconds [NX | XX | GT | LT]",
         .key_flags = "RW update",
         .history = EXPIRE_HISTORY,
+    },
+    {
+        .name = "pexpiretime",
+        COMMAND_NUMBERED(PEXPIRETIME),
+        .kind = COMMAND_DATA,
+        .arity = 2,
+        .flags = COMMAND_READONLY | COMMAND_FAST,
+        .keys = {1, 1, 1},
+        .run = pexpiretime_run,
+        .group = "generic",
+        .acl_categories = "@keyspace @read @fast",
+        .summary = "Get the expiration Unix timestamp for a key in milliseconds",
+        .since = "7.0.0",
+        .complexity = "O(1)",
+        .arguments = "key",
+        .key_flags = "RO access",
     },
     {
         .name = "pttl",

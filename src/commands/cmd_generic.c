@@ -1,4 +1,4 @@
-/* Keys and databases: DEL EXISTS TYPE DBSIZE FLUSHALL, as Redis 7.0.15 db.c answers them. */
+/* Keys and databases: DEL UNLINK EXISTS TOUCH TYPE DBSIZE FLUSHALL FLUSHDB, as Redis 7.0.15 db.c answers them. */
 
 #include "commands/arguments.h"
 #include "commands/command_row.h"
@@ -56,6 +56,17 @@ flushall_run(struct command_run *run, const struct command *command, struct repl
     }
 }
 
+static void
+flushdb_run(struct command_run *run, const struct command *command, struct reply *reply)
+{
+    if (flushall_check(command, reply)) {
+        keyspace_flush(&run->view, false);
+        reply_simple(reply, "OK");
+    }
+}
+
+/* UNLINK is DEL: big values are always freed in pieces, later. TOUCH is EXISTS: nothing depends on
+ * when a key was last used. */
 static const struct command_row generic_row[] = {
     {
         .name = "dbsize",
@@ -130,6 +141,43 @@ static const struct command_row generic_row[] = {
                    "6.2.0 Added the `SYNC` flushing mode modifier.",
     },
     {
+        .name = "flushdb",
+        COMMAND_NUMBERED(FLUSHDB),
+        .kind = COMMAND_DATA,
+        .arity = -1,
+        .flags = COMMAND_WRITE,
+        .check = flushall_check,
+        .run = flushdb_run,
+        .group = "server",
+        .acl_categories = "@keyspace @write @slow @dangerous",
+        .summary = "Remove all keys from the current database",
+        .since = "1.0.0",
+        .complexity = "O(N) where N is the number of keys in the selected database",
+        .arguments = "[ASYNC | SYNC]",
+        .tips = "request_policy:all_shards response_policy:all_succeeded",
+        .history = "4.0.0 Added the `ASYNC` flushing mode modifier.\n"
+                   "6.2.0 Added the `SYNC` flushing mode modifier.",
+    },
+    {
+        .name = "touch",
+        COMMAND_NUMBERED(TOUCH),
+        .kind = COMMAND_DATA,
+        .arity = -2,
+        .flags = COMMAND_READONLY | COMMAND_FAST,
+        .keys = {1, -1, 1},
+        .run = exists_run,
+        .group = "generic",
+        .acl_categories = "@keyspace @read @fast",
+        .summary =
+            "Alters the last access time of a key(s). Returns the number of existing keys "
+            "specified.",
+        .since = "3.2.1",
+        .complexity = "O(N) where N is the number of keys that will be touched.",
+        .arguments = "key [key ...]",
+        .key_flags = "RO",
+        .tips = "request_policy:multi_shard response_policy:agg_sum",
+    },
+    {
         .name = "type",
         COMMAND_NUMBERED(TYPE),
         .kind = COMMAND_DATA,
@@ -144,6 +192,27 @@ static const struct command_row generic_row[] = {
         .complexity = "O(1)",
         .arguments = "key",
         .key_flags = "RO",
+    },
+    {
+        .name = "unlink",
+        COMMAND_NUMBERED(UNLINK),
+        .kind = COMMAND_DATA,
+        .arity = -2,
+        .flags = COMMAND_WRITE | COMMAND_FAST,
+        .keys = {1, -1, 1},
+        .run = del_run,
+        .group = "generic",
+        .acl_categories = "@keyspace @write @fast",
+        .summary = "Delete a key asynchronously in another thread. Otherwise it is just as DEL, "
+                   "but non blocking.",
+        .since = "4.0.0",
+        .complexity =
+            "O(1) for each key removed regardless of its size. Then the command does O(N) work in "
+            "a different thread in order to reclaim memory, where N is the number of allocations "
+            "the deleted objects where composed of.",
+        .arguments = "key [key ...]",
+        .key_flags = "RM delete",
+        .tips = "request_policy:multi_shard response_policy:agg_sum",
     },
 };
 

@@ -73,7 +73,9 @@ struct command_row {
     const char *complexity;
     const char *arguments;       /* syntax line, e.g. "key value [NX | XX] [GET] [EX seconds | ...]" */
     /* What COMMAND INFO and DOCS show besides; NULL is "". */
-    const char *key_flags;       /* of the one key spec, where keys.first > 0: "RW access update" */
+    /* Of the key spec, where keys.first > 0: "RW access update". Several, separated by ';', stand for as many specs of
+     * one key each, at keys.first and behind it: "RO access;OW update". */
+    const char *key_flags;
     const char *key_notes;
     const char *tips;            /* separated by blanks: "request_policy:all_shards ..." */
     const char *history;         /* lines "6.2.0 Added the `GET` option." separated by '\n' */
@@ -102,6 +104,8 @@ extern const struct command_family commands_string_more;
 extern const struct command_family commands_lcs;
 extern const struct command_family commands_generic;
 extern const struct command_family commands_expiry;
+extern const struct command_family commands_keys;
+extern const struct command_family commands_scan;
 extern const struct command_family commands_text;
 
 #endif

@@ -14,7 +14,8 @@
 enum {
     DIGEST_KEY = 1,
     DIGEST_SESSION = 2,
-    DIGEST_CLOCK = 3
+    DIGEST_CLOCK = 3,
+    DIGEST_SWAP = 4,
 }; /* first word of what is hashed: terms of different kinds differ */
 
 static uint64_t digest_words(const struct keyspace *k, const uint64_t *word, size_t count)
@@ -69,6 +70,10 @@ uint64_t keyspace_digest(const struct keyspace *k)
     struct digest_call call = {.keyspace = k};
     for (call.db = 0; call.db < LIMIT_DATABASES; call.db++) {
         dict_scan(&k->db[call.db].dict, 0, SIZE_MAX, digest_entry, &call);
+        if (k->db[call.db].swapped) {
+            const uint64_t word[] = {DIGEST_SWAP, call.db, k->db[call.db].swapped};
+            call.sum += digest_words(k, word, 3);
+        }
     }
     for (size_t i = 0; i < k->session_count; i++) {
         const struct session_state *s = &k->session[i];

@@ -12,7 +12,10 @@
  *     order (expiry, last change, database, key), or by a write that meets one. Both depend on the
  *     entries alone.
  *
- * K4  Between keyspace_edit and keyspace_changed nothing else changes. */
+ * K4  Between keyspace_edit and keyspace_changed nothing else changes.
+ *
+ * K5  SWAPDB changes every key of both databases: a key's last change is the later of its own and
+ * its database's last swap. Flushing a database leaves its swap alone: no key of it is left. */
 
 #include "keyspace/keyspace.h"
 
@@ -97,11 +100,6 @@ int64_t keyspace_view_time(const struct keyspace_view *view)
     return view->is_write || state_ms > view->time_ms ? state_ms : view->time_ms;
 }
 
-static int64_t keyspace_entry_expiry(const struct keyspace_db *db, const struct dict_entry *e)
-{
-    return e->expiry_position ? expiry_at(&db->expiry, e) : KEYSPACE_NO_EXPIRY;
-}
-
 static size_t keyspace_entry_memory(const struct dict_entry *e)
 {
     return dict_entry_memory(e) + value_memory(e->value);
@@ -123,17 +121,25 @@ keyspace_after_change(struct keyspace *k, uint32_t db, struct slice key, const c
     }
 }
 
-static void
-keyspace_remove(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
+/* Takes the entry out and returns its value, owned. */
+static struct value *
+keyspace_take(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
 {
     keyspace_before_change(k, db, dict_entry_key(e));
     expiry_clear(&k->db[db].expiry, e);
     dict_remove(&k->db[db].dict, e);
     k->db[db].memory -= keyspace_entry_memory(e);
-    graveyard_add_value(&k->graveyard, e->value);
+    struct value *value = e->value;
     e->value = NULL;
     keyspace_after_change(k, db, dict_entry_key(e), event);
     dict_entry_free(e);
+    return value;
+}
+
+static void
+keyspace_remove(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
+{
+    graveyard_add_value(&k->graveyard, keyspace_take(k, db, e, event));
 }
 
 static void keyspace_expire(struct keyspace *k, uint32_t db, struct dict_entry *e)
@@ -180,7 +186,21 @@ const struct value *keyspace_get(struct keyspace_view *view, struct slice key)
 raft_index keyspace_last_change(struct keyspace_view *view, struct slice key)
 {
     struct dict_entry *e = keyspace_find(view, key);
-    return e ? e->last_change : 0;
+    if (!e) {
+        return 0;
+    }
+    raft_index swapped = keyspace_db_of(view)->swapped;
+    return e->last_change > swapped ? e->last_change : swapped;
+}
+
+size_t keyspace_key_memory(struct keyspace_view *view, struct slice key)
+{
+    struct dict_entry *e = keyspace_find(view, key);
+    if (!e) {
+        return 0;
+    }
+    size_t expiry = e->expiry_position ? sizeof(struct expiry_item) : 0;
+    return keyspace_entry_memory(e) + sizeof(struct dict_entry *) + expiry;
 }
 
 int64_t keyspace_expiry(struct keyspace_view *view, struct slice key)
@@ -220,21 +240,41 @@ keyspace_prepare_set(struct keyspace_view *view, struct slice key, bool keep_exp
     return e;
 }
 
+/* The entry gets `value` (takes) in the place of the one it may have. */
+static void
+keyspace_replace_value(struct keyspace_view *view, struct dict_entry *e, struct value *value)
+{
+    struct keyspace_db *db = keyspace_db_of(view);
+    if (e->value) {
+        db->memory -= value_memory(e->value);
+        graveyard_add_value(&view->keyspace->graveyard, e->value);
+    }
+    e->value = value;
+    db->memory += value_memory(value);
+}
+
 void keyspace_set(struct keyspace_view *view,
                   struct slice key,
                   struct value *value,
                   bool keep_expiry,
                   const char *event)
 {
-    struct keyspace *k = view->keyspace;
-    struct keyspace_db *db = keyspace_db_of(view);
     struct dict_entry *e = keyspace_prepare_set(view, key, keep_expiry);
-    if (e->value) {
-        db->memory -= value_memory(e->value);
-        graveyard_add_value(&k->graveyard, e->value);
+    keyspace_replace_value(view, e, value);
+    keyspace_mark(view, e, event);
+}
+
+void keyspace_set_expiring(struct keyspace_view *view,
+                           struct slice key,
+                           struct value *value,
+                           int64_t at_ms,
+                           const char *event)
+{
+    struct dict_entry *e = keyspace_prepare_set(view, key, false);
+    keyspace_replace_value(view, e, value);
+    if (at_ms != KEYSPACE_NO_EXPIRY) {
+        expiry_set(&keyspace_db_of(view)->expiry, e, at_ms);
     }
-    e->value = value;
-    db->memory += value_memory(value);
     keyspace_mark(view, e, event);
 }
 
@@ -331,6 +371,40 @@ bool keyspace_clear_expiry(struct keyspace_view *view, struct slice key, const c
     expiry_clear(&keyspace_db_of(view)->expiry, e);
     keyspace_mark(view, e, event);
     return true;
+}
+
+bool keyspace_move(struct keyspace_view *view,
+                   struct slice from,
+                   uint32_t to_db,
+                   struct slice to,
+                   const char *from_event,
+                   const char *to_event)
+{
+    ASSERT(view->is_write && (to_db != view->db || !slice_equal(from, to)));
+    struct dict_entry *e = keyspace_find(view, from);
+    if (!e) {
+        return false;
+    }
+    int64_t at_ms = keyspace_entry_expiry(keyspace_db_of(view), e);
+    struct value *value = keyspace_take(view->keyspace, view->db, e, from_event);
+    struct keyspace_view to_view = *view;
+    to_view.db = to_db;
+    keyspace_set_expiring(&to_view, to, value, at_ms, to_event);
+    return true;
+}
+
+void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b)
+{
+    struct keyspace *k = view->keyspace;
+    ASSERT(view->is_write && !k->edited && a < LIMIT_DATABASES && b < LIMIT_DATABASES && a != b);
+    struct keyspace_db db = k->db[a];
+    k->db[a] = k->db[b];
+    k->db[b] = db;
+    k->db[a].swapped = k->index; /* K5 */
+    k->db[b].swapped = k->index;
+    if (k->hooks.swapped) {
+        k->hooks.swapped(k->hooks.ctx, a, b, k->index);
+    }
 }
 
 static void keyspace_flush_db(struct keyspace *k, uint32_t number)
@@ -437,36 +511,6 @@ uint64_t keyspace_memory(const struct keyspace *k)
 uint64_t keyspace_expired_total(const struct keyspace *k)
 {
     return k->expired_total;
-}
-
-struct keyspace_each_call {
-    const struct keyspace_db *db;
-    void (*fn)(void *ctx,
-               struct slice key,
-               const struct value *value,
-               int64_t expiry_ms,
-               raft_index last_change);
-    void *ctx;
-};
-
-static void keyspace_each_entry(void *ctx, const struct dict_entry *e)
-{
-    const struct keyspace_each_call *call = ctx;
-    call->fn(call->ctx, dict_entry_key(e), e->value, keyspace_entry_expiry(call->db, e),
-             e->last_change);
-}
-
-void keyspace_each(const struct keyspace *k,
-                   uint32_t db,
-                   void (*fn)(void *ctx,
-                              struct slice key,
-                              const struct value *value,
-                              int64_t expiry_ms,
-                              raft_index last_change),
-                   void *ctx)
-{
-    struct keyspace_each_call call = {&k->db[db], fn, ctx};
-    dict_scan(&k->db[db].dict, 0, SIZE_MAX, keyspace_each_entry, &call);
 }
 
 void keyspace_check(const struct keyspace *k)

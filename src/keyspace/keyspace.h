@@ -25,6 +25,8 @@ struct keyspace_hooks {
     /* A whole database was emptied at once (FLUSHALL): no key is announced one by one. Its keys are
      * already gone. */
     void (*flushed)(void *ctx, uint32_t db, raft_index index);
+    /* Two databases changed places (SWAPDB): no key is announced one by one. */
+    void (*swapped)(void *ctx, uint32_t a, uint32_t b, raft_index index);
 };
 
 /* `seed` keys the hash (drawn at formation). Hooks may be NULL functions. Returns owned. */
@@ -75,6 +77,23 @@ void keyspace_set_string(struct keyspace_view *view,
                          struct slice bytes,
                          bool keep_expiry,
                          const char *event);
+/* Replace or create, with this expiry (KEYSPACE_NO_EXPIRY: none); takes `value`. */
+void keyspace_set_expiring(struct keyspace_view *view,
+                           struct slice key,
+                           struct value *value,
+                           int64_t at_ms,
+                           const char *event);
+/* The value goes with its expiry to the key `to` of `to_db`, in place of what is there: two changes,
+ * of `from` and of `to`. They must be different keys. False: `from` was absent. O(1) in the value's
+ * size. */
+bool keyspace_move(struct keyspace_view *view,
+                   struct slice from,
+                   uint32_t to_db,
+                   struct slice to,
+                   const char *from_event,
+                   const char *to_event);
+/* Two different databases change places. O(1); counts as a change of every key in both. */
+void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b);
 bool keyspace_delete(struct keyspace_view *view,
                      struct slice key,
                      const char *event); /* false: was absent */
@@ -112,6 +131,8 @@ uint64_t keyspace_count(const struct keyspace *k,
                         uint32_t db); /* keys present, due ones not yet removed included */
 uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db);
 uint64_t keyspace_memory(const struct keyspace *k); /* bytes, approximate, for maxmemory and INFO */
+/* Bytes that the key and its value take; 0 when absent. */
+size_t keyspace_key_memory(struct keyspace_view *view, struct slice key);
 uint64_t keyspace_expired_total(const struct keyspace *k); /* since start */
 
 /* Full digest of everything that is state (keys, values, expiries, last-change indices, log time,
@@ -133,5 +154,16 @@ void keyspace_each(const struct keyspace *k,
                               int64_t expiry_ms,
                               raft_index last_change),
                    void *ctx);
+
+/* A piece of that walk as a view sees it: keys that are due are left out (a read's met_due is set,
+ * but a write doesn't remove them). `cursor`, `count` and the result as dict_scan: 0 starts, 0 is
+ * the end. fn must not change the keyspace; its slices are borrowed until the next change. */
+typedef void (*keyspace_scan_fn)(void *ctx, struct slice key, const struct value *value);
+uint64_t keyspace_scan(
+    struct keyspace_view *view, uint64_t cursor, size_t count, keyspace_scan_fn fn, void *ctx);
+/* A key of the view's database, each about as likely as the next: one of the 32 that follow a random
+ * place in hash order. False: there is none. Depends on the keys and `seed` alone. Expected O(1),
+ * O(due keys not yet removed) at worst. */
+bool keyspace_random_key(struct keyspace_view *view, uint64_t seed, struct slice *key);
 
 #endif

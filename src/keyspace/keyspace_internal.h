@@ -12,7 +12,8 @@
 struct keyspace_db {
     struct dict dict;
     struct expiry_heap expiry;
-    uint64_t memory; /* of entries and values; not state */
+    raft_index swapped; /* entry of the last SWAPDB that brought these keys here, or 0 */
+    uint64_t memory;    /* of entries and values; not state */
 };
 
 struct keyspace {
@@ -32,6 +33,12 @@ struct keyspace {
     uint64_t expired_total;
     struct graveyard graveyard;
 };
+
+static inline int64_t keyspace_entry_expiry(const struct keyspace_db *db,
+                                            const struct dict_entry *e)
+{
+    return e->expiry_position ? expiry_at(&db->expiry, e) : KEYSPACE_NO_EXPIRY;
+}
 
 /* Asserts the invariants of all tables and heaps. O(n). */
 void keyspace_check(const struct keyspace *k);

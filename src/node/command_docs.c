@@ -87,9 +87,16 @@ static bool is_token(const char *word, size_t n)
 
 static const char *type_of(const char *name)
 {
-    static const char *const integer[] = {"seconds", "milliseconds", "increment", "decrement", "index", "client-id", "protover"};
+    static const char *const integer[] = {"seconds", "milliseconds", "increment", "decrement", "index", "client-id", "protover",
+                                          "db", "destination-db", "index1", "index2", "cursor", "count"};
+    static const char *const key[] = {"key", "newkey", "source", "destination"};
 
-    if (strcmp(name, "key") == 0 || strcmp(name, "pattern") == 0) {
+    for (size_t i = 0; i < sizeof key / sizeof key[0]; i++) {
+        if (strcmp(name, key[i]) == 0) {
+            return "key";
+        }
+    }
+    if (strcmp(name, "pattern") == 0) {
         return name;
     }
     if (strncmp(name, "unix-time", 9) == 0) {
@@ -279,7 +286,8 @@ static void pair(struct reply *reply, const char *name, const char *value)
     reply_bulk_cstr(reply, value ? value : "");
 }
 
-static void reply_arguments(struct reply *reply, const struct syntax *s, int node)
+/* `key_spec` is the specification of the next key; the last of `key_specs` covers all further ones. */
+static void reply_arguments(struct reply *reply, const struct syntax *s, int node, size_t key_specs, size_t *key_spec)
 {
     reply_array(reply, count_siblings(s, node));
     for (; node != NO_NODE; node = s->node[node].next) {
@@ -293,7 +301,8 @@ static void reply_arguments(struct reply *reply, const struct syntax *s, int nod
         pair(reply, "type", a->type);
         if (is_key) {
             reply_bulk_cstr(reply, "key_spec_index");
-            reply_int(reply, 0);
+            reply_int(reply, (int64_t)*key_spec);
+            *key_spec += *key_spec + 1 < key_specs ? 1 : 0;
         }
         if (a->token[0]) {
             pair(reply, "token", a->token);
@@ -310,7 +319,7 @@ static void reply_arguments(struct reply *reply, const struct syntax *s, int nod
         }
         if (a->first_child != NO_NODE) {
             reply_bulk_cstr(reply, "arguments");
-            reply_arguments(reply, s, a->first_child);
+            reply_arguments(reply, s, a->first_child, key_specs, key_spec);
         }
     }
 }
@@ -344,6 +353,16 @@ bool command_is_subcommand_of(const struct command_row *row, const struct comman
     return strncmp(row->name, container->name, n) == 0 && row->name[n] == '|';
 }
 
+size_t command_key_spec_count(const struct command_row *row)
+{
+    size_t count = row->keys.first > 0 ? 1 : 0;
+
+    for (const char *p = row->key_flags ? row->key_flags : ""; count > 0 && *p; p++) {
+        count += *p == ';' ? 1 : 0;
+    }
+    return count;
+}
+
 size_t command_subcommand_count(const struct command_table *t, const struct command_row *container)
 {
     size_t count = 0;
@@ -359,6 +378,7 @@ void command_docs_reply(struct reply *reply, const struct command_table *t, cons
     size_t subcommands = command_subcommand_count(t, row);
     bool has_history = row->history && row->history[0];
     bool has_arguments = row->arguments && row->arguments[0] && subcommands == 0;
+    size_t key_spec = 0;
     struct syntax syntax;
 
     reply_bulk_cstr(reply, row->name);
@@ -372,7 +392,7 @@ void command_docs_reply(struct reply *reply, const struct command_table *t, cons
     }
     if (has_arguments) {
         reply_bulk_cstr(reply, "arguments");
-        reply_arguments(reply, &syntax, parse_line(&syntax, row->arguments));
+        reply_arguments(reply, &syntax, parse_line(&syntax, row->arguments), command_key_spec_count(row), &key_spec);
     }
     if (subcommands == 0) {
         return;

@@ -9,5 +9,7 @@ void command_docs_reply(struct reply *reply, const struct command_table *t, cons
 /* Is `row` a subcommand of `container` ("config|get" of "config")? */
 bool command_is_subcommand_of(const struct command_row *row, const struct command_row *container);
 size_t command_subcommand_count(const struct command_table *t, const struct command_row *container);
+/* Key specifications of a row: 0, 1, or one per key where they differ. */
+size_t command_key_spec_count(const struct command_row *row);
 
 #endif

@@ -12,7 +12,7 @@ extern const struct command_family rows_config;     /* CONFIG */
 extern const struct command_family rows_command;    /* COMMAND */
 
 /* Every family of the server, the data ones too: what main.c and the simulator give to command_table_new. Returns their count. */
-#define ROWS_FAMILY_COUNT 12
+#define ROWS_FAMILY_COUNT 14
 size_t rows_all(struct command_family family[ROWS_FAMILY_COUNT]);
 
 #endif

@@ -95,39 +95,59 @@ static void reply_pair_int(struct reply *reply, const char *name, int64_t value)
     reply_int(reply, value);
 }
 
-/* The key positions as a key specification (Redis 7): where they begin and how far they go. */
-static void reply_key_specs(struct reply *reply, const struct command_row *row)
+/* One key specification (Redis 7): where the keys begin and how far they go. `flags` ends at its NUL or ';'. */
+static void
+reply_key_spec(struct reply *reply, const struct command_row *row, const char *flags, struct command_keys keys)
 {
-    bool has_keys = row->keys.first > 0;
     bool has_notes = row->key_notes && row->key_notes[0];
+    char words[96];
+    size_t n = strcspn(flags, ";");
 
-    reply_set(reply, has_keys ? 1 : 0);
-    if (!has_keys) {
-        return;
-    }
+    ASSERT(n < sizeof words);
+    memcpy(words, flags, n);
+    words[n] = '\0';
     reply_map(reply, 3 + (has_notes ? 1u : 0u));
     if (has_notes) {
         reply_bulk_cstr(reply, "notes");
         reply_bulk_cstr(reply, row->key_notes);
     }
     reply_bulk_cstr(reply, "flags");
-    reply_words(reply, row->key_flags ? row->key_flags : "RO", false);
+    reply_words(reply, words, false);
     reply_bulk_cstr(reply, "begin_search");
     reply_map(reply, 2);
     reply_bulk_cstr(reply, "type");
     reply_bulk_cstr(reply, "index");
     reply_bulk_cstr(reply, "spec");
     reply_map(reply, 1);
-    reply_pair_int(reply, "index", row->keys.first);
+    reply_pair_int(reply, "index", keys.first);
     reply_bulk_cstr(reply, "find_keys");
     reply_map(reply, 2);
     reply_bulk_cstr(reply, "type");
     reply_bulk_cstr(reply, "range");
     reply_bulk_cstr(reply, "spec");
     reply_map(reply, 3);
-    reply_pair_int(reply, "lastkey", row->keys.last < 0 ? row->keys.last : row->keys.last - row->keys.first);
-    reply_pair_int(reply, "keystep", row->keys.step);
+    reply_pair_int(reply, "lastkey", keys.last < 0 ? keys.last : keys.last - keys.first);
+    reply_pair_int(reply, "keystep", keys.step);
     reply_pair_int(reply, "limit", 0);
+}
+
+static void reply_key_specs(struct reply *reply, const struct command_row *row)
+{
+    const char *flags = row->key_flags ? row->key_flags : "RO";
+    size_t count = command_key_spec_count(row);
+
+    reply_set(reply, count);
+    for (size_t i = 0; i < count; i++) {
+        struct command_keys keys = row->keys;
+
+        if (count > 1) {
+            keys.first = (int16_t)(keys.first + (int16_t)i);
+            keys.last = keys.first;
+        }
+        reply_key_spec(reply, row, flags, keys);
+        flags += strcspn(flags, ";");
+        flags += *flags ? 1 : 0;
+    }
 }
 
 static void reply_row(struct reply *reply, const struct command_table *t, const struct command_row *row, bool is_nested)

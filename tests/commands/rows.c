@@ -9,8 +9,9 @@
 void rows_init(struct rows *r)
 {
     static const struct siphash_key seed = {{3, 1, 4, 1, 5, 9, 2, 6}};
-    const struct command_family family[] = {commands_string, commands_string_more, commands_lcs, commands_generic, commands_expiry,
-                                            commands_text};
+    const struct command_family family[] = {commands_string,  commands_string_more, commands_lcs,
+                                            commands_generic, commands_expiry,      commands_keys,
+                                            commands_scan,    commands_text};
     *r = (struct rows){.protocol = REPLY_RESP2, .time_ms = 1000000};
     r->table = command_table_new(family, sizeof family / sizeof family[0]);
     r->keyspace = keyspace_new(&seed, NULL);
