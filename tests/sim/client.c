@@ -19,7 +19,7 @@
 #define PENDING_MAX 64
 #define NO_OPERATION SIZE_MAX
 
-enum expect { EXPECT_OK, EXPECT_QUEUED, EXPECT_VALUE, EXPECT_INTEGER, EXPECT_EXEC };
+enum expect { EXPECT_ANY, EXPECT_OK, EXPECT_QUEUED, EXPECT_VALUE, EXPECT_INTEGER, EXPECT_EXEC };
 
 struct pending {
     enum expect expect;
@@ -160,11 +160,15 @@ static void client_on_reply(struct sim_client *c, const struct resp_value *v)
     struct pending *p = &c->pending[c->first];
     c->first = (c->first + 1) % PENDING_MAX;
     c->count--;
+    if (p->expect == EXPECT_ANY)
+        return;
     if (v->type == RESP_ERROR) {
         client_on_error(c, p, v->text);
         return;
     }
     switch (p->expect) {
+    case EXPECT_ANY:
+        break;
     case EXPECT_OK:
     case EXPECT_QUEUED:
         if (v->type != RESP_SIMPLE)
@@ -358,6 +362,28 @@ static void client_send_big(struct sim_client *c, uint32_t key)
     buf_deinit(&text);
 }
 
+/* Any command at all on a few keys whose replies nobody follows: what counts is that all nodes hold the same afterwards. */
+static void client_send_any(struct sim_client *c)
+{
+    static const char *const forms[] = {
+        "SETNX x%u a",       "GETDEL x%u",          "GETSET x%u b",      "SETRANGE x%u 70 tail", "INCRBYFLOAT y%u 0.1",
+        "RENAME x%u x1",     "RENAMENX x%u x2",     "COPY x%u x3",       "UNLINK x%u",           "APPEND x%u more",
+        "EXPIRE x%u 1",      "PEXPIRE x%u 700 NX",  "PERSIST x%u",       "GETEX x%u PX 500",     "PSETEX x%u 300 v",
+        "MSETNX x%u a x4 b", "SETBIT z%u 1000 1",   "BITOP NOT z9 z%u",  "BITFIELD z%u INCRBY u8 3 7", "MOVE x%u 1",
+        "SET x%u v KEEPTTL", "DECRBY n%u 7",        "SET x%u v XX GET",  "SETEX x%u 1 w",        "SWAPDB 1 2",
+    };
+    char text[64];
+    client_expect(c, EXPECT_ANY);
+    const char *form = forms[world_below(&c->sim->world, sizeof forms / sizeof forms[0])];
+    size_t n = strcspn(form, "%");
+    uint32_t key = (uint32_t)world_below(&c->sim->world, 5);
+    if (form[n])
+        snprintf(text, sizeof text, "%.*s%u%s\r\n", (int)n, form, key, form + n + 2);
+    else
+        snprintf(text, sizeof text, "%s\r\n", form);
+    client_say(c, text);
+}
+
 /* Many keys that become due at once, more than one entry removes, and a write that meets one of them. */
 static void client_send_burst(struct sim_client *c)
 {
@@ -380,6 +406,8 @@ static void client_send(struct sim_client *c)
     uint64_t dice = world_below(&s->world, 100);
     if (s->plan.has_big_values && world_chance(&s->world, 10000))
         client_send_big(c, key);
+    else if (world_chance(&s->world, 100000))
+        client_send_any(c);
     else if (s->plan.has_expiry && c->count == 0 && world_chance(&s->world, 20000))
         client_send_burst(c);
     else if (dice < 30)
