@@ -211,11 +211,43 @@ conformance:
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@CORACLE=$(B)/release/coracle tests/conformance/run $(UNITS)
 
-# What the program knows about itself: docs/OPTIONS.md and the commands in docs/PROTOCOL.md.
+# What the program knows about itself: docs/OPTIONS.md, the commands in docs/PROTOCOL.md, etc/coracle.conf, docs/coracle.1.
 .PHONY: docs
 docs:
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@docs/generate $(B)/release/coracle
+	@etc/generate $(B)/release/coracle
+
+# --- Installing ---------------------------------------------------------------------------------
+
+# PREFIX: where it will be; DESTDIR: a folder that stands for / while a package is made. Nothing is compiled as root when
+# `make` was run before. The configuration is never overwritten, and kept by uninstall, as is the data.
+PREFIX ?= /usr/local
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+INSTALL_BIN := $(PREFIX)/bin
+INSTALL_CONF := $(SYSCONFDIR)/coracle
+INSTALL_MAN := $(PREFIX)/share/man/man1
+INSTALL_UNIT := $(PREFIX)/lib/systemd/system
+INSTALL_USER := $(PREFIX)/lib/sysusers.d
+.PHONY: install uninstall
+install:
+	@$(MAKE) --no-print-directory BUILD=release coracle
+	@install -d $(addprefix $(DESTDIR),$(INSTALL_BIN) $(INSTALL_CONF) $(INSTALL_MAN) $(INSTALL_UNIT) $(INSTALL_USER))
+	@install -m 755 $(B)/release/coracle "$(DESTDIR)$(INSTALL_BIN)/coracle"
+	@install -m 644 docs/coracle.1 "$(DESTDIR)$(INSTALL_MAN)/coracle.1"
+	@install -m 644 etc/coracle.sysusers "$(DESTDIR)$(INSTALL_USER)/coracle.conf"
+	@sed 's|@BINDIR@|$(INSTALL_BIN)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' etc/coracle.service >"$(DESTDIR)$(INSTALL_UNIT)/coracle.service"
+	@chmod 644 "$(DESTDIR)$(INSTALL_UNIT)/coracle.service"
+	@if [ -e "$(DESTDIR)$(INSTALL_CONF)/coracle.conf" ]; then \
+	    echo "$(INSTALL_CONF)/coracle.conf is there and stays as it is."; \
+	else \
+	    install -m 644 etc/coracle.conf "$(DESTDIR)$(INSTALL_CONF)/coracle.conf"; \
+	fi
+	@echo "Installed: $(INSTALL_BIN)/coracle, its man page, $(INSTALL_CONF)/coracle.conf, a systemd unit."
+	@[ -n "$(DESTDIR)" ] || echo "As a service: systemd-sysusers && systemctl daemon-reload && systemctl enable --now coracle"
+uninstall:
+	@rm -f $(addprefix $(DESTDIR),$(INSTALL_BIN)/coracle $(INSTALL_MAN)/coracle.1 $(INSTALL_UNIT)/coracle.service $(INSTALL_USER)/coracle.conf)
+	@echo "Removed. $(INSTALL_CONF) and the data stay."
 
 help:
 	@echo "make              build/release/coracle"
@@ -230,7 +262,8 @@ help:
 	@echo "make lint includes   the rules of the house"
 	@echo "make conformance  Redis 7.0's own test suite against coracle"
 	@echo "make bench        figures beside redis-server"
-	@echo "make docs         write docs/OPTIONS.md and the commands in docs/PROTOCOL.md"
+	@echo "make docs         write what the program knows about itself: options, commands, coracle.conf, man page"
+	@echo "make install      PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it back"
 	@echo "make coverage     line coverage of the unit tests"
 	@echo "make nightly soak all of it at full length; until stopped"
 	@echo "make clean        remove $(B)/"
