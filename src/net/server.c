@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "net/address.h"
 #include "net/clock.h"
+#include "net/config_file.h"
 #include "net/server_internal.h"
 #include "node/rows.h"
 #include "node/version.h"
@@ -21,6 +22,7 @@
  * made is written: one write per client and per link. */
 
 #define DRAIN_US 5000000u
+#define DRAIN_AT_ONCE_US 200000u /* SHUTDOWN NOW */
 
 static void server_describe(void *ctx, char *text, unsigned room)
 {
@@ -40,6 +42,15 @@ static void server_describe(void *ctx, char *text, unsigned room)
     }
     (void)snprintf(text, room, "%s term %llu", who,
                    (unsigned long long)atomic_load_explicit(&s->term, memory_order_relaxed));
+}
+
+static void server_begin_drain(struct server *s, bool at_once)
+{
+    if (s->drain_until_us == 0) {
+        s->drain_until_us = clock_boot_us() + (at_once ? DRAIN_AT_ONCE_US : DRAIN_US);
+        server_stop_listening(s);
+        connections_stop_reading(s);
+    }
 }
 
 /* --- the environment -------------------------------------------------------------------------- */
@@ -113,6 +124,28 @@ static void env_option_changed(void *ctx, const char *name)
     }
 }
 
+static bool env_rewrite_config(void *ctx, struct buf *why)
+{
+    struct server *s = ctx;
+
+    return config_file_rewrite(s->config_file, s->options, why);
+}
+
+static void env_shut_down(void *ctx, bool at_once)
+{
+    struct server *s = ctx;
+
+    log_line(&s->env.log, LOG_NOTICE, "A client sent SHUTDOWN: finishing what is under way.");
+    server_begin_drain(s, at_once);
+}
+
+static bool env_abort_shutdown(void *ctx)
+{
+    (void)ctx;
+    /* A node that drains has let go of its session and its leadership: there is no way back, and it is over soon. */
+    return false;
+}
+
 static void server_make_env(struct server *s, struct vfs *vfs)
 {
     s->env = (struct node_env){
@@ -130,6 +163,9 @@ static void server_make_env(struct server *s, struct vfs *vfs)
         .fatal = env_fatal,
         .process_info = env_process_info,
         .option_changed = env_option_changed,
+        .rewrite_config = s->config_file ? env_rewrite_config : NULL,
+        .shut_down = env_shut_down,
+        .abort_shutdown = env_abort_shutdown,
     };
 }
 
@@ -140,7 +176,9 @@ static void server_arm_wake(struct server *s)
 {
     uint64_t now_us = clock_boot_us();
     uint64_t wake_us = node_wake_us(s->node);
+    uint64_t clients_us = clients_wake_us(node_clients(s->node));
 
+    wake_us = clients_us < wake_us ? clients_us : wake_us;
     if (wake_us >= s->wake_armed_us) {
         return;
     }
@@ -241,9 +279,7 @@ static void on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
     }
     log_line(&s->env.log, LOG_NOTICE, "%s was received: finishing what is under way.",
              signal->signum == SIGINT ? "SIGINT" : "SIGTERM");
-    s->drain_until_us = clock_boot_us() + DRAIN_US;
-    server_stop_listening(s);
-    connections_stop_reading(s);
+    server_begin_drain(s, false);
 }
 
 static void on_hangup(struct ev_loop *loop, ev_signal *signal, int events)

@@ -41,6 +41,7 @@ struct client *client_open(struct node *n, const struct client_info *info, void 
     text_parser_init(&c->text);
     list_init(&c->in_dirty);
     list_init(&c->in_paused);
+    list_init(&c->in_monitors);
     list_init(&c->slots);
     list_init(&c->requests);
     list_append(&cs->all, &c->in_all);
@@ -72,6 +73,8 @@ void client_close(struct client *c)
         client_slot_free(c->clients, CONTAINER_OF(c->slots.next, struct client_slot, in_client));
     }
     transaction_discard(c);
+    client_drop_wait(c);
+    c->clients->held_by_pause -= c->is_held_by_pause ? 1 : 0;
     command_copy_deinit(&c->held);
     slice_replace(&c->name, (struct slice){0});
     slice_replace(&c->library_name, (struct slice){0});
@@ -84,6 +87,7 @@ void client_close(struct client *c)
     list_remove(&c->in_all);
     list_remove(&c->in_dirty);
     list_remove(&c->in_paused);
+    list_remove(&c->in_monitors);
     c->clients->count -= c->is_counted ? 1 : 0;
     mem_free(c);
 }
@@ -219,6 +223,8 @@ static void client_take_command(struct client *c, const struct command *command,
 {
     c->active_us = c->now_us;
     c->clients->counters.commands++;
+    c->is_muted = c->is_reply_off || c->is_skip_next;
+    c->is_skip_next = false;
     if (client_is_http_header(command)) {
         c->is_killed = true;
         return;
@@ -327,6 +333,9 @@ static bool client_may_go_on(struct client *c)
 {
     bool has_undecided = client_has_undecided(c);
 
+    if (c->wait.kind != CLIENT_WAITS_NOT || (c->is_held_by_pause && client_is_paused(c, c->held_row))) {
+        return false;
+    }
     if (c->held.arg || c->is_barred) {
         return !has_undecided;
     }
@@ -385,7 +394,7 @@ enum client_state client_get_state(const struct client *c)
     if (c->mode == CLIENT_MODE_PEER) {
         return CLIENT_IS_PEER;
     }
-    bool is_answered = list_empty(&c->slots) && !c->held.arg;
+    bool is_answered = list_empty(&c->slots) && !c->held.arg && c->wait.kind == CLIENT_WAITS_NOT;
     if (is_answered && (c->is_closing || (c->is_input_ended && !c->is_stalled))) {
         return CLIENT_CLOSE;
     }
@@ -394,7 +403,8 @@ enum client_state client_get_state(const struct client *c)
 
 bool client_is_idle(const struct client *c)
 {
-    return list_empty(&c->slots) && !c->held.arg && buf_size(&c->output) == 0;
+    return list_empty(&c->slots) && !c->held.arg && c->wait.kind == CLIENT_WAITS_NOT && list_empty(&c->in_monitors) &&
+           buf_size(&c->output) == 0;
 }
 
 void client_trim(struct client *c)

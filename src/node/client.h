@@ -14,6 +14,7 @@ struct client_info {
     char local_address[LIMIT_ADDRESS_BYTES];
     int fd;                                  /* for CLIENT LIST only; -1 */
     bool is_local;                           /* loopback or unix socket, for protected-mode */
+    bool is_unix;                            /* then the addresses are "path:0" */
 };
 
 struct client *client_open(struct node *n, const struct client_info *info, void *owner);

@@ -27,6 +27,11 @@ void client_set_authenticated(struct client *c, bool is_authenticated)
 void client_reset(struct client *c)
 {
     transaction_discard(c);
+    list_remove(&c->in_monitors);
+    c->is_reply_off = false;
+    c->is_skip_next = false;
+    c->is_muted = false;
+    c->is_no_evict = false;
     c->db = 0;
     c->protocol = REPLY_RESP2;
     c->read_level = -1;
@@ -44,6 +49,9 @@ static void client_reject(struct client *c, const struct command_row *row, struc
 
     if (c->transaction) {
         c->transaction->is_aborted = true;
+    }
+    if (row) {
+        command_stats_rejected(c->clients->stats, row);
     }
     if (row && row->run_local == row_exec) {
         bool is_plain = text.n > 4 && memcmp(text.p, "ERR ", 4) == 0;
@@ -167,6 +175,41 @@ static bool slot_keeps(struct client_slot *slot, const struct command *command)
     return true;
 }
 
+/* A write's arguments go into the log; what the slow log may want of them is kept here. */
+static void slot_notes(struct client_slot *slot, const struct command *command)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < command->arg_count; i++) {
+        bytes += command->arg[i].n;
+    }
+    if (command->arg_count <= SLOT_ARGS && bytes <= SLOT_BYTES) {
+        (void)slot_keeps(slot, command);
+        slot->noted = slot->request.command;
+        slot->request.command = (struct command){0};
+        return;
+    }
+    /* Long arguments: their beginnings only, in the words of the slow log when it is too late for their true size. */
+    struct slice arg[SLOWLOG_ARGS_MAX];
+    struct command cut = {arg, command->arg_count < SLOWLOG_ARGS_MAX ? command->arg_count : SLOWLOG_ARGS_MAX};
+    struct buf text = {0};
+    struct command_copy copy;
+    size_t end[SLOWLOG_ARGS_MAX];
+    for (size_t i = 0; i < cut.arg_count; i++) {
+        slowlog_append_argument(&text, command, i);
+        end[i] = buf_size(&text);
+    }
+    for (size_t i = 0; i < cut.arg_count; i++) {
+        size_t start = i > 0 ? end[i - 1] : 0;
+
+        arg[i] = (struct slice){buf_slice(&text).p + start, end[i] - start};
+    }
+    command_copy_init(&copy, &cut);
+    slot->block = copy.arg;
+    slot->noted = (struct command){copy.arg, copy.arg_count};
+    buf_deinit(&text);
+}
+
 static struct client_slot *client_new_request(struct client *c, const struct command_row *row, enum request_kind kind,
                                               enum reply_protocol protocol)
 {
@@ -174,6 +217,9 @@ static struct client_slot *client_new_request(struct client *c, const struct com
     struct request *request = &slot->request;
 
     slot->is_request = true;
+    slot->is_muted = c->is_muted;
+    slot->started_us = c->now_us;
+    c->did_submit = true;
     request->client = c;
     request->row = row;
     request->kind = kind;
@@ -203,6 +249,7 @@ static bool client_read_now(struct client *c, const struct command_row *row, con
     }
     size_t mark = buf_size(&c->output);
     struct reply reply = {.out = &c->output, .protocol = protocol};
+    c->local_mark = mark;
     row->run(&run, command, &reply);
     if (run.view.met_due && level != READ_STALE) {
         COVER("client: a read at once met a due key");
@@ -210,6 +257,7 @@ static bool client_read_now(struct client *c, const struct command_row *row, con
         return false;
     }
     c->clients->counters.reads_at_once++;
+    client_note_call(c, row, command, c->now_us, slice_skip(buf_slice(&c->output), mark), reply.is_error);
     client_local_end(c, &reply);
     return true;
 }
@@ -236,6 +284,9 @@ struct client_slot *client_submit_write(struct client *c, const struct command_r
     struct client_slot *slot = client_new_request(c, row, REQUEST_WRITE, protocol);
 
     slot->transaction = transaction;
+    if (!transaction && node_options(c->node)->slowlog_log_slower_than >= 0) {
+        slot_notes(slot, command);
+    }
     node_submit_write(c->node, &slot->request, command);
     return slot;
 }
@@ -248,11 +299,13 @@ static void client_run_data(struct client *c, const struct command_row *row, con
         size_t mark = buf_size(reply.out);
 
         if (!row->check(command, &reply)) {
+            client_note_call(c, row, command, c->now_us, slice_skip(buf_slice(reply.out), mark), true);
             client_local_end(c, &reply);
             return;
         }
         ASSERT(buf_size(reply.out) == mark);
     }
+    client_show(c, row, command);
     if (row->flags & COMMAND_WRITE) {
         client_submit_write(c, row, command, protocol, NULL);
     } else {
@@ -271,7 +324,16 @@ static void client_run_local(struct client *c, const struct command_row *row, co
 {
     struct reply reply = client_local_begin(c, protocol);
 
+    size_t mark = c->local_mark;
+    uint64_t started_us = c->now_us;
+
+    c->did_submit = false;
     row->run_local(c, command, &reply);
+    client_show(c, row, command);
+    if (!c->did_submit) {
+        client_note_call(c, row, command, started_us, slice_skip(buf_slice(reply.out), mark), reply.is_error);
+    }
+    c->local_mark = mark;
     client_local_end(c, &reply);
 }
 
@@ -279,6 +341,36 @@ static void client_run_local(struct client *c, const struct command_row *row, co
 static bool client_must_hold(const struct client *c, const struct command_row *row)
 {
     return client_has_undecided(c) && (row->kind == COMMAND_NODE || transaction_must_wait(c, row));
+}
+
+static void client_hold(struct client *c, const struct command_row *row, const struct command *command,
+                        enum reply_protocol protocol)
+{
+    command_copy_init(&c->held, command);
+    c->held_row = row;
+    c->held_protocol = protocol;
+}
+
+/* Nothing speaks against it: queue or run it, now or when its time has come. */
+static void client_begin(struct client *c, const struct command_row *row, const struct command *command,
+                         enum reply_protocol protocol)
+{
+    if (client_is_paused(c, row)) {
+        client_hold(c, row, command, protocol);
+        c->is_held_by_pause = true;
+        c->clients->held_by_pause++;
+    } else if (c->transaction && !row_is_never_queued(row)) {
+        struct reply reply = client_local_begin(c, protocol);
+
+        transaction_queue(c, row, command, &reply);
+        client_local_end(c, &reply);
+    } else if (client_must_hold(c, row)) {
+        client_hold(c, row, command, protocol);
+    } else if (row->kind == COMMAND_DATA) {
+        client_run_data(c, row, command, protocol);
+    } else {
+        client_run_local(c, row, command, protocol);
+    }
 }
 
 void client_dispatch(struct client *c, const struct command_row *row, bool is_subcommand_unknown,
@@ -301,20 +393,7 @@ void client_dispatch(struct client *c, const struct command_row *row, bool is_su
         client_reject(c, row, slice_from_cstr(refusal), protocol);
         return;
     }
-    if (c->transaction && !row_is_never_queued(row)) {
-        struct reply reply = client_local_begin(c, protocol);
-
-        transaction_queue(c, row, command, &reply);
-        client_local_end(c, &reply);
-    } else if (client_must_hold(c, row)) {
-        command_copy_init(&c->held, command);
-        c->held_row = row;
-        c->held_protocol = protocol;
-    } else if (row->kind == COMMAND_DATA) {
-        client_run_data(c, row, command, protocol);
-    } else {
-        client_run_local(c, row, command, protocol);
-    }
+    client_begin(c, row, command, protocol);
 }
 
 void client_run_held(struct client *c)
@@ -324,6 +403,8 @@ void client_run_held(struct client *c)
 
     ASSERT(!client_has_undecided(c));
     c->held = (struct command_copy){0};
-    client_run_local(c, c->held_row, &command, c->held_protocol);
+    c->clients->held_by_pause -= c->is_held_by_pause ? 1 : 0;
+    c->is_held_by_pause = false;
+    client_begin(c, c->held_row, &command, c->held_protocol);
     command_copy_deinit(&held);
 }

@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "node/clients.h"
+#include "node/command_stats.h"
+#include "node/latency.h"
+#include "node/slowlog.h"
 #include "resp/front_door.h"
 #include "resp/resp_parser.h"
 #include "resp/text_parser.h"
@@ -52,6 +55,9 @@ struct client_slot {
     bool is_request;            /* a request that is not decided */
     bool is_told_to_wait;       /* a text session heard "Retrying..." */
     bool did_run;               /* WATCH: run_fn took effect */
+    bool is_muted;              /* CLIENT REPLY OFF or SKIP: the reply is dropped when it is complete */
+    uint64_t started_us;
+    struct command noted;       /* a write's arguments for the slow log, long ones cut; in arg/bytes or block */
     enum reply_protocol protocol;
     size_t mark;                /* output's or reply's size at client_reply_begin */
     struct reply *open;         /* between begin and end */
@@ -68,6 +74,8 @@ struct client_watch {
     raft_index index;
     struct slice key; /* owned bytes */
 };
+
+enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS };
 
 struct client {
     struct list in_all;
@@ -106,6 +114,27 @@ struct client {
     struct slice library_version; /* owned bytes */
     const struct command_row *last_row;
 
+    size_t local_mark;            /* size of the reply's buffer at client_local_begin */
+    bool did_submit;              /* the row that just ran made a request or waits: it is counted when that ends */
+    bool is_in_exec;              /* a command of a transaction runs: it can't wait */
+    bool is_muted;                /* the command under way has no reply (CLIENT REPLY) */
+    bool is_reply_off;
+    bool is_skip_next;
+    bool is_no_evict;
+    struct list in_monitors;      /* MONITOR */
+    bool is_held_by_pause;        /* `held` waits for the end of CLIENT PAUSE */
+    raft_index last_write;        /* of its last answered write; for WAIT */
+    struct client_wait {          /* WAIT, WAITAOF, DEBUG SLEEP: nothing more is parsed before it ends */
+        enum client_wait_kind kind;
+        enum reply_protocol protocol;
+        const struct command_row *row;
+        struct command_copy command;
+        uint64_t started_us;
+        uint64_t deadline_us;     /* UINT64_MAX: none */
+        int64_t local_wanted;
+        int64_t copies_wanted;
+    } wait;
+
     struct list slots;
     size_t slot_count;
     size_t reply_bytes_recent;    /* longest recent reply of a request, fading; 0: none yet */
@@ -139,6 +168,14 @@ struct clients {
     struct client_counters last_second;
     uint64_t last_second_us;
     size_t memory_peak;
+    struct command_stats *stats;
+    struct slowlog *slowlog;
+    struct latency latency;
+    struct list monitors;
+    size_t waiting;               /* clients with a wait */
+    uint64_t pause_until_us;      /* CLIENT PAUSE; 0: not */
+    bool is_pause_for_writes;     /* reads go on */
+    size_t held_by_pause;
 };
 
 /* Undecided and unsent replies of one client at once; beyond it is paused. Nobody knows how long the reply of a read will be
@@ -159,6 +196,35 @@ void client_local_end(struct client *c, const struct reply *reply);
 void client_error(struct client *c, enum reply_protocol protocol, const char *text);
 bool client_has_undecided(const struct client *c);
 void client_tell_to_wait(struct client_slot *slot);
+
+/* client_observe.c */
+/* A command of this row began at started_us and is answered: counts it. `command` may be NULL: then the slow log skips it. */
+void client_note_call(struct client *c, const struct command_row *row, const struct command *command, uint64_t started_us,
+                      struct slice reply, bool is_error);
+void client_note_nested(struct client *c, const struct transaction *t);
+void client_note_error(struct client *c, struct slice reply);
+/* Tells MONITOR's clients. */
+void client_show(struct client *c, const struct command_row *row, const struct command *command);
+struct command client_redact(const struct command_row *row, const struct command *command, struct command_copy *block);
+
+/* client_wait.c */
+bool client_is_paused(const struct client *c, const struct command_row *row);
+void clients_pause(struct clients *cs, uint64_t until_us, bool is_for_writes);
+void clients_unpause(struct clients *cs);
+void clients_poll_waits(struct clients *cs);
+/* Ends a wait: with its natural answer, or with an error. */
+void client_end_wait(struct client *c, const char *error);
+void client_drop_wait(struct client *c);
+/* The copies on disk of this connection's last write: here, and elsewhere. */
+struct copies {
+    int64_t here;
+    int64_t elsewhere;
+};
+struct copies client_copies(struct client *c);
+void row_wait(struct client *c, const struct command *command, struct reply *reply);
+void row_waitaof(struct client *c, const struct command *command, struct reply *reply);
+void client_sleep(struct client *c, const struct command_row *row, const struct command *command, uint64_t us,
+                  struct reply *reply);
 
 /* client_dispatch.c */
 /* Checks, queues or runs one command whose row was looked up (NULL: unknown). */

@@ -59,13 +59,19 @@ struct reply client_local_begin(struct client *c, enum reply_protocol protocol)
         }
         reply.out = &last->reply;
     }
+    c->local_mark = buf_size(reply.out);
     return reply;
 }
 
 void client_local_end(struct client *c, const struct reply *reply)
 {
+    struct slice made = slice_skip(buf_slice(reply->out), c->local_mark);
+
     if (reply->is_error) {
-        c->clients->counters.errors++;
+        client_note_error(c, made);
+    }
+    if (c->is_muted) {
+        buf_truncate(reply->out, c->local_mark);
     }
     client_mark_dirty(c);
 }
@@ -82,7 +88,7 @@ void client_tell_to_wait(struct client_slot *slot)
 {
     struct client *c = slot->request.client;
 
-    if (!slot->is_request || !c || slot->is_told_to_wait || slot->protocol != REPLY_TEXT) {
+    if (!slot->is_request || !c || slot->is_told_to_wait || slot->is_muted || slot->protocol != REPLY_TEXT) {
         return;
     }
     struct reply reply = {.out = slot_is_first(c, slot) ? &c->output : &slot->reply, .protocol = REPLY_TEXT};
@@ -127,13 +133,38 @@ static void client_note_reply(struct client *c, const struct client_slot *slot)
     c->reply_bytes_recent = bytes + 1 > faded ? bytes + 1 : faded;
 }
 
+/* Counts the command. */
+static void slot_note(struct client *c, struct client_slot *slot)
+{
+    const struct request *request = &slot->request;
+    bool is_write = request->kind == REQUEST_WRITE;
+    struct slice made = {0};
+
+    if (slot->open && slot->open->out) {
+        made = slice_skip(buf_slice(slot->open->out), slot->mark);
+    }
+    if (slot->open && slot->open->is_error && made.n > 0 && (made.p[0] == '-' || made.p[0] == 'E')) {
+        client_note_error(c, made);
+    }
+    if (is_write) {
+        c->last_write = keyspace_index(node_keyspace(c->node));
+    }
+    if (slot->transaction && made.n > 1 && made.p[0] == '*' && made.p[1] != '-') {
+        client_note_nested(c, slot->transaction);
+    }
+    const struct command *command = is_write ? &slot->noted : &request->command;
+    client_note_call(c, request->row, command->arg_count > 0 ? command : NULL, slot->started_us, made,
+                     slot->open && slot->open->is_error);
+}
+
 /* The slot's reply is complete: leave the list of the undecided, and the FIFO if it is its turn. */
 static void slot_complete(struct client *c, struct client_slot *slot)
 {
-    if (slot->open && slot->open->is_error) {
-        c->clients->counters.errors++;
-    }
+    slot_note(c, slot);
     client_note_reply(c, slot);
+    if (slot->is_muted && slot->open && slot->open->out) {
+        buf_truncate(slot->open->out, slot->mark);
+    }
     slot->open = NULL;
     list_remove(&slot->request.in_client);
     slot->is_request = false;
@@ -185,6 +216,10 @@ void client_reply_detach(struct request *request)
     slot->reply = (struct buf){0};
     heir->open = slot->open;
     heir->mark = slot->mark;
+    heir->is_muted = slot->is_muted;
+    heir->started_us = slot->started_us;
+    heir->request.row = request->row;
+    heir->request.kind = REQUEST_READ; /* Nobody knows its index. */
     slot->open = NULL;
     slot->is_request = false;
     slot_complete(c, heir);

@@ -18,6 +18,9 @@ struct clients *clients_new(struct node *n)
     list_init(&cs->spare);
     cs->next_id = 1;
     cs->had_leader = true;
+    list_init(&cs->monitors);
+    cs->stats = command_stats_new();
+    cs->slowlog = slowlog_new();
     return cs;
 }
 
@@ -33,12 +36,27 @@ void clients_free(struct clients *cs)
         list_remove(first);
         mem_free(CONTAINER_OF(first, struct client_slot, in_client));
     }
+    command_stats_free(cs->stats);
+    slowlog_free(cs->slowlog);
     mem_free(cs);
 }
 
 struct client_counters *clients_counters(struct clients *cs)
 {
     return &cs->counters;
+}
+
+const struct command_stats *clients_command_stats(const struct clients *cs)
+{
+    return cs->stats;
+}
+
+void clients_reset_counters(struct clients *cs)
+{
+    cs->counters = (struct client_counters){0};
+    cs->last_second = cs->counters;
+    cs->memory_peak = mem_used();
+    command_stats_reset(cs->stats);
 }
 
 /* Half of the last second, half of what was before, as Redis's averages move slowly too. */
@@ -197,6 +215,7 @@ static void clients_begin_poll(struct clients *cs)
         clients_leader_lost(cs);
     }
     cs->had_leader = has_leader;
+    clients_poll_waits(cs);
     if (!node_window_is_full(cs->node)) {
         while (!list_empty(&cs->paused)) {
             struct client *c = CONTAINER_OF(cs->paused.next, struct client, in_paused);

@@ -20,6 +20,8 @@ struct client_counters {
     uint64_t commands;
     uint64_t errors;
     uint64_t reads_at_once; /* answered while parsing: lease and stale reads */
+    uint64_t keyspace_hits; /* keys that reads asked for and found; by their replies */
+    uint64_t keyspace_misses;
 };
 /* How fast it went in the last second or so. */
 struct client_rates {
@@ -33,6 +35,14 @@ const struct client_rates *clients_rates(const struct clients *cs);
 size_t clients_memory_peak(const struct clients *cs);
 
 struct client_counters *clients_counters(struct clients *cs);
+struct command_stats;
+const struct command_stats *clients_command_stats(const struct clients *cs);
+/* CONFIG RESETSTAT. */
+void clients_reset_counters(struct clients *cs);
+/* Waiting in WAIT, or held by CLIENT PAUSE. */
+size_t clients_blocked(const struct clients *cs);
+/* When clients_poll has something to do at the latest; UINT64_MAX: never. */
+uint64_t clients_wake_us(const struct clients *cs);
 size_t clients_count(const struct clients *cs); /* sessions that are decided and no peer's */
 uint64_t clients_started_us(const struct clients *cs);
 

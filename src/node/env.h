@@ -18,6 +18,7 @@ struct disk_job {
 };
 
 /* What the operating system says about this process; for INFO. */
+struct buf;
 struct process_info {
     int64_t process_id;
     uint64_t resident_bytes;
@@ -55,6 +56,12 @@ struct node_env {
     void (*process_info)(void *ctx, struct process_info *info);
     /* CONFIG SET changed an option of scope `node`. */
     void (*option_changed)(void *ctx, const char *name);
+    /* CONFIG REWRITE: false and a sentence without its code word in `why` (struct buf). NULL: there is no file. */
+    bool (*rewrite_config)(void *ctx, struct buf *why);
+    /* SHUTDOWN: end the process in good order, or at once. NULL in the simulator. */
+    void (*shut_down)(void *ctx, bool at_once);
+    /* SHUTDOWN ABORT: false when none is under way or it is too late. */
+    bool (*abort_shutdown)(void *ctx);
 };
 
 #endif

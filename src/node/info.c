@@ -66,6 +66,8 @@ static void section_server(struct info *i)
     line_number(i, "uptime_in_seconds", i->uptime_s);
     line_number(i, "uptime_in_days", i->uptime_s / 86400);
     line_number(i, "hz", (uint64_t)i->options->hz);
+    line_number(i, "configured_hz", (uint64_t)i->options->hz);
+    line_number(i, "io_threads_active", 0);
     line_text(i, "executable", i->process.executable);
     line_text(i, "config_file", i->process.config_file);
 }
@@ -74,7 +76,10 @@ static void section_clients(struct info *i)
 {
     line_number(i, "connected_clients", clients_count(node_clients(i->node)));
     line_number(i, "maxclients", (uint64_t)i->options->maxclients);
-    line_number(i, "blocked_clients", 0);
+    line_number(i, "cluster_connections", 0);
+    line_number(i, "blocked_clients", clients_blocked(node_clients(i->node)));
+    line_number(i, "tracking_clients", 0);
+    line_number(i, "clients_in_timeout_table", clients_blocked(node_clients(i->node)));
 }
 
 static void section_memory(struct info *i)
@@ -91,6 +96,12 @@ static void section_memory(struct info *i)
     line_number(i, "maxmemory", (uint64_t)i->options->maxmemory);
     line_human(i, "maxmemory_human", (uint64_t)i->options->maxmemory);
     line_text(i, "maxmemory_policy", i->options->maxmemory_policy);
+    line_number(i, "number_of_cached_scripts", 0);
+    line_number(i, "mem_clients_slaves", 0);
+    line_number(i, "mem_aof_buffer", 0);
+    line_number(i, "mem_replication_backlog", 0);
+    line_number(i, "active_defrag_running", 0);
+    line_number(i, "lazyfree_pending_objects", 0);
     buf_printf(i->out, "mem_fragmentation_ratio:%.2f\r\n",
                used > 0 ? (double)i->process.resident_bytes / (double)used : 0.0);
 }
@@ -98,14 +109,23 @@ static void section_memory(struct info *i)
 static void section_persistence(struct info *i)
 {
     line_number(i, "loading", 0);
+    line_number(i, "async_loading", 0);
     line_number(i, "rdb_changes_since_last_save", 0);
     line_number(i, "rdb_bgsave_in_progress", 0);
     line_number(i, "rdb_last_save_time", 0);
     line_text(i, "rdb_last_bgsave_status", "ok");
+    line_number(i, "rdb_last_bgsave_time_sec", 0);
+    line_text(i, "rdb_current_bgsave_time_sec", "-1");
+    line_number(i, "rdb_saves", 0);
+    line_number(i, "rdb_last_cow_size", 0);
     line_number(i, "aof_enabled", 1);
     line_number(i, "aof_rewrite_in_progress", 0);
+    line_number(i, "aof_rewrite_scheduled", 0);
+    line_text(i, "aof_last_rewrite_time_sec", "-1");
+    line_text(i, "aof_current_rewrite_time_sec", "-1");
     line_text(i, "aof_last_bgrewrite_status", "ok");
     line_text(i, "aof_last_write_status", i->status.is_disk_full ? "err" : "ok");
+    line_number(i, "aof_last_cow_size", 0);
     line_number(i, "aof_current_size", i->status.log_file_bytes);
 }
 
@@ -121,12 +141,29 @@ static void section_stats(struct info *i)
     buf_printf(i->out, "instantaneous_input_kbps:%.2f\r\n", rates->input_kib_per_second);
     buf_printf(i->out, "instantaneous_output_kbps:%.2f\r\n", rates->output_kib_per_second);
     line_number(i, "rejected_connections", i->counters->connections_rejected);
+    line_number(i, "sync_full", 0);
+    line_number(i, "sync_partial_ok", 0);
+    line_number(i, "sync_partial_err", 0);
     line_number(i, "expired_keys", keyspace_expired_total(node_keyspace(i->node)));
     line_number(i, "evicted_keys", 0);
-    line_number(i, "keyspace_hits", 0);
-    line_number(i, "keyspace_misses", 0);
+    line_number(i, "evicted_clients", 0);
+    line_number(i, "keyspace_hits", i->counters->keyspace_hits);
+    line_number(i, "keyspace_misses", i->counters->keyspace_misses);
     line_number(i, "pubsub_channels", 0);
     line_number(i, "pubsub_patterns", 0);
+    line_number(i, "pubsubshard_channels", 0);
+    line_number(i, "latest_fork_usec", 0);
+    line_number(i, "total_forks", 0);
+    line_number(i, "migrate_cached_sockets", 0);
+    line_number(i, "slave_expires_tracked_keys", 0);
+    line_number(i, "active_defrag_hits", 0);
+    line_number(i, "active_defrag_misses", 0);
+    line_number(i, "active_defrag_key_hits", 0);
+    line_number(i, "active_defrag_key_misses", 0);
+    line_number(i, "tracking_total_keys", 0);
+    line_number(i, "tracking_total_items", 0);
+    line_number(i, "tracking_total_prefixes", 0);
+    line_number(i, "unexpected_error_replies", 0);
     line_number(i, "total_error_replies", i->counters->errors);
 }
 
@@ -170,6 +207,7 @@ static void section_replication(struct info *i)
         replicas += member[m].is_self ? 0 : 1;
     }
     line_number(i, "connected_slaves", replicas);
+    line_text(i, "master_failover_state", "no-failover");
     for (uint32_t m = 0, position = 0; replicas > 0 && m < count; m++) {
         if (member[m].is_self) {
             continue;
@@ -181,13 +219,20 @@ static void section_replication(struct info *i)
     }
     buf_printf(i->out, "master_replid:%016llx%016llx00000000\r\n", (unsigned long long)i->status.cluster_id,
                (unsigned long long)i->status.cluster_id);
+    line_text(i, "master_replid2", "0000000000000000000000000000000000000000");
     line_number(i, "master_repl_offset", i->status.applied);
+    line_text(i, "second_repl_offset", "-1");
+    line_number(i, "repl_backlog_active", 0);
+    line_number(i, "repl_backlog_size", 0);
+    line_number(i, "repl_backlog_first_byte_offset", 0);
+    line_number(i, "repl_backlog_histlen", 0);
 }
 
 static void section_cpu(struct info *i)
 {
     buf_printf(i->out, "used_cpu_sys:%.6f\r\nused_cpu_user:%.6f\r\n", (double)i->process.cpu_system_us / 1e6,
                (double)i->process.cpu_user_us / 1e6);
+    buf_printf(i->out, "used_cpu_sys_children:0.000000\r\nused_cpu_user_children:0.000000\r\n");
 }
 
 static void section_modules(struct info *i)
@@ -195,9 +240,19 @@ static void section_modules(struct info *i)
     (void)i;
 }
 
+static void section_commandstats(struct info *i)
+{
+    command_stats_append_calls(clients_command_stats(node_clients(i->node)), node_commands(i->node), i->out);
+}
+
 static void section_errorstats(struct info *i)
 {
-    (void)i;
+    command_stats_append_errors(clients_command_stats(node_clients(i->node)), i->out);
+}
+
+static void section_latencystats(struct info *i)
+{
+    command_stats_append_latencies(clients_command_stats(node_clients(i->node)), node_commands(i->node), i->out);
 }
 
 static void section_cluster(struct info *i)
@@ -274,22 +329,34 @@ static void section_raft(struct info *i)
 static const struct {
     const char *name;
     void (*fn)(struct info *i);
+    bool is_extra; /* shown only when it or "all" is asked for */
 } info_section[] = {
-    {"Server", section_server},           {"Clients", section_clients}, {"Memory", section_memory},
-    {"Persistence", section_persistence}, {"Stats", section_stats},     {"Replication", section_replication},
-    {"CPU", section_cpu},                 {"Modules", section_modules}, {"Errorstats", section_errorstats},
-    {"Cluster", section_cluster},         {"Raft", section_raft},       {"Keyspace", section_keyspace},
+    {"Server", section_server, false},
+    {"Clients", section_clients, false},
+    {"Memory", section_memory, false},
+    {"Persistence", section_persistence, false},
+    {"Stats", section_stats, false},
+    {"Replication", section_replication, false},
+    {"CPU", section_cpu, false},
+    {"Modules", section_modules, false},
+    {"Commandstats", section_commandstats, true},
+    {"Errorstats", section_errorstats, false},
+    {"Latencystats", section_latencystats, true},
+    {"Cluster", section_cluster, false},
+    {"Raft", section_raft, false},
+    {"Keyspace", section_keyspace, false},
 };
 
-static bool is_asked(const char *name, const struct slice *section, size_t count)
+static bool is_asked(const char *name, bool is_extra, const struct slice *section, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (slice_equal_nocase(section[i], name) || slice_equal_nocase(section[i], "default") ||
-            slice_equal_nocase(section[i], "all") || slice_equal_nocase(section[i], "everything")) {
+        bool is_all = slice_equal_nocase(section[i], "all") || slice_equal_nocase(section[i], "everything");
+
+        if (slice_equal_nocase(section[i], name) || is_all || (slice_equal_nocase(section[i], "default") && !is_extra)) {
             return true;
         }
     }
-    return count == 0;
+    return count == 0 && !is_extra;
 }
 
 void info_append(struct node *n, const struct slice *section, size_t section_count, struct buf *out)
@@ -305,7 +372,7 @@ void info_append(struct node *n, const struct slice *section, size_t section_cou
     }
     i.uptime_s = (env->now_us(env->ctx) - clients_started_us(cs)) / 1000000;
     for (size_t s = 0; s < sizeof info_section / sizeof info_section[0]; s++) {
-        if (is_asked(info_section[s].name, section, section_count)) {
+        if (is_asked(info_section[s].name, info_section[s].is_extra, section, section_count)) {
             buf_printf(out, "%s# %s\r\n", buf_size(out) > start ? "\r\n" : "", info_section[s].name);
             info_section[s].fn(&i);
         }

@@ -83,6 +83,9 @@ MUST_CHECK enum err options_scan_arguments(int argc, char **argv, struct options
 MUST_CHECK enum err options_parse_flags(struct options *o, int argc, char **argv, int first, struct buf *why);
 /* Rules between options (lease < election-timeout, ...). */
 MUST_CHECK enum err options_check(const struct options *o, struct buf *why);
+/* A configuration file's text with the present values: lines that say something else are changed, comments and order stay, options that
+ * differ from their default and have no line are added at the end (CONFIG REWRITE). Appends to `out`. */
+void options_rewrite(const struct options *o, struct slice text, struct buf *out);
 /* The text of --help. Appends. */
 void options_help(struct buf *out);
 

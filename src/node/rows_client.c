@@ -75,8 +75,14 @@ void client_describe(const struct client *c, struct buf *out)
 
     if (c->is_closing || c->is_killed) {
         (void)snprintf(flags, sizeof flags, "%s", c->is_killed ? "A" : "c");
+    } else if (!list_empty(&c->in_monitors)) {
+        (void)snprintf(flags, sizeof flags, "O");
+    } else if (c->wait.kind != CLIENT_WAITS_NOT || c->is_held_by_pause) {
+        (void)snprintf(flags, sizeof flags, "b");
     } else if (c->transaction) {
         (void)snprintf(flags, sizeof flags, "x");
+    } else if (c->is_no_evict) {
+        (void)snprintf(flags, sizeof flags, "e");
     }
     buf_printf(out, "id=%llu addr=%s laddr=%s fd=%d", (unsigned long long)c->id, c->info.address, c->info.local_address,
                c->info.fd);
@@ -293,6 +299,138 @@ static void row_kill(struct client *c, const struct command *command, struct rep
     }
 }
 
+/* --- REPLY, NO-EVICT -------------------------------------------------------------------------- */
+
+static void row_reply(struct client *c, const struct command *command, struct reply *reply)
+{
+    if (argument_is(command, 2, "on")) {
+        c->is_reply_off = false;
+        c->is_muted = false;
+        reply_simple(reply, "OK");
+    } else if (argument_is(command, 2, "off")) {
+        c->is_reply_off = true;
+        c->is_muted = true;
+    } else if (argument_is(command, 2, "skip")) {
+        c->is_skip_next = !c->is_reply_off;
+        c->is_muted = true;
+    } else {
+        reply_error(reply, REPLY_SYNTAX);
+    }
+}
+
+static void row_no_evict(struct client *c, const struct command *command, struct reply *reply)
+{
+    if (!argument_is(command, 2, "on") && !argument_is(command, 2, "off")) {
+        reply_error(reply, REPLY_SYNTAX);
+        return;
+    }
+    c->is_no_evict = argument_is(command, 2, "on");
+    reply_simple(reply, "OK");
+}
+
+/* --- PAUSE, UNPAUSE, UNBLOCK ------------------------------------------------------------------ */
+
+#define SUBCOMMAND_SYNTAX "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP."
+
+static void reply_subcommand_syntax(const struct command *command, struct reply *reply)
+{
+    reply_errorf(reply, SUBCOMMAND_SYNTAX, (int)command->arg[1].n, (const char *)command->arg[1].p);
+}
+
+static void row_pause(struct client *c, const struct command *command, struct reply *reply)
+{
+    bool is_for_writes = argument_is(command, 3, "write");
+    int64_t ms = 0;
+
+    if (command->arg_count > 4) {
+        reply_subcommand_syntax(command, reply);
+    } else if (command->arg_count == 4 && !is_for_writes && !argument_is(command, 3, "all")) {
+        reply_error(reply, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+    } else if (!number_parse_i64(command->arg[2], &ms) || ms > INT64_MAX / 2000) {
+        reply_error(reply, "ERR timeout is not an integer or out of range");
+    } else if (ms < 0) {
+        reply_error(reply, "ERR timeout is negative");
+    } else {
+        clients_pause(c->clients, c->now_us + (uint64_t)ms * 1000, is_for_writes);
+        reply_simple(reply, "OK");
+    }
+}
+
+static void row_unpause(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)command;
+    clients_unpause(c->clients);
+    reply_simple(reply, "OK");
+}
+
+static void row_unblock(struct client *c, const struct command *command, struct reply *reply)
+{
+    bool is_error = argument_is(command, 3, "error");
+    int64_t id = 0;
+
+    if (command->arg_count > 4) {
+        reply_subcommand_syntax(command, reply);
+        return;
+    }
+    if (command->arg_count == 4 && !is_error && !argument_is(command, 3, "timeout")) {
+        reply_error(reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return;
+    }
+    if (!number_parse_i64(command->arg[2], &id)) {
+        reply_error(reply, REPLY_NOT_INTEGER);
+        return;
+    }
+    struct client *other = client_by_id(c->clients, id);
+    bool is_waiting = other && (other->wait.kind == CLIENT_WAITS_COPIES || other->wait.kind == CLIENT_WAITS_AOF);
+    if (is_waiting) {
+        client_end_wait(other, is_error ? "UNBLOCKED client unblocked via CLIENT UNBLOCK" : NULL);
+    }
+    reply_int(reply, is_waiting ? 1 : 0);
+}
+
+/* --- tracking: there is none yet --------------------------------------------------------------- */
+
+static void row_getredir(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)c;
+    (void)command;
+    reply_int(reply, -1);
+}
+
+static void row_trackinginfo(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)c;
+    (void)command;
+    reply_map(reply, 3);
+    reply_bulk_cstr(reply, "flags");
+    reply_set(reply, 1);
+    reply_bulk_cstr(reply, "off");
+    reply_bulk_cstr(reply, "redirect");
+    reply_int(reply, -1);
+    reply_bulk_cstr(reply, "prefixes");
+    reply_array(reply, 0);
+}
+
+static void row_tracking(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)c;
+    if (argument_is(command, 2, "off") && command->arg_count == 3) {
+        reply_simple(reply, "OK");
+    } else if (argument_is(command, 2, "on")) {
+        reply_error(reply, "ERR client tracking is not available yet: client side caching is planned");
+    } else {
+        reply_error(reply, REPLY_SYNTAX);
+    }
+}
+
+static void row_caching(struct client *c, const struct command *command, struct reply *reply)
+{
+    (void)c;
+    (void)command;
+    reply_error(reply, "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode "
+                       "enabled");
+}
+
 void reply_help(struct reply *reply, const char *const *line)
 {
     size_t count = 0;
@@ -310,22 +448,58 @@ static void row_help(struct client *c, const struct command *command, struct rep
 {
     static const char *const line[] = {
         "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "GETNAME", "    Return the name of the current connection.",
-        "ID", "    Return the ID of the current connection.",
-        "INFO", "    Return information about the current client connection.",
-        "KILL <ip:port>", "    Kill connection made from <ip:port>.",
-        "KILL <option> <value> [<option> <value> [...]]", "    Kill connections. Options are:",
-        "    * ADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made from the specified address",
-        "    * LADDR (<ip:port>|<unixsocket>:0)", "      Kill connections made to specified local address",
-        "    * TYPE (normal|master|replica|pubsub)", "      Kill connections by type.",
-        "    * USER <username>", "      Kill connections authenticated by <username>.",
-        "    * SKIPME (YES|NO)", "      Skip killing current connection (default: yes).",
-        "LIST [options ...]", "    Return information about client connections. Options:",
-        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)", "      Return clients of specified type.",
-        "    * ID <id> [<id> ...]", "      Return clients of specified IDs only.",
-        "SETINFO <LIB-NAME|LIB-VER> <value>", "    Tell the name and version of the client library.",
-        "SETNAME <name>", "    Assign the name <name> to the current connection.",
-        "HELP", "    Print this help.", NULL};
+        "CACHING (YES|NO)",
+        "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+        "GETREDIR",
+        "    Return the client ID we are redirecting to when tracking is enabled.",
+        "GETNAME",
+        "    Return the name of the current connection.",
+        "ID",
+        "    Return the ID of the current connection.",
+        "INFO",
+        "    Return information about the current client connection.",
+        "KILL <ip:port>",
+        "    Kill connection made from <ip:port>.",
+        "KILL <option> <value> [<option> <value> [...]]",
+        "    Kill connections. Options are:",
+        "    * ADDR (<ip:port>|<unixsocket>:0)",
+        "      Kill connections made from the specified address",
+        "    * LADDR (<ip:port>|<unixsocket>:0)",
+        "      Kill connections made to specified local address",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "      Kill connections by type.",
+        "    * USER <username>",
+        "      Kill connections authenticated by <username>.",
+        "    * SKIPME (YES|NO)",
+        "      Skip killing current connection (default: yes).",
+        "LIST [options ...]",
+        "    Return information about client connections. Options:",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "      Return clients of specified type.",
+        "    * ID <id> [<id> ...]",
+        "      Return clients of specified IDs only.",
+        "UNPAUSE",
+        "    Stop the current client pause, resuming traffic.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Suspend all, or just write, clients for <timeout> milliseconds.",
+        "REPLY (ON|OFF|SKIP)",
+        "    Control the replies sent to the current connection.",
+        "SETINFO <LIB-NAME|LIB-VER> <value>",
+        "    Tell the name and version of the client library.",
+        "SETNAME <name>",
+        "    Assign the name <name> to the current connection.",
+        "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        "    Unblock the specified blocked client.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+        "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Control server assisted client side caching.",
+        "TRACKINGINFO",
+        "    Report tracking status for the current connection.",
+        "NO-EVICT (ON|OFF)",
+        "    Protect current client connection from eviction.",
+        "HELP",
+        "    Prints this help.",
+        NULL};
 
     (void)c;
     (void)command;
@@ -361,5 +535,50 @@ static const struct command_row client_row[] = {
                "O(1)", "LIB-NAME libname | LIB-VER libver"),
     CLIENT_ROW("client|setname", 3, 0, row_setname, "@slow @connection", "Set the current connection name", "2.6.9", "O(1)",
                "connection-name"),
+    {.name = "client|caching", .kind = COMMAND_CONNECTION, .arity = 3,
+     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_caching, .group = "connection",
+     .acl_categories = "@slow @connection", .summary = "Instruct the server about tracking or not keys in the next request",
+     .since = "6.0.0", .complexity = "O(1)", .arguments = "YES | NO"},
+    {.name = "client|getredir", .kind = COMMAND_CONNECTION, .arity = 2,
+     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_getredir, .group = "connection",
+     .acl_categories = "@slow @connection", .summary = "Get tracking notifications redirection client ID if any",
+     .since = "6.0.0", .complexity = "O(1)", .arguments = ""},
+    {.name = "client|no-evict", .kind = COMMAND_CONNECTION, .arity = 3,
+     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_no_evict,
+     .group = "connection",
+     .acl_categories = "@admin @slow @dangerous @connection", .summary = "Set client eviction mode for the current connection",
+     .since = "7.0.0", .complexity = "O(1)", .arguments = "ON | OFF"},
+    {.name = "client|pause", .kind = COMMAND_CONNECTION, .arity = -3,
+     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_pause,
+     .group = "connection",
+     .acl_categories = "@admin @slow @dangerous @connection", .summary = "Stop processing commands from clients for some time",
+     .since = "2.9.50", .complexity = "O(1)", .arguments = "timeout [WRITE | ALL]",
+     .history = "6.2.0 `CLIENT PAUSE WRITE` mode added along with the `mode` option."},
+    {.name = "client|reply", .kind = COMMAND_CONNECTION, .arity = 3,
+     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_reply, .group = "connection",
+     .acl_categories = "@slow @connection", .summary = "Instruct the server whether to reply to commands",
+     .since = "3.2.0", .complexity = "O(1)", .arguments = "ON | OFF | SKIP"},
+    {.name = "client|tracking", .kind = COMMAND_CONNECTION, .arity = -3,
+     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_tracking, .group = "connection",
+     .acl_categories = "@slow @connection", .summary = "Enable or disable server assisted client side caching support",
+     .since = "6.0.0", .complexity = "O(1). Some options may introduce additional complexity.",
+     .arguments = "ON | OFF [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]"},
+    {.name = "client|trackinginfo", .kind = COMMAND_CONNECTION, .arity = 2,
+     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_trackinginfo, .group = "connection",
+     .acl_categories = "@slow @connection",
+     .summary = "Return information about server assisted client side caching for the current connection",
+     .since = "6.2.0", .complexity = "O(1)", .arguments = ""},
+    {.name = "client|unblock", .kind = COMMAND_CONNECTION, .arity = -3,
+     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_unblock,
+     .group = "connection",
+     .acl_categories = "@admin @slow @dangerous @connection",
+     .summary = "Unblock a client blocked in a blocking command from a different connection",
+     .since = "5.0.0", .complexity = "O(log N) where N is the number of client connections",
+     .arguments = "client-id [TIMEOUT | ERROR]"},
+    {.name = "client|unpause", .kind = COMMAND_CONNECTION, .arity = 2,
+     .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_unpause,
+     .group = "connection",
+     .acl_categories = "@admin @slow @dangerous @connection", .summary = "Resume processing of clients that were paused",
+     .since = "6.2.0", .complexity = "O(N) Where N is the number of paused clients", .arguments = ""},
 };
 const struct command_family rows_client = {client_row, sizeof client_row / sizeof client_row[0]};

@@ -144,15 +144,26 @@ static void row_config_set(struct client *c, const struct command *command, stru
 static void row_config_resetstat(struct client *c, const struct command *command, struct reply *reply)
 {
     (void)command;
-    *clients_counters(c->clients) = (struct client_counters){0};
+    clients_reset_counters(c->clients);
     reply_simple(reply, "OK");
 }
 
 static void row_config_rewrite(struct client *c, const struct command *command, struct reply *reply)
 {
-    (void)c;
+    const struct node_env *env = node_environment(c->node);
+    struct buf why = {0};
+
     (void)command;
-    reply_error(reply, "ERR coracle does not rewrite its configuration file; change it by hand");
+    if (!env->rewrite_config) {
+        reply_error(reply, "ERR The server is running without a config file");
+    } else if (env->rewrite_config(env->ctx, &why)) {
+        log_line(&env->log, LOG_NOTICE, "CONFIG REWRITE executed with success.");
+        reply_simple(reply, "OK");
+    } else {
+        log_line(&env->log, LOG_WARNING, "CONFIG REWRITE failed: %.*s", (int)buf_size(&why), (const char *)buf_slice(&why).p);
+        reply_errorf(reply, "ERR %.*s", (int)buf_size(&why), (const char *)buf_slice(&why).p);
+    }
+    buf_deinit(&why);
 }
 
 static void row_config_help(struct client *c, const struct command *command, struct reply *reply)
@@ -165,7 +176,7 @@ static void row_config_help(struct client *c, const struct command *command, str
                                        "RESETSTAT",
                                        "    Reset statistics reported by the INFO command.",
                                        "REWRITE",
-                                       "    Refused: the configuration file is never rewritten.",
+                                       "    Rewrite the configuration file.",
                                        "HELP",
                                        "    Print this help.",
                                        NULL};

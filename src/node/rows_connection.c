@@ -36,6 +36,18 @@ static void row_echo(struct client *c, const struct command *command, struct rep
     reply_bulk(reply, command->arg[1]);
 }
 
+/* This node's wall clock; log time is in RAFT STATUS. */
+static void row_time(struct client *c, const struct command *command, struct reply *reply)
+{
+    const struct node_env *env = node_environment(c->node);
+    int64_t wall_ms = env->wall_ms ? env->wall_ms(env->ctx) : 0;
+
+    (void)command;
+    reply_array(reply, 2);
+    reply_bulk_int(reply, wall_ms / 1000);
+    reply_bulk_int(reply, wall_ms % 1000 * 1000 + (int64_t)(env->now_us(env->ctx) % 1000));
+}
+
 static void row_quit(struct client *c, const struct command *command, struct reply *reply)
 {
     (void)command;
@@ -334,6 +346,11 @@ static const struct command_row connection_row[] = {
     {.name = "text.quit", .kind = COMMAND_CONNECTION, .arity = 1, .flags = COMMAND_TEXT_ONLY | COMMAND_NO_AUTH | LOCAL_FLAGS,
      .run_local = row_text_quit, .group = "text", .acl_categories = "@fast @connection", .summary = "Close the connection",
      .since = "7.0.0", .complexity = "O(1)", .arguments = ""},
+    {.name = "time", .kind = COMMAND_CONNECTION, .arity = 1,
+     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST, .run_local = row_time, .group = "server",
+     .acl_categories = "@fast", .summary = "Return the current server time",
+     .since = "2.6.0", .complexity = "O(1)", .arguments = "",
+     .tips = "nondeterministic_output"},
 };
 const struct command_family rows_connection = {connection_row, sizeof connection_row / sizeof connection_row[0]};
 

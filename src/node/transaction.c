@@ -149,7 +149,9 @@ void transaction_run_local(struct client *c, struct transaction *t, size_t posit
         return;
     }
     /* The item's own reply still has the protocol that HELLO sets. */
+    c->is_in_exec = true;
     item->row->run_local(c, &command, reply);
+    c->is_in_exec = false;
     if (reply->protocol != REPLY_DISCARD) {
         reply->protocol = c->protocol;
     }
@@ -161,6 +163,7 @@ static void transaction_run_all_local(struct client *c, struct transaction *t, s
     for (size_t i = 0; i < t->count; i++) {
         transaction_run_local(c, t, i, reply);
     }
+    client_note_nested(c, t);
     transaction_free(t);
 }
 
@@ -263,6 +266,11 @@ void row_exec(struct client *c, const struct command *command, struct reply *rep
     }
     bool needs_entry = transaction_needs_entry(c);
     c->transaction = NULL;
+    for (size_t i = 0; i < t->count; i++) {
+        struct command queued = {t->item[i].command.arg, t->item[i].command.arg_count};
+
+        client_show(c, t->item[i].row, &queued);
+    }
     if (needs_entry) {
         transaction_submit(c, t, reply->protocol);
     } else {

@@ -1,0 +1,176 @@
+#include <string.h>
+
+#include "node/client_internal.h"
+#include "tests/client/fake_node.h"
+#include "tests/test.h"
+
+/* What is counted and shown about commands, and clients that stand still. */
+
+TEST(calls_and_errors_are_counted)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+    const struct command_stats *stats = clients_command_stats(n->clients);
+    struct buf text = {0};
+
+    (void)fake_feed(c, "SET a b\r\nGET\r\nINCR x y\r\nNOSUCH\r\nSELECT 99\r\n");
+    fake_decide_all(n);
+    const struct command_stat *set = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("set")));
+    const struct command_stat *get = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("get")));
+    const struct command_stat *select = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("select")));
+    CHECK(set && set->calls == 1 && set->rejected == 0 && set->failed == 0);
+    CHECK(get && get->calls == 0 && get->rejected == 1);
+    CHECK(select && select->calls == 1 && select->failed == 1);
+    command_stats_append_errors(stats, &text);
+    buf_append_byte(&text, 0);
+    CHECK_EQ_STR((const char *)buf_slice(&text).p, "errorstat_ERR:count=4\r\n");
+    clients_reset_counters(n->clients);
+    CHECK(!command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("set"))));
+    buf_deinit(&text);
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(a_transaction_counts_its_commands)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+    const struct command_stats *stats = clients_command_stats(n->clients);
+
+    (void)fake_feed(c, "MULTI\r\nSET a b\r\nGET a\r\nEXEC\r\n");
+    CHECK(!command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("set"))));
+    fake_decide_all(n);
+    const struct command_stat *set = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("set")));
+    const struct command_stat *exec = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("exec")));
+    CHECK(set && set->calls == 1);
+    CHECK(exec && exec->calls == 1);
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(lookups_are_counted_by_what_was_found)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    (void)fake_feed(c, "SET a b\r\nGET a\r\nGET no\r\nMGET a no a\r\nEXISTS a no\r\nTTL no\r\n");
+    fake_decide_all(n);
+    CHECK_EQ_INT((int64_t)clients_counters(n->clients)->keyspace_hits, 4);
+    CHECK_EQ_INT((int64_t)clients_counters(n->clients)->keyspace_misses, 4);
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(percentiles_and_buckets)
+{
+    static const struct command_row row = {.name = "x"};
+    struct command_stats *s = command_stats_new();
+
+    for (uint64_t i = 1; i <= 1000; i++) {
+        command_stats_call(s, &row, i, false);
+    }
+    const struct command_stat *stat = command_stats_find(s, &row);
+    CHECK(stat->usec == 500500);
+    CHECK(command_stats_percentile(stat, 50) >= 500 && command_stats_percentile(stat, 50) <= 500 * 9 / 8);
+    CHECK(command_stats_percentile(stat, 99.9) >= 999);
+    CHECK_EQ_INT((int64_t)command_stats_up_to(stat, 40), 1000);
+    CHECK_EQ_INT((int64_t)command_stats_up_to(stat, 3), 8);
+    CHECK(command_stats_up_to(stat, 6) >= 60 && command_stats_up_to(stat, 6) <= 64);
+    command_stats_free(s);
+}
+
+TEST(replies_off_and_skipped)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    (void)fake_feed(c, "CLIENT REPLY OFF\r\nPING\r\nSET a b\r\nNOSUCH\r\nGET a\r\nCLIENT REPLY ON\r\nGET a\r\n");
+    fake_decide_all(n);
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n$1\r\nb\r\n");
+    (void)fake_feed(c, "CLIENT REPLY SKIP\r\nGET a\r\nPING\r\n");
+    fake_decide_all(n);
+    CHECK_EQ_STR(fake_output(c), "+PONG\r\n");
+    (void)fake_feed(c, "CLIENT REPLY MAYBE\r\n");
+    CHECK_EQ_STR(fake_output(c), "-ERR syntax error\r\n");
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(a_pause_holds_writes_or_everything)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+    struct client *other = fake_client(n);
+
+    (void)fake_feed(c, "CLIENT PAUSE 100 WRITE\r\n");
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n");
+    (void)fake_feed(other, "PING\r\nSET a b\r\nPING\r\n");
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(other), "+PONG\r\n");
+    CHECK_EQ_INT((int64_t)fake_undecided(n), 0);
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 1);
+    CHECK(clients_wake_us(n->clients) == n->now_us + 100000);
+    n->now_us += 100000;
+    fake_poll(n);
+    fake_poll(n);
+    fake_decide_all(n);
+    CHECK_EQ_STR(fake_output(other), "+OK\r\n+PONG\r\n");
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 0);
+    (void)fake_feed(c, "CLIENT PAUSE 100\r\n");
+    (void)fake_feed(other, "PING\r\n");
+    CHECK_EQ_STR(fake_output(other), "");
+    client_close(other); /* while it is held */
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 0);
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(a_monitor_sees_commands_but_no_secrets)
+{
+    struct node *n = fake_new();
+    struct client *monitor = fake_client(n);
+    struct client *c = fake_client(n);
+
+    (void)fake_feed(monitor, "MONITOR\r\n");
+    CHECK_EQ_STR(fake_output(monitor), "+OK\r\n");
+    (void)fake_feed(c, "*3\r\n$3\r\nSET\r\n$2\r\n\"\x01\r\n$1\r\nb\r\nAUTH me secret\r\nCONFIG GET port\r\nHELLO 2 AUTH x y\r\n");
+    fake_decide_all(n); /* CONFIG waits for what is in front of it. */
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(monitor), "+0.000000 [0 127.0.0.1:50001] \"SET\" \"\\\"\\x01\" \"b\"\r\n"
+                                       "+0.000000 [0 127.0.0.1:50001] \"AUTH\" \"(redacted)\" \"(redacted)\"\r\n"
+                                       "+0.000000 [0 127.0.0.1:50001] \"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\"\r\n");
+    (void)fake_feed(monitor, "RESET\r\n");
+    (void)fake_output(monitor);
+    (void)fake_feed(c, "PING\r\n");
+    CHECK_EQ_STR(fake_output(monitor), "");
+    fake_decide_all(n);
+    client_close(monitor);
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(the_slow_log_cuts_and_keeps_the_newest)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    (void)fake_feed(c, "CONFIG SET slowlog-log-slower-than 1000 slowlog-max-len 2\r\n");
+    (void)fake_feed(c, "SET a b\r\n");
+    fake_decide_all(n);
+    CHECK_EQ_INT((int64_t)slowlog_size(n->clients->slowlog), 0);
+    for (int i = 0; i < 3; i++) {
+        (void)fake_feed(c, "SET key value\r\n");
+        n->now_us += 5000;
+        fake_decide_all(n);
+    }
+    (void)fake_output(c);
+    (void)fake_feed(c, "SLOWLOG GET\r\n");
+    CHECK_EQ_STR(fake_output(c), "*2\r\n"
+                                 "*6\r\n:2\r\n:0\r\n:5000\r\n*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n$15\r\n127.0.0.1:50001\r\n$0\r\n\r\n"
+                                 "*6\r\n:1\r\n:0\r\n:5000\r\n*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n$15\r\n127.0.0.1:50001\r\n$0\r\n\r\n");
+    client_close(c);
+    fake_free(n);
+}
+
+TEST_MAIN()
