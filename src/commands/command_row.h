@@ -106,6 +106,7 @@ extern const struct command_family commands_generic;
 extern const struct command_family commands_expiry;
 extern const struct command_family commands_keys;
 extern const struct command_family commands_scan;
+extern const struct command_family commands_object;
 extern const struct command_family commands_text;
 
 #endif

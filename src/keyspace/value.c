@@ -198,8 +198,13 @@ struct value *value_copy(const struct value *v)
 {
     ASSERT(v->type == VALUE_STRING || v->encoding != VALUE_CHUNKED);
     if (v->encoding != VALUE_CHUNKED) {
-        struct value *copy = value_new_string((struct slice){(const uint8_t *)(v + 1), v->size});
+        bool has_grown = v->encoding == VALUE_INLINE_GROWN;
+        size_t capacity = has_grown ? value_inline_room(v->size) : v->size;
+        struct value *copy = value_new_inline(v->size, capacity, (enum value_encoding)v->encoding);
         copy->type = v->type;
+        if (v->size) {
+            memcpy(value_bytes(copy), v + 1, v->size);
+        }
         return copy;
     }
     struct value *copy = value_new_chunked();
@@ -324,6 +329,11 @@ size_t value_string_read(const struct value *v, size_t offset, void *out, size_t
         done += piece;
     }
     return done;
+}
+
+bool value_string_has_grown(const struct value *v)
+{
+    return v->encoding == VALUE_INLINE_GROWN;
 }
 
 bool value_string_integer(const struct value *v, int64_t *number)

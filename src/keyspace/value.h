@@ -48,6 +48,8 @@ struct value *value_string_extend(struct value *v, size_t size);
 void value_string_write(struct value *v, size_t offset, struct slice bytes);
 /* Copies up to `n` bytes from `offset` on, returns how many there were. */
 size_t value_string_read(const struct value *v, size_t offset, void *out, size_t n);
+/* Whether it has room to grow, since it was appended to: a trace of history, not state. */
+bool value_string_has_grown(const struct value *v);
 /* A decimal integer in Redis's canonical form; false when it is none. */
 bool value_string_integer(const struct value *v, int64_t *number);
 

@@ -11,7 +11,7 @@ void rows_init(struct rows *r)
     static const struct siphash_key seed = {{3, 1, 4, 1, 5, 9, 2, 6}};
     const struct command_family family[] = {commands_string,  commands_string_more, commands_lcs,
                                             commands_generic, commands_expiry,      commands_keys,
-                                            commands_scan,    commands_text};
+                                            commands_scan,    commands_object,    commands_text};
     *r = (struct rows){.protocol = REPLY_RESP2, .time_ms = 1000000};
     r->table = command_table_new(family, sizeof family / sizeof family[0]);
     r->keyspace = keyspace_new(&seed, NULL);
@@ -34,6 +34,8 @@ struct slice rows_run(struct rows *r, const struct slice *arg, size_t arg_count)
     ASSERT(row);
     if (!command_arity_ok(row, arg_count)) {
         reply_errorf(&reply, "ERR wrong number of arguments for '%s' command", row->name);
+    } else if (row->run_local) { /* HELP and the like: needs no client */
+        row->run_local(NULL, &command, &reply);
     } else if (!row->check || row->check(&command, &reply)) {
         bool is_write = (row->flags & COMMAND_WRITE) != 0;
         if (is_write) {

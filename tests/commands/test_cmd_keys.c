@@ -115,4 +115,35 @@ TEST(walks_wait_for_the_time_they_judge_by)
     rows_deinit(&r);
 }
 
+TEST(objects_tell_what_redis_would)
+{
+    static const struct {
+        const char *line;
+        const char *encoding;
+        const char *refcount;
+    } row[] = {{"set k 9999", "$3\r\nint\r\n", ":2147483647\r\n"},
+               {"incr k", "$3\r\nint\r\n", ":1\r\n"},
+               {"set k 012", "$6\r\nembstr\r\n", ":1\r\n"},
+               {"append k 3", "$3\r\nraw\r\n", ":1\r\n"},
+               {"copy k k2", "$3\r\nraw\r\n", ":1\r\n"},
+               {"set k -1", "$3\r\nint\r\n", ":1\r\n"}};
+    struct rows r;
+    rows_init(&r);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        test_context("%s", row[i].line);
+        rows_line(&r, row[i].line);
+        CHECK_EQ_STR(rows_line(&r, "object encoding k"), row[i].encoding);
+        CHECK_EQ_STR(rows_line(&r, "object refcount k"), row[i].refcount);
+    }
+    test_context("%s", "");
+    CHECK_EQ_STR(rows_line(&r, "object encoding k2"),
+                 "$3\r\nraw\r\n"); /* as what it was copied from */
+    CHECK_EQ_STR(rows_line(&r, "object idletime k"), ":0\r\n");
+    CHECK_EQ_STR(rows_line(&r, "object idletime absent"), "$-1\r\n");
+    CHECK_EQ_STR(rows_line(&r, "memory usage absent"), "$-1\r\n");
+    rows_line(&r, "memory usage k");
+    CHECK(!r.is_error);
+    rows_deinit(&r);
+}
+
 TEST_MAIN()
