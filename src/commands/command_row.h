@@ -74,7 +74,7 @@ struct command_row {
     const char *arguments;       /* syntax line, e.g. "key value [NX | XX] [GET] [EX seconds | ...]" */
     /* What COMMAND INFO and DOCS show besides; NULL is "". */
     /* Of the key spec, where keys.first > 0: "RW access update". Several, separated by ';', stand for as many specs of
-     * one key each, at keys.first and behind it: "RO access;OW update". */
+     * one key each, at keys.first and behind it, but for the last, which goes on to keys.last: "RO access;OW update". */
     const char *key_flags;
     const char *key_notes;
     const char *tips;            /* separated by blanks: "request_policy:all_shards ..." */
@@ -102,6 +102,8 @@ bool command_arity_ok(const struct command_row *row, size_t arg_count);
 extern const struct command_family commands_string;
 extern const struct command_family commands_string_more;
 extern const struct command_family commands_lcs;
+extern const struct command_family commands_bit;
+extern const struct command_family commands_bitfield;
 extern const struct command_family commands_generic;
 extern const struct command_family commands_expiry;
 extern const struct command_family commands_keys;

@@ -142,7 +142,7 @@ static void reply_key_specs(struct reply *reply, const struct command_row *row)
 
         if (count > 1) {
             keys.first = (int16_t)(keys.first + (int16_t)i);
-            keys.last = keys.first;
+            keys.last = i + 1 < count ? keys.first : row->keys.last;
         }
         reply_key_spec(reply, row, flags, keys);
         flags += strcspn(flags, ";");

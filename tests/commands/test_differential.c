@@ -17,7 +17,7 @@
 #include "tests/test.h"
 
 enum {
-    ARGS_MAX = 12,
+    ARGS_MAX = 20,
     LONG_BYTES = 70000, /* more than one chunk of a value */
     COUNTDOWN_SLACK_MS = 5000,
 };
@@ -396,12 +396,109 @@ static void make_basic(struct command_text *c, struct prng *random)
     }
 }
 
+static void add_bit_offset(struct command_text *c, struct prng *random, bool may_be_long)
+{
+    uint64_t what = prng_below(random, 20);
+    if (what == 0) {
+        add(c, CHOOSE(random, no_integers));
+    } else if (what == 1) {
+        static const char *const edge[] = {"4294967296", "-1", "9223372036854775807", "4294967297"};
+        add(c, CHOOSE(random, edge));
+    } else if (what == 2 && may_be_long) {
+        add(c, "4294967295");
+    } else if (what < 5) {
+        add_number(c, (int64_t)prng_below(random, 600000));
+    } else {
+        add_number(c, (int64_t)prng_below(random, 200));
+    }
+}
+
+static void make_bitfield(struct command_text *c, struct prng *random)
+{
+    static const char *const type[] = {"u1",  "i1",  "u8",  "i8",  "u7",  "i5", "u16", "i16",
+                                       "u32", "i32", "u63", "i64", "i63", "u2", "i2",  "u64",
+                                       "i65", "u0",  "x8",  "8",   "",    "i",  "u08"};
+    static const char *const overflow[] = {"wrap", "SAT", "fail", "foo"};
+    static const char *const multiple[] = {"#0",  "#1", "#7", "#-1", "#", "#9223372036854775807",
+                                           "##1", "#01"};
+    bool is_read_only = prng_below(random, 4) == 0;
+    add(c, is_read_only ? "bitfield_ro" : "BitField");
+    add_key(c, random);
+    uint64_t count = prng_below(random, 4);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t what = is_read_only && prng_below(random, 10) ? 1 : prng_below(random, 10);
+        if (what == 0) {
+            add(c, "overflow");
+            add(c, overflow[prng_below(random, prng_below(random, 8) ? 3 : 4)]);
+            what = 9;
+        }
+        add(c, what < 3 ? "get" : what < 6 ? "SET" : what < 9 || !is_read_only ? "incrby" : "foo");
+        add(c, type[prng_below(random, prng_below(random, 8) ? 15 : 23)]);
+        if (prng_below(random, 4)) {
+            add_bit_offset(c, random, what < 3);
+        } else {
+            add(c, multiple[prng_below(random, prng_below(random, 4) ? 3 : 8)]);
+        }
+        if (what < 3) {
+            continue;
+        }
+        if (prng_below(random, 2)) {
+            add_number(c, (int64_t)prng_below(random, 600) - 300);
+        } else {
+            add_integer(c, random);
+        }
+    }
+}
+
+static void make_bit(struct command_text *c, struct prng *random)
+{
+    static const char *const unit[] = {"BIT", "byte", "Bit", "BYTE", "bits", ""};
+    static const char *const operation[] = {"and", "OR", "Xor", "not", "NOT", "nand", ""};
+    static const char *const bit[] = {"0", "1", "0", "1", "2", "-1", "x", ""};
+    uint64_t what = prng_below(random, 100);
+    if (what < 20) {
+        add(c, "setbit");
+        add_key(c, random);
+        add_bit_offset(c, random, false);
+        add(c, bit[prng_below(random, prng_below(random, 5) ? 4 : 8)]);
+    } else if (what < 27) {
+        add(c, "GetBit");
+        add_key(c, random);
+        add_bit_offset(c, random, true);
+    } else if (what < 55) {
+        bool is_count = prng_below(random, 2);
+        add(c, is_count ? "bitcount" : "bitpos");
+        add_key(c, random);
+        if (!is_count) {
+            add(c, bit[prng_below(random, prng_below(random, 8) ? 4 : 8)]);
+        }
+        uint64_t count = prng_below(random, 4);
+        for (uint64_t i = 0; i < count && i < 2; i++) {
+            add_position(c, random);
+        }
+        if (count == 3) {
+            add(c, unit[prng_below(random, prng_below(random, 8) ? 4 : 6)]);
+        }
+    } else if (what < 70) {
+        add(c, "bitop");
+        add(c, operation[prng_below(random, prng_below(random, 8) ? 5 : 7)]);
+        uint64_t count = prng_below(random, 3) ? 2 : 1 + prng_below(random, 5);
+        for (uint64_t i = 0; i < count; i++) {
+            add_key(c, random);
+        }
+    } else {
+        make_bitfield(c, random);
+    }
+}
+
 static void make_one(struct command_text *c, struct prng *random)
 {
     *c = (struct command_text){.count = 0};
     uint64_t what = prng_below(random, 100);
-    if (what < 60) {
+    if (what < 45) {
         make_basic(c, random);
+    } else if (what < 75) {
+        make_bit(c, random);
     } else {
         make_string_more(c, random);
     }
