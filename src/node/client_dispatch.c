@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "node/planned.h"
+#include "node/rows.h"
 
 /* What Redis's processCommand does, in its order (COMPAT §2.1): unknown command, arity, password, not in a transaction, memory and disk,
  * then queue in MULTI, or run.
@@ -78,8 +80,13 @@ static void client_reject_unknown(struct client *c, bool is_subcommand_unknown, 
                                   enum reply_protocol protocol)
 {
     struct buf text = {0};
+    const char *family = planned_family(command->arg[0]);
 
-    if (is_subcommand_unknown) {
+    if (family) {
+        buf_printf(&text, "ERR '");
+        append_shown(&text, command->arg[0], 128);
+        buf_printf(&text, "' is not available yet: %s are planned", family);
+    } else if (is_subcommand_unknown) {
         buf_printf(&text, "ERR unknown subcommand '");
         append_shown(&text, command->arg[1], 128);
         buf_printf(&text, "'. Try ");
@@ -121,6 +128,11 @@ static bool command_is_too_big(const struct command *command)
 /* NULL when the command may be queued or run. */
 static const char *client_refusal(struct client *c, const struct command_row *row, const struct command *command)
 {
+    if (row->run_local == row_debug && !debug_is_allowed(c)) {
+        return "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a "
+               "local connection, otherwise you need to set this option in the configuration file, and then restart the "
+               "server.";
+    }
     if (!c->is_authenticated && client_needs_password(c) && !(row->flags & COMMAND_NO_AUTH)) {
         return "NOAUTH Authentication required.";
     }

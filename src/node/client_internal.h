@@ -207,6 +207,10 @@ void client_note_error(struct client *c, struct slice reply);
 void client_show(struct client *c, const struct command_row *row, const struct command *command);
 struct command client_redact(const struct command_row *row, const struct command *command, struct command_copy *block);
 
+/* rows_debug.c */
+bool debug_is_allowed(const struct client *c); /* enable-debug-command */
+void row_debug(struct client *c, const struct command *command, struct reply *reply);
+
 /* client_wait.c */
 bool client_is_paused(const struct client *c, const struct command_row *row);
 void clients_pause(struct clients *cs, uint64_t until_us, bool is_for_writes);

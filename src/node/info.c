@@ -17,6 +17,7 @@ struct info {
     struct process_info process;
     const struct client_counters *counters;
     uint64_t uptime_s;
+    uint64_t wall_s;
     struct buf *out;
 };
 
@@ -112,7 +113,7 @@ static void section_persistence(struct info *i)
     line_number(i, "async_loading", 0);
     line_number(i, "rdb_changes_since_last_save", 0);
     line_number(i, "rdb_bgsave_in_progress", 0);
-    line_number(i, "rdb_last_save_time", 0);
+    line_number(i, "rdb_last_save_time", i->wall_s); /* what was answered is on disk */
     line_text(i, "rdb_last_bgsave_status", "ok");
     line_number(i, "rdb_last_bgsave_time_sec", 0);
     line_text(i, "rdb_current_bgsave_time_sec", "-1");
@@ -371,6 +372,7 @@ void info_append(struct node *n, const struct slice *section, size_t section_cou
         env->process_info(env->ctx, &i.process);
     }
     i.uptime_s = (env->now_us(env->ctx) - clients_started_us(cs)) / 1000000;
+    i.wall_s = env->wall_ms ? (uint64_t)(env->wall_ms(env->ctx) / 1000) : 0;
     for (size_t s = 0; s < sizeof info_section / sizeof info_section[0]; s++) {
         if (is_asked(info_section[s].name, info_section[s].is_extra, section, section_count)) {
             buf_printf(out, "%s# %s\r\n", buf_size(out) > start ? "\r\n" : "", info_section[s].name);

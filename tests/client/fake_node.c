@@ -114,6 +114,7 @@ void node_get_status(struct node *n, struct node_status *status)
                                    .own_address = "127.0.0.1:7001"};
     status->raft.role = RAFT_LEADER;
     status->raft.term = 3;
+    status->raft.durable_index = n->index;
 }
 
 uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t capacity)
@@ -121,7 +122,7 @@ uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t c
     (void)capacity;
     member[0] = (struct node_member){.id = 7, .address = "127.0.0.1:7001", .is_self = true, .is_leader = n->has_leader,
                                      .is_voter = true, .is_reachable = true, .is_in_sync = true};
-    member[1] = (struct node_member){.id = 8, .address = "127.0.0.1:7002", .is_voter = true};
+    member[1] = (struct node_member){.id = 8, .address = "127.0.0.1:7002", .is_voter = true, .match = n->other_match};
     return 2;
 }
 

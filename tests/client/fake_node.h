@@ -32,6 +32,7 @@ struct node {
     bool allows_read_now; /* node_try_read_now */
     const char *refusal;  /* of writes with DENYOOM */
     size_t abandoned;
+    raft_index other_match; /* of the second member */
 };
 
 struct node *fake_new(void);

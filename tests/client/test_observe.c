@@ -173,4 +173,67 @@ TEST(the_slow_log_cuts_and_keeps_the_newest)
     fake_free(n);
 }
 
+/* WAIT counts what the others hold of this connection's last write, and only that. */
+TEST(wait_counts_copies_on_disk)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    (void)fake_feed(c, "SET a b\r\nWAIT 1 0\r\nPING\r\n");
+    fake_decide_all(n);
+    n->other_match = n->index - 1;
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n");
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 1);
+    n->other_match = n->index;
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(c), ":1\r\n+PONG\r\n");
+    (void)fake_feed(c, "WAIT 2 50\r\n");
+    CHECK_EQ_STR(fake_output(c), "");
+    n->now_us += 50000;
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(c), ":1\r\n");
+    (void)fake_feed(c, "WAITAOF 1 1 0\r\nWAITAOF 2 0 0\r\nMULTI\r\nWAIT 5 0\r\nEXEC\r\n");
+    CHECK_EQ_STR(fake_output(c), "*2\r\n:1\r\n:1\r\n-ERR value is out of range, must be between 0 and 1\r\n+OK\r\n+QUEUED\r\n*1\r\n:1\r\n");
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(a_wait_is_unblocked_or_goes_with_its_client)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+    struct client *other = fake_client(n);
+
+    (void)fake_feed(c, "PING\r\nWAIT 9 0\r\nPING\r\n");
+    (void)fake_feed(other, "CLIENT UNBLOCK 1 ERROR\r\nCLIENT UNBLOCK 1\r\nCLIENT UNBLOCK 2\r\n");
+    CHECK_EQ_STR(fake_output(other), ":1\r\n:0\r\n:0\r\n");
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(c), "+PONG\r\n-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n+PONG\r\n");
+    (void)fake_feed(c, "WAIT 9 0\r\n");
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 1);
+    client_close(c);
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 0);
+    fake_poll(n);
+    client_close(other);
+    fake_free(n);
+}
+
+TEST(what_is_planned_and_what_is_unknown)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    (void)fake_feed(c, "PING\r\nHSET a b c\r\nXADD\r\nhse t\r\nDEBUG SLEEP 0\r\nCLUSTER INFO\r\nSHUTDOWN ABORT\r\n");
+    CHECK_EQ_STR(fake_output(c), "+PONG\r\n-ERR 'HSET' is not available yet: hashes are planned\r\n"
+                                 "-ERR 'XADD' is not available yet: streams are planned\r\n"
+                                 "-ERR unknown command 'hse', with args beginning with: 't' \r\n"
+                                 "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run "
+                                 "it from a local connection, otherwise you need to set this option in the configuration file, and "
+                                 "then restart the server.\r\n"
+                                 "-ERR This instance has cluster support disabled\r\n-ERR No shutdown in progress.\r\n");
+    client_close(c);
+    fake_free(n);
+}
+
 TEST_MAIN()
