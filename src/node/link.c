@@ -416,6 +416,8 @@ void link_send(struct link *l, const struct slice *part, size_t part_count)
         left += part[i].n;
     }
     ASSERT(left <= LINK_MESSAGE_MAX);
+    /* Once for all frames: growing again and again would copy a big message several times. */
+    (void)buf_reserve(&l->output, left + (left / LIMIT_FRAME_BYTES + 1) * (FRAME_HEAD_BYTES + FRAME_MAC_BYTES));
     while (left > LIMIT_FRAME_BYTES) {
         frame_append(l, &at, LIMIT_FRAME_BYTES, 0);
         left -= LIMIT_FRAME_BYTES;
