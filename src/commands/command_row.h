@@ -104,6 +104,7 @@ extern const struct command_family commands_string_more;
 extern const struct command_family commands_lcs;
 extern const struct command_family commands_bit;
 extern const struct command_family commands_bitfield;
+extern const struct command_family commands_dump;
 extern const struct command_family commands_generic;
 extern const struct command_family commands_expiry;
 extern const struct command_family commands_keys;

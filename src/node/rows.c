@@ -5,7 +5,7 @@
 size_t rows_all(struct command_family family[ROWS_FAMILY_COUNT])
 {
     const struct command_family *const all[] = {
-        &commands_string, &commands_string_more, &commands_lcs, &commands_bit, &commands_bitfield, &commands_generic, &commands_expiry, &commands_keys, &commands_scan, &commands_object, &commands_text,  &rows_connection,
+        &commands_string, &commands_string_more, &commands_lcs, &commands_bit, &commands_bitfield, &commands_dump, &commands_generic, &commands_expiry, &commands_keys, &commands_scan, &commands_object, &commands_text,  &rows_connection,
         &rows_client,     &rows_transaction, &rows_node, &rows_memory, &rows_config,    &rows_command, &rows_debug, &rows_admin, &rows_stats,
     };
 

@@ -10,7 +10,7 @@ void rows_init(struct rows *r)
 {
     static const struct siphash_key seed = {{3, 1, 4, 1, 5, 9, 2, 6}};
     const struct command_family family[] = {commands_string,  commands_string_more, commands_lcs,
-                                            commands_bit,     commands_bitfield,
+                                            commands_bit,     commands_bitfield, commands_dump,
                                             commands_generic, commands_expiry,      commands_keys,
                                             commands_scan,    commands_object,    commands_text};
     *r = (struct rows){.protocol = REPLY_RESP2, .time_ms = 1000000};

@@ -24,7 +24,7 @@ static const struct command_family node_family = {node_row, 4};
 static struct command_table *table_new(void)
 {
     const struct command_family family[] = {commands_string,  node_family,     commands_string_more,
-                                            commands_lcs,     commands_bit,    commands_bitfield,
+                                            commands_lcs,     commands_bit,    commands_bitfield, commands_dump,
                                             commands_generic, commands_expiry, commands_text};
     return command_table_new(family, sizeof family / sizeof family[0]);
 }
@@ -97,7 +97,7 @@ TEST(every_row_is_complete)
     CHECK_EQ_UINT(command_table_count(t),
                   commands_string.row_count + commands_string_more.row_count +
                       commands_lcs.row_count + commands_bit.row_count +
-                      commands_bitfield.row_count + commands_generic.row_count +
+                      commands_bitfield.row_count + commands_dump.row_count + commands_generic.row_count +
                       commands_expiry.row_count + commands_text.row_count + 4);
     for (size_t i = 0; i < command_table_count(t); i++) {
         const struct command_row *row = command_table_at(t, i);

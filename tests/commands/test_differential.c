@@ -11,6 +11,7 @@
 
 #include "base/number.h"
 #include "base/prng.h"
+#include "commands/dump_format.h"
 #include "resp/resp_value.h"
 #include "tests/commands/redis_server.h"
 #include "tests/commands/rows.h"
@@ -491,12 +492,46 @@ static void make_bit(struct command_text *c, struct prng *random)
     }
 }
 
-static void make_one(struct command_text *c, struct prng *random)
+/* DUMP, and RESTORE of what a DUMP gave (`payload` keeps its bytes) or of something else. */
+static void make_dump(struct command_text *c, struct prng *random, struct buf *payload)
+{
+    static const char *const option[] = {"REPLACE",  "replace", "absttl", "freq 1",
+                                         "idletime", "freq",    "foo"};
+    if (prng_below(random, 3) == 0) {
+        add(c, "dump");
+        add_key(c, random);
+        return;
+    }
+    add(c, "Restore");
+    add_key(c, random);
+    add(c, prng_below(random, 8) ? "0" : CHOOSE(random, no_integers));
+    struct command_text value = {.count = 0};
+    add_value(&value, random);
+    struct value *made = value_new_string(value.arg[0]);
+    buf_clear(payload, SIZE_MAX);
+    dump_write(payload, made);
+    value_free(made);
+    if (prng_below(random, 10) == 0) {
+        payload->data[payload->start + prng_below(random, buf_size(payload))] ^= 1;
+    }
+    add_slice(c, buf_slice(payload));
+    uint64_t count = prng_below(random, 3);
+    for (uint64_t i = 0; i < count; i++) {
+        add(c, option[prng_below(random, prng_below(random, 5) ? 3 : 7)]);
+        if (prng_below(random, 10) == 0) {
+            add_position(c, random);
+        }
+    }
+}
+
+static void make_one(struct command_text *c, struct prng *random, struct buf *payload)
 {
     *c = (struct command_text){.count = 0};
     uint64_t what = prng_below(random, 100);
     if (what < 45) {
         make_basic(c, random);
+    } else if (what < 50) {
+        make_dump(c, random, payload);
     } else if (what < 75) {
         make_bit(c, random);
     } else {
@@ -537,11 +572,40 @@ static bool slice_starts_with(struct slice s, const char *text)
     return s.n >= n && memcmp(s.p, text, n) == 0;
 }
 
+/* The payload of a DUMP's reply; Redis compresses long ones. */
+static bool dumps_match(struct slice ours, struct slice theirs)
+{
+    struct slice reply[] = {ours, theirs};
+    struct value *value[2] = {NULL, NULL};
+    bool is_same = true;
+    for (size_t i = 0; i < 2; i++) {
+        const uint8_t *end = memchr(reply[i].p, '\n', reply[i].n);
+        is_same = is_same && reply[i].p[0] == '$' && end && reply[i].p[1] != '-';
+        if (is_same) {
+            struct slice bytes = slice_skip(reply[i], (size_t)(end - reply[i].p) + 1);
+            bytes.n -= 2;
+            is_same = dump_read(bytes, &value[i]) == DUMP_OK;
+        }
+    }
+    is_same = is_same && value_string_size(value[0]) == value_string_size(value[1]);
+    for (size_t at = 0; is_same && at < value_string_size(value[0]);) {
+        struct slice part = value_string_part(value[0], at);
+        is_same = slice_equal(part, value_string_part(value[1], at));
+        at += part.n;
+    }
+    value_free(value[0]);
+    value_free(value[1]);
+    return is_same;
+}
+
 /* LCS has a smaller limit here. */
 static bool replies_match(const struct command_text *c, struct slice ours, struct slice theirs)
 {
     if (slice_equal(ours, theirs)) {
         return true;
+    }
+    if (slice_equal_nocase(c->arg[0], "dump")) {
+        return dumps_match(ours, theirs);
     }
     if (slice_equal_nocase(c->arg[0], "lcs") &&
         slice_equal(ours, slice_from_cstr("-ERR Insufficient memory, transient memory for LCS "
@@ -629,15 +693,18 @@ static void run_random(enum reply_protocol protocol, uint64_t seed, size_t steps
     }
     struct prng random;
     prng_seed(&random, seed);
+    struct buf payload;
+    buf_init(&payload);
     for (size_t step = 0; step < steps; step++) {
         struct command_text c;
-        make_one(&c, &random);
+        make_one(&c, &random, &payload);
         if (slice_equal_nocase(c.arg[0], "dbsize")) {
             touch_all_keys(&r, &s);
         }
         compare(&r, &s, &c);
     }
     test_context("%s", "");
+    buf_deinit(&payload);
     rows_deinit(&r);
     redis_server_stop(&s);
 }

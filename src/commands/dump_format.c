@@ -1,0 +1,230 @@
+/* A serialized value:
+ *
+ *   type (1) | the value | RDB version (2, little endian) | CRC-64 of all before it (8, little
+ * endian)
+ *
+ * D1  A version newer than DUMP_RDB_VERSION is refused, an older one is read.
+ *
+ * D2  Whatever follows the value, before the footer, is ignored, as Redis does.
+ *
+ * A string begins with a length, whose two top bits tell its kind:
+ *
+ *   00 nnnnnn                  a length of 6 bits, then that many bytes
+ *   01 nnnnnn n(8)             of 14 bits
+ *   10 000000 n(32)            of 32 bits, big endian
+ *   10 000001 n(64)            of 64 bits, big endian
+ *   11 0000kk                  kk 0, 1, 2: an integer of 1, 2 or 4 bytes, little endian, signed
+ *   11 000011 clen len bytes   LZF: `clen` compressed bytes make `len`
+ *
+ * D3  Written are integers where the text is the canonical form of one, else plain bytes; never
+ * LZF, which readers need not see. */
+
+#include "commands/dump_format.h"
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/number.h"
+
+enum {
+    DUMP_FOOTER_BYTES = 10,
+    DUMP_TYPE_STRING = 0,
+    DUMP_TYPE_NO_KIND = 8, /* the one number below DUMP_TYPE_LAST that is none */
+    DUMP_TYPE_LAST = 19,
+    DUMP_LENGTH_6 = 0,
+    DUMP_LENGTH_14 = 1,
+    DUMP_LENGTH_LONG = 2,
+    DUMP_ENCODED = 3,
+    DUMP_LENGTH_32 = 0x80,
+    DUMP_LENGTH_64 = 0x81,
+    DUMP_INTEGER_8 = 0,
+    DUMP_INTEGER_16 = 1,
+    DUMP_INTEGER_32 = 2,
+    DUMP_LZF = 3,
+    DUMP_LZF_RATIO_MAX = 132, /* three bytes make 264 at most */
+};
+
+/* --- writing --- */
+
+static void dump_write_length(struct buf *out, size_t size)
+{
+    if (size < 64) {
+        buf_append_byte(out, (uint8_t)size);
+    } else if (size < 16384) {
+        buf_append_byte(out, (uint8_t)(0x40 | size >> 8));
+        buf_append_byte(out, (uint8_t)size);
+    } else { /* 32 bits are enough for any string */
+        buf_append_byte(out, DUMP_LENGTH_32);
+        for (int shift = 24; shift >= 0; shift -= 8) {
+            buf_append_byte(out, (uint8_t)(size >> shift));
+        }
+    }
+}
+
+static void dump_write_little(struct buf *out, uint64_t number, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        buf_append_byte(out, (uint8_t)(number >> (8 * i)));
+    }
+}
+
+static void dump_write_integer(struct buf *out, int64_t number)
+{
+    unsigned kind = DUMP_INTEGER_32;
+    if (number >= INT8_MIN && number <= INT8_MAX) {
+        kind = DUMP_INTEGER_8;
+    } else if (number >= INT16_MIN && number <= INT16_MAX) {
+        kind = DUMP_INTEGER_16;
+    }
+    buf_append_byte(out, (uint8_t)(DUMP_ENCODED << 6 | kind));
+    dump_write_little(out, (uint64_t)number, (size_t)1 << kind);
+}
+
+bool dump_write(struct buf *out, const struct value *value)
+{
+    if (value_get_type(value) != VALUE_STRING) {
+        return false;
+    }
+    size_t start = buf_size(out);
+    size_t size = value_string_size(value);
+    int64_t number;
+    buf_append_byte(out, DUMP_TYPE_STRING);
+    if (value_string_integer(value, &number) && number >= INT32_MIN && number <= INT32_MAX) {
+        dump_write_integer(out, number);
+    } else {
+        dump_write_length(out, size);
+        for (size_t done = 0; done < size;) {
+            struct slice part = value_string_part(value, done);
+            buf_append_slice(out, part);
+            done += part.n;
+        }
+    }
+    dump_write_little(out, DUMP_RDB_VERSION, 2);
+    struct slice all = slice_skip(buf_slice(out), start);
+    dump_write_little(out, crc64(0, all.p, all.n), 8);
+    return true;
+}
+
+/* --- reading --- */
+
+static bool dump_take_byte(struct slice *in, uint8_t *byte)
+{
+    if (in->n == 0) {
+        return false;
+    }
+    *byte = in->p[0];
+    *in = slice_skip(*in, 1);
+    return true;
+}
+
+/* `bytes` <= in->n bytes as a number. */
+static uint64_t dump_take_number(struct slice *in, size_t bytes, bool is_big_endian)
+{
+    uint64_t number = 0;
+    ASSERT(bytes <= in->n && bytes <= 8);
+    for (size_t i = 0; i < bytes; i++) {
+        number = number << 8 | in->p[is_big_endian ? i : bytes - 1 - i];
+    }
+    *in = slice_skip(*in, bytes);
+    return number;
+}
+
+/* A length or, with *is_encoded, a DUMP_INTEGER_* or DUMP_LZF. */
+static bool dump_take_length(struct slice *in, uint64_t *length, bool *is_encoded)
+{
+    uint8_t first;
+    if (!dump_take_byte(in, &first)) {
+        return false;
+    }
+    *is_encoded = first >> 6 == DUMP_ENCODED;
+    *length = first & 63;
+    if (first >> 6 == DUMP_LENGTH_14) {
+        uint8_t low;
+        if (!dump_take_byte(in, &low)) {
+            return false;
+        }
+        *length = *length << 8 | low;
+    } else if (first >> 6 == DUMP_LENGTH_LONG) {
+        size_t bytes = first == DUMP_LENGTH_32 ? 4 : 8;
+        if ((first != DUMP_LENGTH_32 && first != DUMP_LENGTH_64) || in->n < bytes) {
+            return false;
+        }
+        *length = dump_take_number(in, bytes, true);
+    }
+    return true;
+}
+
+static struct value *dump_read_integer(struct slice *in, unsigned kind)
+{
+    size_t bytes = (size_t)1 << kind;
+    if (in->n < bytes) {
+        return NULL;
+    }
+    uint64_t number = dump_take_number(in, bytes, false);
+    uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
+    char text[NUMBER_TEXT_MAX];
+    size_t n = number_format_i64((int64_t)((number ^ sign) - sign), text);
+    return value_new_string((struct slice){(const uint8_t *)text, n});
+}
+
+static struct value *dump_read_lzf(struct slice *in)
+{
+    uint64_t compressed;
+    uint64_t size;
+    bool is_encoded[2];
+    if (!dump_take_length(in, &compressed, &is_encoded[0]) ||
+        !dump_take_length(in, &size, &is_encoded[1]) || is_encoded[0] || is_encoded[1] ||
+        compressed == 0 || compressed > in->n || size > LIMIT_BULK_BYTES ||
+        size > compressed * DUMP_LZF_RATIO_MAX) {
+        return NULL;
+    }
+    uint8_t *bytes = mem_alloc((size_t)size + 1);
+    struct value *value = NULL;
+    if (lzf_decompress((struct slice){in->p, (size_t)compressed}, bytes, (size_t)size)) {
+        value = value_new_string((struct slice){bytes, (size_t)size});
+    }
+    mem_free(bytes);
+    return value;
+}
+
+/* NULL: damaged. */
+static struct value *dump_read_string(struct slice *in)
+{
+    uint64_t length;
+    bool is_encoded;
+    if (!dump_take_length(in, &length, &is_encoded)) {
+        return NULL;
+    }
+    if (is_encoded) {
+        return length == DUMP_LZF          ? dump_read_lzf(in)
+               : length <= DUMP_INTEGER_32 ? dump_read_integer(in, (unsigned)length)
+                                           : NULL;
+    }
+    if (length > in->n || length > LIMIT_BULK_BYTES) {
+        return NULL;
+    }
+    return value_new_string((struct slice){in->p, (size_t)length});
+}
+
+enum dump_verdict dump_read(struct slice payload, struct value **value)
+{
+    *value = NULL;
+    if (payload.n < DUMP_FOOTER_BYTES) {
+        return DUMP_BAD_FOOTER;
+    }
+    struct slice body = {payload.p, payload.n - DUMP_FOOTER_BYTES};
+    struct slice footer = slice_skip(payload, body.n);
+    if (dump_take_number(&footer, 2, false) > DUMP_RDB_VERSION || /* D1 */
+        dump_take_number(&footer, 8, false) != crc64(0, payload.p, payload.n - 8)) {
+        return DUMP_BAD_FOOTER;
+    }
+    uint8_t type;
+    if (!dump_take_byte(&body, &type) || type == DUMP_TYPE_NO_KIND || type > DUMP_TYPE_LAST) {
+        return DUMP_BAD_FORMAT;
+    }
+    if (type != DUMP_TYPE_STRING) {
+        return DUMP_UNSUPPORTED;
+    }
+    *value = dump_read_string(&body);
+    return *value ? DUMP_OK : DUMP_BAD_FORMAT;
+}
