@@ -16,6 +16,7 @@ enum {
     DIGEST_SESSION = 2,
     DIGEST_CLOCK = 3,
     DIGEST_SWAP = 4,
+    DIGEST_CREATION = 5,
 }; /* first word of what is hashed: terms of different kinds differ */
 
 static uint64_t digest_words(const struct keyspace *k, const uint64_t *word, size_t count)
@@ -65,6 +66,11 @@ static void digest_entry(void *ctx, const struct dict_entry *e)
     call->sum += digest_words(k, word, sizeof word / sizeof word[0]);
 }
 
+uint64_t digest_creation(const struct keyspace *k, size_t slot, raft_index index)
+{
+    return digest_words(k, (const uint64_t[]){DIGEST_CREATION, slot, index}, 3);
+}
+
 uint64_t keyspace_digest(const struct keyspace *k)
 {
     struct digest_call call = {.keyspace = k};
@@ -81,5 +87,6 @@ uint64_t keyspace_digest(const struct keyspace *k)
                                  s->is_open,     s->is_suspended, s->last};
         call.sum += digest_words(k, word, sizeof word / sizeof word[0]);
     }
+    call.sum += k->creation_digest;
     return call.sum + digest_words(k, (const uint64_t[]){DIGEST_CLOCK, (uint64_t)k->time_ms}, 2);
 }

@@ -15,7 +15,12 @@
  * K4  Between keyspace_edit and keyspace_changed nothing else changes.
  *
  * K5  SWAPDB changes every key of both databases: a key's last change is the later of its own and
- * its database's last swap. Flushing a database leaves its swap alone: no key of it is left. */
+ * its database's last swap. Flushing a database leaves its swap alone: no key of it is left.
+ *
+ * K6  Whoever saw a key absent can tell whether it was created since, even if it is gone again: the
+ *     index of the last creation is kept per slot of the hash, for all databases together, since
+ * keys move between them. A key can't come and go without a creation, so removals need no trace,
+ * and a flush costs nothing. Bounded, and part of the state: every node refuses the same EXEC. */
 
 #include "keyspace/keyspace.h"
 
@@ -44,6 +49,7 @@ struct keyspace *keyspace_new(const struct siphash_key *seed, const struct keysp
         dict_init(&k->db[i].dict);
         expiry_init(&k->db[i].expiry);
     }
+    k->creation = mem_alloc_zero(KEYSPACE_CREATION_SLOTS * sizeof k->creation[0]);
     graveyard_init(&k->graveyard);
     return k;
 }
@@ -65,6 +71,7 @@ void keyspace_free(struct keyspace *k)
     }
     graveyard_deinit(&k->graveyard);
     mem_free(k->session);
+    mem_free(k->creation);
     mem_free(k);
 }
 
@@ -185,9 +192,11 @@ const struct value *keyspace_get(struct keyspace_view *view, struct slice key)
 
 raft_index keyspace_last_change(struct keyspace_view *view, struct slice key)
 {
-    struct dict_entry *e = keyspace_find(view, key);
+    uint64_t hash = siphash64_fast(&view->keyspace->seed, key.p, key.n);
+    struct dict_entry *e = keyspace_find_hashed(view, key, hash);
     if (!e) {
-        return 0;
+        raft_index created = view->keyspace->creation[keyspace_creation_slot(hash)];
+        return created ? KEYSPACE_ABSENT | created : 0;
     }
     raft_index swapped = keyspace_db_of(view)->swapped;
     return e->last_change > swapped ? e->last_change : swapped;
@@ -220,6 +229,21 @@ static void keyspace_mark(struct keyspace_view *view, struct dict_entry *e, cons
     keyspace_after_change(k, view->db, dict_entry_key(e), event);
 }
 
+/* K6. */
+static void keyspace_note_creation(struct keyspace *k, uint64_t hash)
+{
+    size_t slot = keyspace_creation_slot(hash);
+    raft_index before = k->creation[slot];
+    if (before == k->index) {
+        return;
+    }
+    if (before) {
+        k->creation_digest -= digest_creation(k, slot, before);
+    }
+    k->creation[slot] = k->index;
+    k->creation_digest += digest_creation(k, slot, k->index);
+}
+
 /* Fires before_change and returns the entry to put a value into: an existing one still holds its
  * old value. */
 static struct dict_entry *
@@ -233,6 +257,7 @@ keyspace_prepare_set(struct keyspace_view *view, struct slice key, bool keep_exp
     keyspace_before_change(k, view->db, key);
     if (!e) {
         e = dict_insert(&db->dict, hash, key);
+        keyspace_note_creation(k, hash);
         db->memory += dict_entry_memory(e);
     } else if (!keep_expiry) {
         expiry_clear(&db->expiry, e);

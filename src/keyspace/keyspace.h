@@ -122,9 +122,13 @@ bool keyspace_clear_expiry(struct keyspace_view *view, struct slice key, const c
 int64_t keyspace_next_due(
     const struct keyspace *k); /* earliest expiry of all, KEYSPACE_NO_EXPIRY if none */
 
-/* Index of the key's last change; 0 when absent and never seen... WATCH: (key, index) pairs are
- * compared at EXEC. A key that was deleted answers 0, one created anew answers the creating entry's
- * index. */
+/* What WATCH records and EXEC compares: a number that is another one after every change of the key,
+ * also when it was created and is gone again, or comes back. Of a key that is present the index of
+ * its last change. Of one that is absent KEYSPACE_ABSENT plus the index of the last creation of any
+ * key, in any database, that shares 16 bits of its hash; 0 where nothing was created yet. So a key
+ * watched while absent may seem changed when one of 65,536 keys is created: the EXEC is refused and
+ * the client tries again, never the other way round. */
+#define KEYSPACE_ABSENT ((raft_index)1 << 63)
 raft_index keyspace_last_change(struct keyspace_view *view, struct slice key);
 
 uint64_t keyspace_count(const struct keyspace *k,

@@ -16,6 +16,8 @@ struct keyspace_db {
     uint64_t memory;    /* of entries and values; not state */
 };
 
+enum { KEYSPACE_CREATION_SLOTS = 65536 };
+
 struct keyspace {
     /* State: the same on every node that applied the same entries. */
     struct siphash_key seed;
@@ -24,6 +26,10 @@ struct keyspace {
     struct keyspace_db db[LIMIT_DATABASES];
     struct session_state *session; /* sorted by member */
     size_t session_count;
+    /* K6: index of the last creation of a key, by the low bits of its hash; 0: none. Snapshots must
+     * carry them. */
+    raft_index *creation;     /* KEYSPACE_CREATION_SLOTS of them */
+    uint64_t creation_digest; /* follows from them: digest_creation of all that are not 0, summed */
 
     /* Not state. */
     struct keyspace_hooks hooks;
@@ -39,6 +45,13 @@ static inline int64_t keyspace_entry_expiry(const struct keyspace_db *db,
 {
     return e->expiry_position ? expiry_at(&db->expiry, e) : KEYSPACE_NO_EXPIRY;
 }
+
+static inline size_t keyspace_creation_slot(uint64_t hash)
+{
+    return (size_t)(hash % KEYSPACE_CREATION_SLOTS);
+}
+/* What a slot adds to the digest. */
+uint64_t digest_creation(const struct keyspace *k, size_t slot, raft_index index);
 
 /* Asserts the invariants of all tables and heaps. O(n). */
 void keyspace_check(const struct keyspace *k);

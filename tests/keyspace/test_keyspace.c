@@ -91,7 +91,7 @@ TEST(a_change_fires_both_hooks_and_stores_its_index)
     CHECK_EQ_UINT(seen.after, 4);
     CHECK(keyspace_delete(&view, s("a"), "del"));
     CHECK(!keyspace_delete(&view, s("a"), "del"));
-    CHECK_EQ_UINT(keyspace_last_change(&view, s("a")), 0);
+    CHECK_EQ_UINT(keyspace_last_change(&view, s("a")), KEYSPACE_ABSENT | 7); /* created at 7 */
     CHECK_EQ_UINT(seen.before, 5);
     CHECK_EQ_UINT(seen.after, 5);
     CHECK_EQ_STR(seen.last_event, "del");
@@ -147,7 +147,7 @@ TEST(a_due_key_is_absent_before_it_is_removed)
     CHECK(keyspace_get(&late, s("a")) == NULL);
     CHECK(late.met_due); /* the state's time is 1000: a pulse is needed */
     late.met_due = false;
-    CHECK_EQ_UINT(keyspace_last_change(&late, s("a")), 0);
+    CHECK(keyspace_last_change(&late, s("a")) & KEYSPACE_ABSENT);
     CHECK(late.met_due);
     CHECK_EQ_UINT(keyspace_count(k, 0), 1); /* a read removes nothing */
 
@@ -268,7 +268,8 @@ TEST(a_flush_of_many_keys_frees_them_in_pieces)
         keyspace_set_string(&write, s(key), s("some value of some length"), false, "set");
         keyspace_set_expiry(&write, s(key), 1000 + i, "expire");
     }
-    size_t full = mem_used();
+    size_t fixed = KEYSPACE_CREATION_SLOTS * sizeof(raft_index); /* of any keyspace */
+    size_t full = mem_used() - fixed;
     struct keyspace_view write = writer(k, 0);
     keyspace_flush(&write, false);
     CHECK_EQ_UINT(keyspace_count(k, 0), 0);
@@ -279,7 +280,7 @@ TEST(a_flush_of_many_keys_frees_them_in_pieces)
     CHECK_EQ_UINT(seen.flushed, 2);
     CHECK_EQ_INT(keyspace_next_due(k), KEYSPACE_NO_EXPIRY);
     CHECK(keyspace_memory(k) == 0);
-    CHECK(mem_used() > full / 2); /* nothing was freed yet but the heaps */
+    CHECK(mem_used() - fixed > full / 2); /* nothing was freed yet but the heaps */
 
     /* The same keys again, at once, while the old ones are still being freed. */
     uint64_t before = k->graveyard.freed_total;
@@ -292,7 +293,7 @@ TEST(a_flush_of_many_keys_frees_them_in_pieces)
         REQUIRE(++rounds < 1000);
     }
     CHECK(rounds > 10);
-    CHECK(mem_used() < full / 10);
+    CHECK(mem_used() - fixed < full / 10);
     CHECK(slice_equal(value_string_part(keyspace_get(&write, s("1")), 0), s("new")));
     keyspace_free(k);
 }
@@ -501,6 +502,73 @@ TEST(each_walks_all_keys_in_hash_order)
     keyspace_each(k, 2, walk_one, &w);
     CHECK_EQ_UINT(w.count, 777);
     CHECK(w.is_ordered);
+    keyspace_free(k);
+}
+
+/* What WATCH stands on: the number of an absent key tells whether it came and went. */
+TEST(a_key_that_came_and_went_is_noticed)
+{
+    static const char *const how[] = {"del", "flush", "expire", "swap", "move", "by another name"};
+    for (size_t i = 0; i < sizeof how / sizeof how[0]; i++) {
+        test_context("%s", how[i]);
+        struct keyspace *k = keyspace_new(&seed, NULL);
+        keyspace_begin_entry(k, 5, 1000);
+        struct keyspace_view w = writer(k, 0);
+        struct keyspace_view other = writer(k, 1);
+        keyspace_set_string(&w, s("other"), s("1"), false, "set");
+        raft_index seen = keyspace_last_change(&w, s("a"));
+        uint64_t digest = keyspace_digest(k);
+        keyspace_begin_entry(k, 6, 1000);
+        CHECK_EQ_UINT(keyspace_last_change(&w, s("a")), seen); /* an entry alone is no change */
+        struct keyspace_view *where = i == 3 ? &other : &w;
+        keyspace_set_string(where, s(i == 5 ? "b" : "a"), s("1"), false, "set");
+        keyspace_begin_entry(k, 7, 1000);
+        if (i == 0) {
+            keyspace_delete(&w, s("a"), "del");
+        } else if (i == 1) {
+            keyspace_flush(&w, true);
+        } else if (i == 2) {
+            keyspace_set_expiry(&w, s("a"), 1500, "expire");
+            keyspace_begin_entry(k, 8, 1500);
+        } else if (i == 3) {
+            keyspace_swap(&w, 0, 1);
+            keyspace_delete(&w, s("a"), "del");
+        } else if (i == 4) {
+            keyspace_move(&w, s("a"), 1, s("a"), "move_from", "move_to");
+        } else {
+            keyspace_move(&w, s("b"), 0, s("a"), "rename_from", "rename_to");
+            keyspace_move(&w, s("a"), 0, s("b"), "rename_from", "rename_to");
+        }
+        CHECK(keyspace_get(&w, s("a")) == NULL);
+        CHECK(keyspace_last_change(&w, s("a")) != seen);
+        CHECK(keyspace_digest(k) != digest);
+        keyspace_free(k);
+    }
+    test_context("%s", "");
+}
+
+TEST(a_key_that_stays_away_seems_unchanged)
+{
+    struct keyspace *k = keyspace_new(&seed, NULL);
+    keyspace_begin_entry(k, 1, 1000);
+    struct keyspace_view w = writer(k, 0);
+    keyspace_set_string(&w, s("a"), s("1"), false, "set");
+    keyspace_delete(&w, s("a"), "del");
+    raft_index seen = keyspace_last_change(&w, s("a"));
+    CHECK_EQ_UINT(seen, KEYSPACE_ABSENT | 1);
+    for (unsigned i = 2; i < 100; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%u", i);
+        keyspace_begin_entry(k, i, 1000);
+        keyspace_set_string(&w, s(key), s("1"), false, "set");
+        keyspace_delete(&w, s(i % 2 ? key : "a"), "del");
+        CHECK_EQ_UINT(keyspace_last_change(&w, s("a")), seen);
+    }
+    keyspace_flush(&w, true);
+    CHECK_EQ_UINT(keyspace_last_change(&w, s("a")), seen);
+    keyspace_begin_entry(k, 200, 1000);
+    keyspace_set_string(&w, s("a"), s("1"), false, "set"); /* the same content anew */
+    CHECK_EQ_UINT(keyspace_last_change(&w, s("a")), 200);
     keyspace_free(k);
 }
 
