@@ -25,8 +25,9 @@ case $nodes in
 *) fail "NODES is 1, 3 or 5, not '$nodes'." ;;
 esac
 case $first_port in
-*[!0-9]* | '' | ??????*) fail "PORT is a number, not '$first_port'." ;;
+*[!0-9]* | '' | 0* | ??????*) fail "PORT is a number from 1 on, not '$first_port'." ;;
 esac
+[ $((first_port + nodes - 1)) -le 65535 ] || fail "PORT=$first_port leaves no room for $nodes ports up to 65535."
 [ -x "$program" ] || fail "$program is missing: run make first."
 
 ports=()
