@@ -1,6 +1,7 @@
 #include "keyspace/value.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/prng.h"
@@ -187,6 +188,39 @@ TEST(types_have_redis_names)
     for (int i = 0; i < 6; i++) {
         CHECK_EQ_STR(value_type_name((enum value_type)i), name[i]);
     }
+}
+
+/* Lengthening, overwriting and copying out, over the edges of chunks, against a flat array. */
+TEST(strings_are_written_in_place)
+{
+    enum { SIZE = 5 * CHUNK + 7, STEPS = 200 };
+    uint8_t *model = mem_alloc_zero(SIZE);
+    uint8_t *bytes = pattern_new(SIZE);
+    uint8_t *copy = mem_alloc(SIZE);
+    struct prng random;
+    prng_seed(&random, 11);
+    struct value *v = value_new_string((struct slice){NULL, 0});
+    size_t size = 0;
+    for (size_t step = 0; step < STEPS; step++) {
+        if (prng_below(&random, 10) == 0) {
+            size += (size_t)prng_below(&random, SIZE - size + 1) / 4;
+            v = value_string_extend(v, size); /* with zeros, as the model has them */
+        }
+        size_t offset = (size_t)prng_below(&random, size + 1);
+        size_t n = (size_t)prng_below(&random, size - offset + 1);
+        value_string_write(v, offset, (struct slice){bytes + step, n > SIZE - step ? 0 : n});
+        memcpy(model + offset, bytes + step, n > SIZE - step ? 0 : n);
+        REQUIRE(value_string_size(v) == size);
+        CHECK_EQ_UINT(value_string_read(v, 0, copy, SIZE), size);
+        CHECK(memcmp(copy, model, size) == 0);
+        CHECK_EQ_UINT(value_string_read(v, offset, copy, n), n);
+        CHECK(memcmp(copy, model + offset, n) == 0);
+    }
+    CHECK_EQ_UINT(value_string_read(v, size, copy, 1), 0);
+    value_free(v);
+    mem_free(model);
+    mem_free(bytes);
+    mem_free(copy);
 }
 
 TEST_MAIN()
