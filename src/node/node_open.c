@@ -291,7 +291,15 @@ static enum err node_recover(struct node *n)
         rec.state.hard = (struct raft_hard_state){.term = rec.suspect_term};
     disk_init(n, &rec.state, rec.last_index);
     node_log_recovery(n, &rec);
-    if (!formation_init(n))
+    if (n->identity.cluster_id != 0 && rec.first_index > 1) {
+        /* Without snapshots nothing is ever dropped from the front, and without its beginning the log can't be applied. */
+        log_line(&n->env.log,
+                 LOG_WARNING,
+                 "The log begins at entry %llu: files before it are missing, entries 1 to %llu are lost on this node. Not starting.",
+                 (unsigned long long)rec.first_index,
+                 (unsigned long long)rec.first_index - 1);
+        e = ERR_CORRUPT;
+    } else if (!formation_init(n))
         e = ERR_INVALID;
     else if (n->identity.cluster_id != 0)
         e = node_recover_raft(n, &rec);
