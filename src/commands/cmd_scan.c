@@ -20,12 +20,17 @@
 #include "commands/numbers.h"
 #include "keyspace/value.h"
 
-enum { SCAN_DEFAULT_COUNT = 10, SCAN_CURSOR_BYTES = 64 };
+enum {
+    SCAN_DEFAULT_COUNT = 10,
+    SCAN_CURSOR_BYTES = 64,
+    SCAN_MAX_STARS = 1000, /* as Redis's stringmatchlen: beyond it a pattern matches nothing */
+};
 
 /* What a walk wants, and the keys it found: borrowed from the keyspace. */
 struct scan_match {
     struct slice pattern;
     bool has_pattern;
+    bool is_hopeless; /* SCAN_MAX_STARS; the time a match takes grows with its stars */
     bool has_type;
     struct slice type;
     struct slice *key;
@@ -36,6 +41,9 @@ struct scan_match {
 static void scan_take(void *ctx, struct slice key, const struct value *value)
 {
     struct scan_match *match = ctx;
+    if (match->is_hopeless) {
+        return;
+    }
     /* In Redis the empty key matches the empty pattern only, and no number of stars. */
     if (match->has_pattern &&
         (key.n == 0 ? match->pattern.n != 0 : !glob_match(match->pattern, key, false))) {
@@ -55,6 +63,11 @@ static void scan_set_pattern(struct scan_match *match, struct slice pattern)
 {
     match->pattern = pattern;
     match->has_pattern = !(pattern.n == 1 && pattern.p[0] == '*');
+    size_t stars = 0; /* runs of them; the last byte of the pattern costs nothing */
+    for (size_t i = 0; i + 1 < pattern.n; i++) {
+        stars += pattern.p[i] == '*' && pattern.p[i + 1] != '*';
+    }
+    match->is_hopeless = stars > SCAN_MAX_STARS;
 }
 
 static void scan_reply_keys(struct scan_match *match, struct reply *reply)

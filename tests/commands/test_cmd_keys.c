@@ -146,4 +146,28 @@ TEST(objects_tell_what_redis_would)
     rows_deinit(&r);
 }
 
+TEST(a_pattern_of_too_many_stars_matches_nothing)
+{
+    struct rows r;
+    rows_init(&r);
+    char line[5 + 2 * 1001 + 1] = "keys ";
+    rows_line(&r, "set aaaa 1");
+    for (size_t i = 0; i < 4; i++) {
+        memcpy(line + 5 + 2 * i, "*a", 2);
+    }
+    memset(line + 5 + 8, '*', 2 * 997); /* one run, whatever its length */
+    CHECK_EQ_STR(rows_line(&r, line), "*1\r\n$4\r\naaaa\r\n");
+    for (size_t i = 0; i < 1001; i++) {
+        memcpy(line + 5 + 2 * i, "*?", 2);
+    }
+    char key[1010] = "set ";
+    memset(key + 4, 'a', 1002);
+    memcpy(key + 1006, " 1", 3);
+    rows_line(&r, key);
+    CHECK_EQ_STR(rows_line(&r, line), "*0\r\n");
+    line[5 + 2 * 1000] = '\0'; /* a thousand of them */
+    CHECK_CONTAINS(rows_line(&r, line), "*1\r\n$1002\r\n");
+    rows_deinit(&r);
+}
+
 TEST_MAIN()
