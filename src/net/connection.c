@@ -232,10 +232,15 @@ void connection_open(struct server *s, int fd, const struct sockaddr_storage *ad
     socklen_t size = sizeof local;
     struct client_counters *counters;
 
+    info.is_unix = address->ss_family == AF_UNIX;
     address_format(address, info.address, sizeof info.address);
     memset(&local, 0, sizeof local);
     if (getsockname(fd, (struct sockaddr *)(void *)&local, &size) == 0) {
         address_format(&local, info.local_address, sizeof info.local_address);
+    }
+    if (info.is_unix) {
+        (void)snprintf(info.address, sizeof info.address, "%s:0", s->options->unixsocket);
+        memcpy(info.local_address, info.address, sizeof info.local_address);
     }
     counters = clients_counters(node_clients(s->node));
     counters->connections_received++;

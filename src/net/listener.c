@@ -5,7 +5,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -66,6 +69,16 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
     }
 }
 
+static void listener_add(struct server *s, int fd)
+{
+    struct listener *l = &s->listener[s->listener_count++];
+
+    l->fd = fd;
+    ev_io_init(&l->io, on_accept, fd, EV_READ);
+    l->io.data = s;
+    ev_io_start(s->loop, &l->io);
+}
+
 /* Binds one resolved address. Returns 0 or an errno. */
 static int listen_on(struct server *s, const struct addrinfo *a)
 {
@@ -88,11 +101,7 @@ static int listen_on(struct server *s, const struct addrinfo *a)
         (void)close(fd);
         return error;
     }
-    struct listener *l = &s->listener[s->listener_count++];
-    l->fd = fd;
-    ev_io_init(&l->io, on_accept, fd, EV_READ);
-    l->io.data = s;
-    ev_io_start(s->loop, &l->io);
+    listener_add(s, fd);
     return 0;
 }
 
@@ -131,6 +140,61 @@ static bool listen_on_or_say(struct server *s, const char *word)
     return true;
 }
 
+/* --- the unix socket ---------------------------------------------------------------------------- */
+
+/* A socket file that nobody listens on any more is left over from a crash, and is replaced; one in use is not. */
+static bool remove_stale(const struct sockaddr_un *address)
+{
+    struct stat what;
+
+    if (lstat(address->sun_path, &what) != 0) {
+        return true;
+    }
+    if (!S_ISSOCK(what.st_mode)) {
+        errno = EEXIST;
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_used = fd >= 0 && connect(fd, (const struct sockaddr *)(const void *)address, sizeof *address) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (is_used) {
+        errno = EADDRINUSE;
+        return false;
+    }
+    return unlink(address->sun_path) == 0;
+}
+
+static bool listen_on_path(struct server *s, const char *path, const char *permissions)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char *end = NULL;
+    unsigned long mode = strtoul(permissions, &end, 8);
+
+    if (*end != '\0' || mode > 0777) {
+        log_line(&s->env.log, LOG_WARNING, "option 'unixsocketperm': '%s' is no octal number up to 777.", permissions);
+        return false;
+    }
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool is_fine = fd >= 0 && s->listener_count < SERVER_LISTENERS_MAX && remove_stale(&address) &&
+                   bind(fd, (const struct sockaddr *)(const void *)&address, sizeof address) == 0;
+    if (is_fine) {
+        s->has_unix_socket = true;
+        is_fine = (mode == 0 || chmod(path, (mode_t)mode) == 0) && listen(fd, (int)s->options->tcp_backlog) == 0;
+    }
+    if (!is_fine) {
+        log_line(&s->env.log, LOG_WARNING, "Can't listen on the unix socket %s: %s.", path, strerror(errno));
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return false;
+    }
+    listener_add(s, fd);
+    return true;
+}
+
 bool server_listen(struct server *s)
 {
     const char *at = s->options->bind;
@@ -152,6 +216,9 @@ bool server_listen(struct server *s)
         log_line(&s->env.log, LOG_WARNING, "None of the addresses in 'bind' could be listened on.");
         is_fine = false;
     }
+    if (is_fine && s->options->unixsocket[0] != '\0') {
+        is_fine = listen_on_path(s, s->options->unixsocket, s->options->unixsocketperm);
+    }
     return is_fine;
 }
 
@@ -162,4 +229,8 @@ void server_stop_listening(struct server *s)
         (void)close(s->listener[i].fd);
     }
     s->listener_count = 0;
+    if (s->has_unix_socket) {
+        (void)unlink(s->options->unixsocket);
+        s->has_unix_socket = false;
+    }
 }

@@ -412,6 +412,8 @@ int server_run(struct options *options, const char *file, struct slice secret)
     }
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    /* A file past `ulimit -f` is a full disk (EFBIG), not the end. */
+    (void)sigaction(SIGXFSZ, &ignore, NULL);
     if (!log_file_open(&s->log, options->logfile, (enum log_level)options->loglevel)) {
         (void)fprintf(stderr, "coracle: the log file %s can't be opened: %s\n", options->logfile, strerror(errno));
         mem_free(s);

@@ -47,6 +47,7 @@ struct server {
         int fd;
     } listener[SERVER_LISTENERS_MAX];
     size_t listener_count;
+    bool has_unix_socket; /* made by us: removed at the end */
     int spare_fd; /* given up to accept and close one when out of descriptors */
 
     struct list connections;

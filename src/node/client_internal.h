@@ -149,6 +149,7 @@ struct client {
     struct client_watch *watch;
     size_t watch_count;
     size_t watch_capacity;
+    size_t watch_bytes;           /* of the keys, as an EXEC carries them */
 };
 
 struct clients {
@@ -181,7 +182,7 @@ struct clients {
 /* Undecided and unsent replies of one client at once; beyond it is paused. Nobody knows how long the reply of a read will be
  * before it runs, so the bound follows the longest of its recent replies: as many as would fill client-output-limit. */
 #define CLIENT_SLOTS_MAX 16384
-#define CLIENT_SLOTS_FIRST 2048 /* before anything is known */
+#define CLIENT_SLOTS_FIRST 64 /* before anything is known */
 #define CLIENT_SLOTS_MIN 16
 
 /* clients.c */

@@ -45,6 +45,7 @@ void client_unwatch(struct client *c)
         slice_replace(&c->watch[i].key, (struct slice){0});
     }
     c->watch_count = 0;
+    c->watch_bytes = 0;
     c->is_watch_failed = false;
 }
 
@@ -310,6 +311,12 @@ void row_unwatch(struct client *c, const struct command *command, struct reply *
     reply_simple(reply, "OK");
 }
 
+/* Looking for doubles among many keys would take longer than keeping them: a key watched twice is checked twice, and the older index
+ * decides, as it must. */
+#define WATCH_SEARCH_MAX 64
+/* Keys watched by one connection, in the bytes an EXEC carries. */
+#define WATCH_BYTES_MAX (64u * 1024u * 1024u)
+
 static bool client_watches(const struct client *c, uint32_t db, struct slice key)
 {
     for (size_t i = 0; i < c->watch_count; i++) {
@@ -322,7 +329,7 @@ static bool client_watches(const struct client *c, uint32_t db, struct slice key
 
 static void client_watch(struct client *c, uint32_t db, struct slice key, raft_index index)
 {
-    if (client_watches(c, db, key)) {
+    if (c->watch_count < WATCH_SEARCH_MAX && client_watches(c, db, key)) {
         return;
     }
     if (c->watch_count == c->watch_capacity) {
@@ -332,6 +339,7 @@ static void client_watch(struct client *c, uint32_t db, struct slice key, raft_i
     struct client_watch *watch = &c->watch[c->watch_count++];
     *watch = (struct client_watch){.db = db, .index = index};
     slice_replace(&watch->key, key);
+    c->watch_bytes += key.n + 13;
 }
 
 /* Runs when the read is confirmed. Nothing is recorded if a due key was met: then the core runs it again. */
@@ -344,6 +352,15 @@ void watch_run(struct request *request, struct command_run *run, struct reply *r
         (void)keyspace_last_change(&run->view, command->arg[i]);
     }
     if (run->view.met_due) {
+        return;
+    }
+    size_t bytes = request->client ? request->client->watch_bytes : 0;
+    for (size_t i = 1; i < command->arg_count; i++) {
+        bytes += command->arg[i].n + 13;
+    }
+    if (bytes > WATCH_BYTES_MAX) {
+        COVER("transaction: too many keys are watched");
+        reply_error(reply, "ERR too many watched keys");
         return;
     }
     for (size_t i = 1; request->client && i < command->arg_count; i++) {
