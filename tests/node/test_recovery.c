@@ -30,10 +30,12 @@ TEST(a_log_without_its_first_file_is_refused)
         rig_disconnect(&c);
     }
     rig_stop(r, 0, RIG_KILL);
-    char first[64] = "";
-    sim_disk_each(h->disk, first_file, first);
     struct vfs *vfs = sim_disk_vfs(h->disk);
-    REQUIRE(vfs->call->remove(vfs, first) == ERR_OK);
+    for (int i = 0; i < 2; i++) { /* the very first file is from before the cluster was formed and holds no entries */
+        char first[64] = "";
+        sim_disk_each(h->disk, first_file, first);
+        REQUIRE(vfs->call->remove(vfs, first) == ERR_OK);
+    }
     rig_start(r, 0);
     CHECK(h->node == NULL);
     rig_free(r);
