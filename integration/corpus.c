@@ -39,6 +39,12 @@ static const struct {
     const char *reason;
 } corpus_exceptions[] = {
     {"err/unknown-subcmd-client", "CLIENT SETINFO exists here, as in Redis 7.2: newer clients send it"},
+    {"err/debug-disabled", "enable-debug-command is no, as Redis has it by default; the recording had it on"},
+    {"err/module", "there is no enable-module-command: modules can't be loaded at all"},
+    {"err/failover", "leadership is not handed over by command yet"},
+    {"err/wait", "there are other nodes, and they have the write"},
+    {"resp3/role-time", "ROLE names the other nodes"},
+    {"resp2/role-time", "ROLE names the other nodes"},
 };
 
 /* Single steps that can match only when more of Redis's commands exist; the case goes on behind them. */
@@ -74,6 +80,9 @@ static const char *corpus_excepted(const struct corpus_case *item)
     size_t word = 0;
     if (itest_server_is_redis()) {
         return NULL;
+    }
+    if (strncmp(item->name, "dbg2/", 5) == 0 || strncmp(item->name, "dbg3/", 5) == 0) {
+        return "DEBUG PROTOCOL is not here, and DEBUG is off by default";
     }
     for (size_t i = 0; i < sizeof corpus_exceptions / sizeof *corpus_exceptions; i++) {
         if (strcmp(corpus_exceptions[i].name, item->name) == 0) {
@@ -201,12 +210,16 @@ static bool corpus_matches(const struct corpus_run *run, const struct corpus_cas
 /* If `got` says that a command is unknown and the recording does not: its name's length, and where it begins. */
 static const char *corpus_unknown_word(struct slice got, const struct corpus_step *step, size_t *n)
 {
-    static const char *const says[] = {"-ERR unknown command '", "-ERR unknown subcommand '"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const says[] = {"-ERR unknown command '", "-ERR unknown subcommand '", "-ERR '"};
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
         size_t len = strlen(says[i]);
         const char *hit = got.n >= len ? strstr((const char *)got.p, says[i]) : NULL;
         struct slice recorded = buf_slice(&step->expected);
         bool is_recorded = recorded.n > len && memcmp(recorded.p, says[i], len) == 0;
+        /* "-ERR 'XADD' is not available yet: streams are planned" */
+        if (i == 2 && hit != NULL && strncmp(hit + len + strcspn(hit + len, "'"), "' is not available yet", 22) != 0) {
+            continue;
+        }
         if (hit != NULL && !is_recorded) {
             *n = strcspn(hit + len, "'");
             return hit + len;
