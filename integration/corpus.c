@@ -43,6 +43,8 @@ static const struct {
     {"err/module", "there is no enable-module-command: modules can't be loaded at all"},
     {"err/failover", "leadership is not handed over by command yet"},
     {"err/wait", "there are other nodes, and they have the write"},
+    {"tracking3/invalidate", "client side caching is planned, and the error says so"},
+    {"tracking2/on", "client side caching is planned, and the error says so"},
     {"resp3/role-time", "ROLE names the other nodes"},
     {"resp2/role-time", "ROLE names the other nodes"},
 };
