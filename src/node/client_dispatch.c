@@ -111,14 +111,15 @@ static void client_reject_unknown(struct client *c, bool is_subcommand_unknown, 
     buf_deinit(&text);
 }
 
-/* The bytes one log entry would need, about. */
-static bool command_is_too_big(const struct command *command)
+/* The bytes one log entry would need, about, against max-write-size (DESIGN §8: refused before it is appended). */
+static bool command_is_too_big(const struct client *c, const struct command *command)
 {
+    size_t limit = (size_t)node_options(c->node)->max_write_size;
     size_t bytes = 0;
 
     for (size_t i = 1; i < command->arg_count; i++) {
         bytes += command->arg[i].n + 4;
-        if (bytes > LIMIT_ENTRY_BYTES - 1024) {
+        if (bytes > limit) {
             return true;
         }
     }
@@ -140,8 +141,8 @@ static const char *client_refusal(struct client *c, const struct command_row *ro
         return "ERR Command not allowed inside a transaction";
     }
     if (row->kind == COMMAND_DATA && (row->flags & COMMAND_WRITE)) {
-        if (command_is_too_big(command)) {
-            return "ERR the command is too big for one log entry (1 GiB)";
+        if (command_is_too_big(c, command)) {
+            return "ERR the write is bigger than max-write-size, it was not executed";
         }
         return node_write_refusal(c->node, row);
     }

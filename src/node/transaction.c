@@ -19,7 +19,11 @@
  * T4 Arguments that fail a row's check are an item's reply, as in Redis; such an item is local and never reaches the log.
  * T5 A transaction of local items only, with nothing watched, needs no entry. */
 
-#define TRANSACTION_BYTES_MAX (LIMIT_ENTRY_BYTES - 65536u)
+/* All of a transaction is one log entry. */
+static size_t transaction_bytes_max(const struct client *c)
+{
+    return (size_t)node_options(c->node)->max_write_size;
+}
 
 struct transaction *transaction_new(void)
 {
@@ -84,9 +88,9 @@ void transaction_queue(struct client *c, const struct command_row *row, const st
     for (size_t i = 0; i < command->arg_count; i++) {
         bytes += command->arg[i].n + 4;
     }
-    if (bytes > TRANSACTION_BYTES_MAX - t->bytes) {
+    if (t->bytes + bytes > transaction_bytes_max(c)) {
         t->is_aborted = true;
-        reply_error(reply, "ERR the transaction is too big for one log entry (1 GiB)");
+        reply_error(reply, "ERR the transaction is bigger than max-write-size");
         return;
     }
     if (t->count == t->capacity) {
@@ -227,7 +231,8 @@ static void transaction_submit(struct client *c, struct transaction *t, enum rep
 /* Watched keys stand in the entry, too. */
 static bool transaction_fits(const struct client *c, const struct transaction *t)
 {
-    size_t left = TRANSACTION_BYTES_MAX - t->bytes;
+    size_t most = transaction_bytes_max(c);
+    size_t left = most > t->bytes ? most - t->bytes : 0;
 
     for (size_t i = 0; i < c->watch_count; i++) {
         size_t bytes = c->watch[i].key.n + 13;
@@ -262,7 +267,7 @@ void row_exec(struct client *c, const struct command *command, struct reply *rep
     }
     if (!transaction_fits(c, t)) {
         transaction_discard(c);
-        reply_error(reply, "EXECABORT Transaction discarded because it is too big for one log entry (1 GiB).");
+        reply_error(reply, "EXECABORT Transaction discarded because it is bigger than max-write-size.");
         return;
     }
     bool needs_entry = transaction_needs_entry(c);

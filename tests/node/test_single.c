@@ -1,6 +1,7 @@
 #include "rig.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/test.h"
 
@@ -54,6 +55,27 @@ TEST(a_pipeline_keeps_its_order_both_ways)
     rig_run(r, 1000);
     rig_collect(r);
     CHECK_EQ_STR(c.text, "+OK\r\n$1\r\n1\r\n+OK\r\n$1\r\n2\r\n$1\r\n2\r\n:3\r\n$1\r\n3\r\n");
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
+TEST(a_write_beyond_max_write_size_is_refused)
+{
+    struct rig *r = rig_new(1, "");
+    struct rig_client c;
+    static char text[80000];
+    int n = snprintf(text, sizeof text, "SET a ");
+    memset(text + n, 'x', 70000);
+    snprintf(text + n + 70000, sizeof text - (size_t)n - 70000, "\r\n");
+    r->host[0].options.max_write_size = 65536;
+    rig_start(r, 0);
+    rig_connect(r, 0, &c);
+    CHECK_EQ_STR(rig_ask(&c, "PING\r\n", 2000), "+PONG\r\n"); /* a Redis session */
+    CHECK_EQ_STR(rig_ask(&c, text, 2000), "-ERR the write is bigger than max-write-size, it was not executed\r\n");
+    CHECK_EQ_STR(rig_ask(&c, "STRLEN a\r\n", 2000), ":0\r\n");
+    r->host[0].options.max_write_size = 100000;
+    CHECK_EQ_STR(rig_ask(&c, text, 2000), "+OK\r\n");
+    CHECK_EQ_STR(rig_ask(&c, "STRLEN a\r\n", 2000), ":70000\r\n");
     rig_disconnect(&c);
     rig_free(r);
 }
