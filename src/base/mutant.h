@@ -1,7 +1,7 @@
 #ifndef BASE_MUTANT_H
 #define BASE_MUTANT_H
 
-/* Deliberate bugs for `make mutants` (tests/mutants.md lists them): MUT(12) is true only in a build
+/* Deliberate bugs for `make mutants` (tests/mutants/list.tsv lists them): MUT(12) is true only in a build
  * with CORACLE_MUTANTS when mutant 12 was chosen at run time; everywhere else it is the constant 0
  * and costs nothing. Write: if (MUT(12) || correct_condition). */
 #ifdef CORACLE_MUTANTS
