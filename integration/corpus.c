@@ -74,6 +74,13 @@ static bool corpus_is_in(const char *word, size_t n, const char *const *list, si
 
 #define CORPUS_IS_IN(word, n, list) corpus_is_in(word, n, list, sizeof(list) / sizeof *(list))
 
+/* Not a difference that stays: the feature isn't there yet. */
+static bool corpus_comes_later(const struct corpus_case *item)
+{
+    return strncmp(item->name, "dbg2/", 5) == 0 || strncmp(item->name, "dbg3/", 5) == 0 ||
+           strncmp(item->name, "tracking", 8) == 0 || strcmp(item->name, "err/failover") == 0;
+}
+
 static const char *corpus_excepted(const struct corpus_case *item)
 {
     struct slice first = buf_slice(&item->step[0].sent);
@@ -326,9 +333,11 @@ static void corpus_run_all(struct corpus_run *run)
     for (size_t i = 0; i < corpus.count; i++) {
         const struct corpus_case *item = &corpus.item[i];
         bool wants_password = corpus_case_is_in(item, "auth");
-        if (corpus_excepted(item) != NULL) {
-            itest_note("excepted: %s: %s", item->name, corpus_excepted(item));
-            run->excepted++;
+        const char *reason = corpus_excepted(item);
+        if (reason != NULL) {
+            bool is_pending = corpus_comes_later(item);
+            itest_note("%s: %s: %s", is_pending ? "pending" : "excepted", item->name, reason);
+            *(is_pending ? &run->pending : &run->excepted) += 1;
             continue;
         }
         if (wants_password != has_password) {
