@@ -215,6 +215,9 @@ void client_reply_detach(struct request *request)
     heir->reply = slot->reply;
     slot->reply = (struct buf){0};
     heir->open = slot->open;
+    if (heir->open && heir->open->out == &slot->reply) {
+        heir->open->out = &heir->reply;
+    }
     heir->mark = slot->mark;
     heir->is_muted = slot->is_muted;
     heir->started_us = slot->started_us;

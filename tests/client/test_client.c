@@ -66,6 +66,24 @@ TEST(unknown_outcome_frees_the_place_but_not_the_request)
     CLOSE;
 }
 
+TEST(unknown_outcome_behind_others_that_were_told_to_wait)
+{
+    OPEN;
+
+    n->has_leader = false;
+    (void)fake_feed(c, "put a 1\nput b 2\n");
+    (void)fake_output(c);
+    fake_give_up(n, 1, "UNKNOWN the outcome of this write is not known: test");
+    CHECK_EQ_STR(fake_output(c), "");
+    fake_give_up(n, 0, "UNKNOWN the outcome of this write is not known: test");
+    CHECK_EQ_STR(fake_output(c), "ERROR: Outcome unknown: the change may or may not have happened.\n"
+                                 "ERROR: Leader unavailable. Retrying...\n"
+                                 "ERROR: Outcome unknown: the change may or may not have happened.\n");
+    fake_forget(n, 0);
+    fake_forget(n, 1);
+    CLOSE;
+}
+
 TEST(an_aborted_reply_leaves_nothing)
 {
     OPEN;
