@@ -1,5 +1,5 @@
-/* The digest of the whole state: a sum of keyed hashes, one per key and one per session, plus one
- * of the clock. A sum does not depend on the order of its terms, so nodes whose tables have
+/* The digest of the whole state: a sum of keyed hashes, one per key, one per session and
+ * one per used id, plus one of the clock. A sum does not depend on the order of its terms, so nodes whose tables have
  * different sizes agree, and a running digest can be kept by adding and subtracting terms. The seed
  * keys it: nobody outside can construct a collision.
  *
@@ -9,15 +9,8 @@
 
 #include "base/codec.h"
 #include "keyspace/keyspace_internal.h"
+#include "keyspace/used_ids.h"
 #include "keyspace/value.h"
-
-enum {
-    DIGEST_KEY = 1,
-    DIGEST_SESSION = 2,
-    DIGEST_CLOCK = 3,
-    DIGEST_SWAP = 4,
-    DIGEST_CREATION = 5,
-}; /* first word of what is hashed: terms of different kinds differ */
 
 static uint64_t digest_words(const struct keyspace *k, const uint64_t *word, size_t count)
 {
@@ -87,6 +80,6 @@ uint64_t keyspace_digest(const struct keyspace *k)
                                  s->is_open,     s->is_suspended, s->last};
         call.sum += digest_words(k, word, sizeof word / sizeof word[0]);
     }
-    call.sum += k->creation_digest;
+    call.sum += k->creation_digest + used_ids_digest(k);
     return call.sum + digest_words(k, (const uint64_t[]){DIGEST_CLOCK, (uint64_t)k->time_ms}, 2);
 }

@@ -71,6 +71,7 @@ void keyspace_free(struct keyspace *k)
     }
     graveyard_deinit(&k->graveyard);
     mem_free(k->session);
+    mem_free(k->used);
     mem_free(k->creation);
     mem_free(k);
 }

@@ -30,6 +30,9 @@ struct keyspace {
      * carry them. */
     raft_index *creation;     /* KEYSPACE_CREATION_SLOTS of them */
     uint64_t creation_digest; /* follows from them: digest_creation of all that are not 0, summed */
+    raft_id *used; /* used_ids.h; sorted */
+    size_t used_count;
+    size_t used_capacity; /* not state */
 
     /* Not state. */
     struct keyspace_hooks hooks;
@@ -50,6 +53,15 @@ static inline size_t keyspace_creation_slot(uint64_t hash)
 {
     return (size_t)(hash % KEYSPACE_CREATION_SLOTS);
 }
+enum digest_kind {
+    DIGEST_KEY = 1,
+    DIGEST_SESSION = 2,
+    DIGEST_CLOCK = 3,
+    DIGEST_SWAP = 4,
+    DIGEST_CREATION = 5,
+    DIGEST_USED_ID = 6,
+}; /* first word of what is hashed: terms of different kinds differ */
+
 /* What a slot adds to the digest. */
 uint64_t digest_creation(const struct keyspace *k, size_t slot, raft_index index);
 

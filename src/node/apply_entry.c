@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "keyspace/sessions.h"
+#include "keyspace/used_ids.h"
 #include "node/node_internal.h"
 
 /* What one committed entry does, the same on every node; and, on the node whose client sent it, the client's answer.
@@ -229,7 +230,7 @@ static void apply_proposal(struct node *n, const struct raft_entry *e)
     }
 }
 
-/* Sessions of members that are gone end with their membership. */
+/* Sessions of members that are gone end with their membership; ids are never used again. */
 static void apply_conf(struct node *n, const struct raft_entry *e)
 {
     struct raft_conf conf;
@@ -237,6 +238,8 @@ static void apply_conf(struct node *n, const struct raft_entry *e)
         node_fatal(n, "The configuration in entry %llu can't be read.", (unsigned long long)e->index);
         return;
     }
+    for (uint32_t i = 0; i < conf.member_count; i++)
+        used_ids_add(n->keyspace, conf.member[i].id);
     for (size_t i = sessions_count(n->keyspace); i > 0; i--) {
         raft_id member = sessions_at(n->keyspace, i - 1)->member;
         if (!raft_conf_find(&conf, member))
