@@ -163,7 +163,7 @@ static void copy_run(struct command_run *run, const struct command *command, str
         reply_int(reply, 0);
         return;
     }
-    struct value *copy = value_copy(keyspace_get(&run->view, from));
+    struct value *copy = value_share(keyspace_get(&run->view, from));
     keyspace_set_expiring(&to_view, to, copy, keyspace_expiry(&run->view, from), "copy_to");
     reply_int(reply, 1);
 }

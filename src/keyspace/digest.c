@@ -3,9 +3,8 @@
  * different sizes agree, and a running digest can be kept by adding and subtracting terms. The seed
  * keys it: nobody outside can construct a collision.
  *
- * A key's term hashes (db, type, expiry, last change, hash of the key, size of the value, hash of
- * the value's parts). Parts begin at multiples of LIMIT_VALUE_CHUNK_BYTES (value.c, V2), so the
- * term depends on the content alone. */
+ * A key's term hashes (db, type, expiry, last change, hash of the key, size of the key, digest of
+ * the value); the last depends on the content alone (value_piece.c). */
 
 #include "base/codec.h"
 #include "keyspace/keyspace_internal.h"
@@ -21,17 +20,12 @@ static uint64_t digest_words(const struct keyspace *k, const uint64_t *word, siz
     return siphash64_fast(&k->seed, bytes, 8 * count);
 }
 
-static uint64_t digest_string(const struct keyspace *k, const struct value *v)
+static uint64_t digest_value(const struct keyspace *k, const struct value *v)
 {
-    uint64_t hash = 0;
-    size_t size = value_string_size(v);
-    for (size_t done = 0; done < size;) {
-        struct slice part = value_string_part(v, done);
-        hash =
-            digest_words(k, (const uint64_t[]){hash, siphash64_fast(&k->seed, part.p, part.n)}, 2);
-        done += part.n;
+    struct value_digest digest = {.hash = 0};
+    while (value_digest_step(v, &k->seed, &digest)) {
     }
-    return digest_words(k, (const uint64_t[]){hash, size}, 2);
+    return digest.hash;
 }
 
 struct digest_call {
@@ -54,7 +48,7 @@ static void digest_entry(void *ctx, const struct dict_entry *e)
         e->last_change,
         e->hash,
         e->key_size,
-        digest_string(k, e->value),
+        digest_value(k, e->value),
     };
     call->sum += digest_words(k, word, sizeof word / sizeof word[0]);
 }

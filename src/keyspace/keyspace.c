@@ -351,6 +351,7 @@ struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key)
     k->edited = e;
     k->edited_db = view->db;
     k->edited_memory = value_memory(e->value);
+    e->value = value_unshare(e->value);
     return &e->value;
 }
 

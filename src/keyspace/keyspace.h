@@ -97,8 +97,8 @@ void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b);
 bool keyspace_delete(struct keyspace_view *view,
                      struct slice key,
                      const char *event); /* false: was absent */
-/* For in-place changes: fires before_change and returns the mutable value (NULL when absent); then
- * keyspace_changed. */
+/* For in-place changes: fires before_change and returns the mutable value (NULL when absent), whose
+ * root has one owner (value_unshare); then keyspace_changed. */
 struct value *keyspace_edit(struct keyspace_view *view, struct slice key);
 void keyspace_changed(struct keyspace_view *view, struct slice key, const char *event);
 /* The same for changes that may move the value (append, conversion): the caller may store another

@@ -244,26 +244,4 @@ TEST(few_random_keys_are_equally_likely)
     keyspace_free(k);
 }
 
-TEST(a_copied_value_is_equal_and_its_own)
-{
-    static const size_t size[] = {0, 1, 63, 64, 65, 70000, 200000};
-    uint8_t *bytes = mem_alloc(200000);
-    for (size_t i = 0; i < 200000; i++) {
-        bytes[i] = (uint8_t)(i * 7);
-    }
-    for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
-        struct value *v = value_new_string((struct slice){bytes, size[i]});
-        struct value *copy = value_copy(v);
-        value_free(v);
-        REQUIRE(value_string_size(copy) == size[i]);
-        for (size_t done = 0; done < size[i];) {
-            struct slice part = value_string_part(copy, done);
-            CHECK_EQ_BYTES(part.p, part.n, bytes + done, part.n);
-            done += part.n;
-        }
-        value_free(copy);
-    }
-    mem_free(bytes);
-}
-
 TEST_MAIN()

@@ -8,7 +8,7 @@
 #include "keyspace/value_internal.h"
 #include "tests/test.h"
 
-enum { CHUNK = (int)LIMIT_VALUE_CHUNK_BYTES };
+enum { CHUNK = (int)VALUE_PART_BYTES };
 
 static uint8_t pattern(size_t i)
 {
@@ -31,7 +31,7 @@ static bool value_is_pattern(const struct value *v, size_t size)
     }
     for (size_t done = 0; done < size;) {
         struct slice part = value_string_part(v, done);
-        if (part.n == 0 || part.n > CHUNK) {
+        if (part.n == 0 || part.n > VALUE_INLINE_MAX) {
             return false;
         }
         for (size_t i = 0; i < part.n; i++) {
@@ -47,8 +47,9 @@ static bool value_is_pattern(const struct value *v, size_t size)
 TEST(strings_of_every_kind_of_size)
 {
     const size_t size[] = {
-        0,         1,     19,        100,           CHUNK - 5, CHUNK - 4,     CHUNK - 3,
-        CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, 2 * CHUNK + 1, 40 * CHUNK + 7};
+        0,         1,         19,        100,       VALUE_INLINE_MAX - 1, VALUE_INLINE_MAX,
+        CHUNK - 1, CHUNK,     CHUNK + 1, CHUNK + 8, VALUE_INLINE_MAX + 1, 2 * CHUNK - 1,
+        2 * CHUNK, 2 * CHUNK + 1,        40 * CHUNK + 7};
     for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
         test_context("size %zu", size[i]);
         uint8_t *bytes = pattern_new(size[i]);
