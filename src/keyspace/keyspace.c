@@ -434,6 +434,19 @@ void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b)
     }
 }
 
+void keyspace_bury(struct keyspace_view *view, struct value *value)
+{
+    ASSERT(view->is_write);
+    if (value) {
+        graveyard_add_value(&view->keyspace->graveyard, value);
+    }
+}
+
+uint64_t keyspace_hash(const struct keyspace_view *view, struct slice bytes)
+{
+    return siphash64_fast(&view->keyspace->seed, bytes.p, bytes.n);
+}
+
 static void keyspace_flush_db(struct keyspace *k, uint32_t number)
 {
     struct keyspace_db *db = &k->db[number];

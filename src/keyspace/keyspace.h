@@ -105,6 +105,11 @@ void keyspace_changed(struct keyspace_view *view, struct slice key, const char *
  * one in *slot, having freed or handed on the old one. Borrowed until keyspace_changed, which must
  * follow. */
 struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key);
+/* Takes what an edit took out of a value (tree_remove_range, or a whole value that was replaced in
+ * its slot): freed at once when small, else in pieces later. NULL is allowed. */
+void keyspace_bury(struct keyspace_view *view, struct value *value);
+/* The keyed hash that orders what collections hold: the same on every node. */
+uint64_t keyspace_hash(const struct keyspace_view *view, struct slice bytes);
 /* The trees are freed in pieces later (keyspace_begin_entry, keyspace_idle), so this is O(1) in the
  * number of keys. */
 void keyspace_flush(struct keyspace_view *view, bool all_databases);

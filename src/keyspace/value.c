@@ -30,7 +30,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/mutant.h"
-#include "keyspace/value_internal.h"
+#include "keyspace/tree_internal.h"
 
 STATIC_ASSERT(sizeof(struct value) == 4, "the header of every stored value");
 
@@ -54,6 +54,7 @@ size_t value_memory(const struct value *v)
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        return tree_memory(v);
     case VALUE_STREAM:
         break;
     }
@@ -72,6 +73,7 @@ bool value_is_big(const struct value *v)
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        return tree_is_big(v);
     case VALUE_STREAM:
         break;
     }
@@ -93,7 +95,7 @@ static struct value *value_copy_inline(const struct value *v)
 struct value *value_share(const struct value *v)
 {
     if (value_is_inline(v)) {
-        return value_copy_inline(v);
+        return v->encoding == VALUE_LEAF ? tree_copy_root(v) : value_copy_inline(v);
     }
     COVER("value shared");
     /* The count isn't part of the content that `const` promises to leave alone. */
@@ -113,6 +115,7 @@ static struct value *value_copy_root(struct value *v)
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        return tree_copy_root(v);
     case VALUE_STREAM:
         break;
     }
@@ -142,6 +145,7 @@ static bool value_free_chunks(struct value *v, size_t *budget)
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        return tree_free_some(v, budget);
     case VALUE_STREAM:
         break;
     }
@@ -150,19 +154,21 @@ static bool value_free_chunks(struct value *v, size_t *budget)
 
 bool value_free_some(struct value *v, size_t *budget)
 {
-    if (value_is_inline(v) || !value_is_sole(v)) {
+    if (v->encoding == VALUE_LEAF || !value_is_inline(v)) {
+        if (value_is_sole(v)) {
+            return value_free_chunks(v, budget);
+        }
         if (*budget == 0) {
             return false;
         }
-        --*budget;
-        if (value_is_inline(v)) {
-            mem_free(v);
-        } else {
-            value_root_of(v)->owners--;
-        }
-        return true;
+        value_root_of(v)->owners--;
+    } else if (*budget == 0) {
+        return false;
+    } else {
+        mem_free(v);
     }
-    return value_free_chunks(v, budget);
+    --*budget;
+    return true;
 }
 
 void value_free(struct value *v)

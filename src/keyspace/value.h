@@ -1,10 +1,10 @@
 #ifndef KEYSPACE_VALUE_H
 #define KEYSPACE_VALUE_H
 
+#include "base/buf.h"
 #include "base/limits.h"
 #include "base/slice.h"
 
-struct buf;
 struct siphash_key;
 
 /* A typed value. Built of chunks of at most LIMIT_VALUE_CHUNK_BYTES, so that whoever walks, shares
@@ -68,6 +68,11 @@ struct value_builder {
     struct value *value; /* so far; NULL before the first piece */
     uint64_t expected;   /* what the first piece promised, in the type's units */
     bool is_bad;
+    /* An item of a collection that is longer than a piece, so far; size 0: there is none. */
+    struct buf long_item;
+    size_t long_size;
+    uint64_t long_key;
+    uint64_t long_extra;
 };
 void value_builder_init(struct value_builder *b);
 void value_builder_deinit(struct value_builder *b);

@@ -9,6 +9,8 @@ enum value_encoding {
     VALUE_INLINE,       /* bytes right behind the header, allocated exactly */
     VALUE_INLINE_GROWN, /* the same with room to append: value_inline_room(size) bytes */
     VALUE_CHUNKED,      /* struct value_chunked */
+    VALUE_LEAF,         /* a collection in one allocation: struct tree_lone */
+    VALUE_TREE,         /* struct tree_root */
 };
 
 /* Four bytes: 100-byte strings are the common case and this header is paid for each. */
@@ -45,9 +47,11 @@ struct value_chunked {
 
 enum { VALUE_BIG_CHUNKS = 16 }; /* 1 MiB: freed in pieces from here on */
 
+/* One allocation, and no count of owners. */
 static inline bool value_is_inline(const struct value *v)
 {
-    return v->encoding == VALUE_INLINE || v->encoding == VALUE_INLINE_GROWN;
+    return v->encoding == VALUE_INLINE || v->encoding == VALUE_INLINE_GROWN ||
+           v->encoding == VALUE_LEAF;
 }
 static inline struct value_root *value_root_of(struct value *v)
 {

@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "keyspace/value.h"
-#include "keyspace/value_internal.h"
+#include "keyspace/tree_internal.h"
 
 enum { VALUE_PIECE_VERSION = 1, VALUE_PIECE_HEADER = 2 };
 
@@ -34,6 +34,8 @@ bool value_write_piece(const struct value *v, struct value_cursor *cursor, struc
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        has_piece = tree_write_piece(v, cursor, out);
+        break;
     case VALUE_STREAM:
         UNREACHABLE();
     }
@@ -52,6 +54,7 @@ void value_builder_init(struct value_builder *b)
 void value_builder_deinit(struct value_builder *b)
 {
     value_free(b->value);
+    buf_deinit(&b->long_item);
     value_builder_init(b);
 }
 
@@ -64,6 +67,7 @@ static bool value_builder_add_payload(struct value_builder *b, uint8_t type, str
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        return tree_add_piece(b, (enum value_type)type, payload);
     case VALUE_STREAM:
         break;
     }
@@ -90,6 +94,7 @@ static bool value_builder_is_complete(const struct value_builder *b)
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        return tree_is_complete(b);
     case VALUE_STREAM:
         break;
     }
@@ -126,6 +131,7 @@ bool value_digest_step(const struct value *v,
     case VALUE_SET:
     case VALUE_ZSET:
     case VALUE_HASH:
+        return tree_digest_step(v, key, digest);
     case VALUE_STREAM:
         break;
     }

@@ -4,7 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
-#include "keyspace/value_internal.h"
+#include "keyspace/tree.h"
 
 void rows_init(struct rows *r)
 {
@@ -73,8 +73,9 @@ const char *rows_line(struct rows *r, const char *line)
 
 void rows_put_list(struct rows *r, const char *key)
 {
-    struct value *v = value_new_string(SLICE_LITERAL("not a list, but says so"));
-    v->type = VALUE_LIST;
+    struct value *v = tree_new(VALUE_LIST, TREE_ENCODING_QUICKLIST, TREE_BY_POSITION);
+    struct tree_put put = tree_put_bytes(SLICE_LITERAL("element"));
+    tree_append(&v, &put);
     keyspace_begin_entry(r->keyspace, ++r->index, r->time_ms);
     struct keyspace_view view = {
         .keyspace = r->keyspace, .db = r->db, .time_ms = r->time_ms, .is_write = true};
