@@ -39,7 +39,6 @@ static const struct {
     const char *reason;
 } corpus_exceptions[] = {
     {"err/unknown-subcmd-client", "CLIENT SETINFO exists here, as in Redis 7.2: newer clients send it"},
-    {"err/debug-disabled", "enable-debug-command is no, as Redis has it by default; the recording had it on"},
     {"err/module", "there is no enable-module-command: modules can't be loaded at all"},
     {"err/failover", "leadership is not handed over by command yet"},
     {"err/wait", "there are other nodes, and they have the write"},
@@ -77,8 +76,7 @@ static bool corpus_is_in(const char *word, size_t n, const char *const *list, si
 /* Not a difference that stays: the feature isn't there yet. */
 static bool corpus_comes_later(const struct corpus_case *item)
 {
-    return strncmp(item->name, "dbg2/", 5) == 0 || strncmp(item->name, "dbg3/", 5) == 0 ||
-           strncmp(item->name, "tracking", 8) == 0 || strcmp(item->name, "err/failover") == 0;
+    return strncmp(item->name, "tracking", 8) == 0 || strcmp(item->name, "err/failover") == 0;
 }
 
 static const char *corpus_excepted(const struct corpus_case *item)
@@ -89,9 +87,6 @@ static const char *corpus_excepted(const struct corpus_case *item)
     size_t word = 0;
     if (itest_server_is_redis()) {
         return NULL;
-    }
-    if (strncmp(item->name, "dbg2/", 5) == 0 || strncmp(item->name, "dbg3/", 5) == 0) {
-        return "DEBUG PROTOCOL is not here, and DEBUG is off by default";
     }
     for (size_t i = 0; i < sizeof corpus_exceptions / sizeof *corpus_exceptions; i++) {
         if (strcmp(corpus_exceptions[i].name, item->name) == 0) {
@@ -362,7 +357,7 @@ static void corpus_run_all(struct corpus_run *run)
 ITEST(protocol_corpus_on_leader, ITEST_ANY_SERVER, 90)
 {
     static struct cluster c;
-    cluster_start(&c, 3, 0, "");
+    cluster_start(&c, 3, 0, "--enable-debug-command yes");
     int leader = cluster_leader(&c, -1, 5000);
     REQUIRE(leader >= 0);
     struct corpus_run run = {.cluster = &c, .node = (size_t)leader};
@@ -372,7 +367,7 @@ ITEST(protocol_corpus_on_leader, ITEST_ANY_SERVER, 90)
 ITEST(protocol_corpus_on_follower, ITEST_CLUSTER, 90)
 {
     static struct cluster c;
-    cluster_start(&c, 3, 0, "");
+    cluster_start(&c, 3, 0, "--enable-debug-command yes");
     struct corpus_run run = {.cluster = &c, .node = cluster_follower(&c), .is_follower = true};
     corpus_run_all(&run);
 }

@@ -294,6 +294,23 @@ void reply_double(struct reply *r, double value)
     }
 }
 
+void reply_attribute_begin(struct reply *r, size_t pair_count)
+{
+    ASSERT(r->protocol == REPLY_RESP3);
+    reply_aggregate(r, '|', pair_count, pair_count * 2);
+}
+
+void reply_big_number(struct reply *r, const char *digits)
+{
+    if (r->protocol != REPLY_RESP3) {
+        reply_bulk_cstr(r, digits);
+        return;
+    }
+    reply_append(r, "(");
+    reply_append(r, digits);
+    reply_append(r, "\r\n");
+}
+
 void reply_verbatim(struct reply *r, const char *format3, struct slice text)
 {
     if (r->protocol != REPLY_RESP3) {

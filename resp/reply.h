@@ -40,6 +40,10 @@ void reply_array(struct reply *r, size_t count);
 void reply_map(struct reply *r, size_t pair_count); /* %n, or *2n in RESP2 */
 void reply_set(struct reply *r, size_t count);      /* ~n, or *n */
 void reply_push(struct reply *r, size_t count);     /* >n, or *n */
+/* |n in RESP3: `pair_count` keys and values follow, then the reply they speak of. RESP2 has nothing of
+ * the kind: leave them out there. */
+void reply_attribute_begin(struct reply *r, size_t pair_count);
+void reply_big_number(struct reply *r, const char *digits); /* (digits, or a bulk */
 void reply_bool(struct reply *r, bool value);       /* #t/#f, or :1/:0 */
 void reply_double(struct reply *r, double value);   /* ,v (%.17g, inf, -inf, nan), or a bulk */
 /* =n txt:..., or a bulk. `format3` is three bytes, "txt" or "mkd". */

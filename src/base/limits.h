@@ -22,6 +22,7 @@
 #define LIMIT_ARG_COUNT 2147483647  /* as Redis 7.0: INT_MAX, never preallocated */
 #define LIMIT_UNAUTHENTICATED_ARGS 10
 #define LIMIT_UNAUTHENTICATED_BULK_BYTES 16384u
+#define LIMIT_UNAUTHENTICATED_OUTPUT_BYTES 65536u /* unread replies to who gave no password yet */
 #define LIMIT_ENTRY_BYTES 1073741824u /* one encoded log entry */
 #define LIMIT_MEMBERS 31              /* members of one configuration */
 #define LIMIT_ADDRESS_BYTES 264       /* "host:port" or "[v6]:port" and a NUL */

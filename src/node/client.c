@@ -354,6 +354,12 @@ static bool client_is_over(const struct client *c)
     return c->is_closing || c->is_killed || c->mode == CLIENT_MODE_PEER || c->mode == CLIENT_MODE_HTTP;
 }
 
+/* Nobody without the password may make this node keep much for him (Redis 7.0.15 closes such a client, too). */
+static bool client_floods_unauthenticated(const struct client *c)
+{
+    return buf_size(&c->output) > LIMIT_UNAUTHENTICATED_OUTPUT_BYTES && !c->is_authenticated && client_needs_password(c);
+}
+
 enum client_state client_process(struct client *c)
 {
     const struct node_env *env = node_environment(c->node);
@@ -362,6 +368,12 @@ enum client_state client_process(struct client *c)
     for (;;) {
         c->is_stalled = false;
         if (client_is_over(c)) {
+            break;
+        }
+        if (client_floods_unauthenticated(c)) {
+            log_line(&env->log, LOG_WARNING, "Closing the client %s: it gave no password and does not read its replies.",
+                     c->info.address);
+            c->is_killed = true;
             break;
         }
         if (!client_may_go_on(c)) {

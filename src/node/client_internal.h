@@ -202,7 +202,8 @@ void client_tell_to_wait(struct client_slot *slot);
 /* A command of this row began at started_us and is answered: counts it. `command` may be NULL: then the slow log skips it. */
 void client_note_call(struct client *c, const struct command_row *row, const struct command *command, uint64_t started_us,
                       struct slice reply, bool is_error);
-void client_note_nested(struct client *c, const struct transaction *t);
+/* EXEC's reply, an array, tells which of its commands failed; `has_errors`: one of them did. */
+void client_note_nested(struct client *c, const struct transaction *t, struct slice reply, bool has_errors);
 void client_note_error(struct client *c, struct slice reply);
 /* Tells MONITOR's clients. */
 void client_show(struct client *c, const struct command_row *row, const struct command *command);

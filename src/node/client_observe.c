@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "resp/resp_value.h"
 
 /* What is counted and shown about commands: INFO's statistics, the slow log, latency spikes, MONITOR.
  *
@@ -86,7 +87,10 @@ void client_note_call(struct client *c, const struct command_row *row, const str
     bool has_failed = is_error && reply.n > 0 && (reply.p[0] == '-' || reply.p[0] == 'E');
 
     c->now_us = now_us;
-    command_stats_call(c->clients->stats, row, usec, has_failed);
+    struct command_stat *stat = command_stats_call(c->clients->stats, row, usec, has_failed);
+    if (o->latency_tracking) {
+        command_stats_time(stat, usec);
+    }
     if (row->kind == COMMAND_DATA && (row->flags & COMMAND_READONLY) && row->keys.first > 0) {
         note_lookups(&c->clients->counters, row, command ? command->arg_count : 0, reply);
     }
@@ -105,11 +109,26 @@ void client_note_call(struct client *c, const struct command_row *row, const str
     }
 }
 
-void client_note_nested(struct client *c, const struct transaction *t)
+void client_note_nested(struct client *c, const struct transaction *t, struct slice reply, bool has_errors)
 {
-    for (size_t i = 0; i < t->count; i++) {
-        command_stats_nested(c->clients->stats, t->item[i].row);
+    struct resp_value_reader reader = {0};
+    struct resp_value *all = NULL;
+    size_t consumed = 0;
+
+    /* Too deep for the reader is nothing that a command answers. */
+    if (has_errors && resp_value_next(&reader, reply, &all, &consumed) != PARSE_OK) {
+        all = NULL;
     }
+    for (size_t i = 0; i < t->count; i++) {
+        const struct resp_value *one = all && i < all->child_count ? &all->child[i] : NULL;
+        bool has_failed = one && one->type == RESP_ERROR;
+
+        command_stats_nested(c->clients->stats, t->item[i].row, has_failed);
+        if (has_failed) {
+            client_note_error(c, (struct slice){one->text.p - 1, one->text.n + 1});
+        }
+    }
+    resp_value_free(all);
 }
 
 /* --- MONITOR ------------------------------------------------------------------------------------- */

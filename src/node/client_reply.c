@@ -46,6 +46,12 @@ bool client_has_undecided(const struct client *c)
 
 /* --- replies made at once ------------------------------------------------------------------------ */
 
+/* In RESP, or the text grammar's "ERROR: ...". */
+static bool is_error_reply(struct slice made)
+{
+    return made.n > 0 && (made.p[0] == '-' || made.p[0] == 'E');
+}
+
 struct reply client_local_begin(struct client *c, enum reply_protocol protocol)
 {
     struct reply reply = {.out = &c->output, .protocol = protocol};
@@ -67,7 +73,8 @@ void client_local_end(struct client *c, const struct reply *reply)
 {
     struct slice made = slice_skip(buf_slice(reply->out), c->local_mark);
 
-    if (reply->is_error) {
+    /* Errors inside an array are those of a transaction's commands, which are counted by client_note_nested. */
+    if (reply->is_error && is_error_reply(made)) {
         client_note_error(c, made);
     }
     if (c->is_muted) {
@@ -143,14 +150,14 @@ static void slot_note(struct client *c, struct client_slot *slot)
     if (slot->open && slot->open->out) {
         made = slice_skip(buf_slice(slot->open->out), slot->mark);
     }
-    if (slot->open && slot->open->is_error && made.n > 0 && (made.p[0] == '-' || made.p[0] == 'E')) {
+    if (slot->open && slot->open->is_error && is_error_reply(made)) {
         client_note_error(c, made);
     }
     if (is_write) {
         c->last_write = keyspace_index(node_keyspace(c->node));
     }
     if (slot->transaction && made.n > 1 && made.p[0] == '*' && made.p[1] != '-') {
-        client_note_nested(c, slot->transaction);
+        client_note_nested(c, slot->transaction, made, slot->open->is_error);
     }
     const struct command *command = is_write ? &slot->noted : &request->command;
     client_note_call(c, request->row, command->arg_count > 0 ? command : NULL, slot->started_us, made,

@@ -134,7 +134,7 @@ static uint64_t bucket_bound(size_t bucket)
 
 double command_stats_percentile(const struct command_stat *stat, double percent)
 {
-    double wanted = (double)stat->calls * percent / 100;
+    double wanted = (double)stat->timed * percent / 100;
     uint64_t seen = 0;
 
     for (size_t i = 0; stat->histogram && i < COMMAND_STATS_BUCKETS; i++) {
@@ -158,22 +158,32 @@ uint64_t command_stats_up_to(const struct command_stat *stat, unsigned power)
 
 /* --- counting --------------------------------------------------------------------------------- */
 
-void command_stats_call(struct command_stats *s, const struct command_row *row, uint64_t usec, bool has_failed)
+struct command_stat *
+command_stats_call(struct command_stats *s, const struct command_row *row, uint64_t usec, bool has_failed)
 {
     struct command_stat *stat = stats_of(s, row);
 
-    if (!stat->histogram) {
-        stat->histogram = mem_alloc_zero(COMMAND_STATS_BUCKETS * sizeof *stat->histogram);
-    }
     stat->calls++;
     stat->usec += usec;
     stat->failed += has_failed ? 1 : 0;
+    return stat;
+}
+
+void command_stats_time(struct command_stat *stat, uint64_t usec)
+{
+    if (!stat->histogram) {
+        stat->histogram = mem_alloc_zero(COMMAND_STATS_BUCKETS * sizeof *stat->histogram);
+    }
+    stat->timed++;
     stat->histogram[bucket_of(usec)]++;
 }
 
-void command_stats_nested(struct command_stats *s, const struct command_row *row)
+void command_stats_nested(struct command_stats *s, const struct command_row *row, bool has_failed)
 {
-    stats_of(s, row)->calls++;
+    struct command_stat *stat = stats_of(s, row);
+
+    stat->calls++;
+    stat->failed += has_failed ? 1 : 0;
 }
 
 void command_stats_rejected(struct command_stats *s, const struct command_row *row)
@@ -221,15 +231,18 @@ void command_stats_append_calls(const struct command_stats *s, const struct comm
     }
 }
 
-void command_stats_append_latencies(const struct command_stats *s, const struct command_table *t, struct buf *out)
+void command_stats_append_latencies(
+    const struct command_stats *s, const struct command_table *t, const struct percentiles *p, struct buf *out)
 {
     for (size_t i = 0; i < command_table_count(t); i++) {
         const struct command_stat *stat = command_stats_find(s, command_table_at(t, i));
 
         if (stat && stat->histogram) {
-            buf_printf(out, "latency_percentiles_usec_%s:p50=%.3f,p99=%.3f,p99.9=%.3f\r\n", stat->row->name,
-                       command_stats_percentile(stat, 50), command_stats_percentile(stat, 99),
-                       command_stats_percentile(stat, 99.9));
+            buf_printf(out, "latency_percentiles_usec_%s:", stat->row->name);
+            for (size_t k = 0; k < p->count; k++) {
+                buf_printf(out, "%sp%.10g=%.3f", k > 0 ? "," : "", p->value[k], command_stats_percentile(stat, p->value[k]));
+            }
+            buf_append(out, "\r\n", 2);
         }
     }
 }

@@ -56,6 +56,9 @@ static bool is_leader(const struct info *i)
 static void section_server(struct info *i)
 {
     line_text(i, "redis_version", REDIS_VERSION);
+    line_text(i, "redis_git_sha1", "00000000");
+    line_number(i, "redis_git_dirty", 0);
+    line_text(i, "redis_build_id", "0");
     line_text(i, "coracle_version", CORACLE_VERSION);
     line_text(i, "redis_mode", "standalone");
     line_text(i, "os", "Linux");
@@ -253,7 +256,12 @@ static void section_errorstats(struct info *i)
 
 static void section_latencystats(struct info *i)
 {
-    command_stats_append_latencies(clients_command_stats(node_clients(i->node)), node_commands(i->node), i->out);
+    struct percentiles percentiles;
+    const char *why = NULL;
+    bool is_fine = percentiles_parse(slice_from_cstr(i->options->latency_tracking_info_percentiles), &percentiles, &why);
+
+    ASSERT(is_fine); /* options_set saw to it */
+    command_stats_append_latencies(clients_command_stats(node_clients(i->node)), node_commands(i->node), &percentiles, i->out);
 }
 
 static void section_cluster(struct info *i)

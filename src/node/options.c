@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "node/percentiles.h"
 #include "resp/words.h"
 
 #define OPTION_INT_ROW(field, name, scope, flags, value, min, max, help) \
@@ -223,8 +224,21 @@ static enum err set_string(struct options *o, const struct option_row *row, stru
         buf_printf(why, "argument holds a zero byte");
         return ERR_INVALID;
     }
+    struct buf normal = {0};
+    if (row->flags & OPTION_PERCENTILES) {
+        struct percentiles percentiles;
+        const char *fault = NULL;
+
+        if (!percentiles_parse(value, &percentiles, &fault)) {
+            buf_printf(why, "%s", fault);
+            return ERR_INVALID;
+        }
+        percentiles_format(&percentiles, &normal);
+        value = buf_slice(&normal);
+    }
     mem_free(*field_string(o, row));
     *field_string(o, row) = mem_copy_string(value.p, value.n);
+    buf_deinit(&normal);
     return ERR_OK;
 }
 

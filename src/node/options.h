@@ -15,6 +15,7 @@ enum option_scope { OPTION_SCOPE_NODE, OPTION_SCOPE_CLUSTER };
 enum option_flag {
     OPTION_STARTUP_ONLY = 1, /* CONFIG SET refuses it, as Redis: immutable */
     OPTION_SECRET = 2,
+    OPTION_PERCENTILES = 8,  /* STRING: numbers from 0 to 100, kept as Redis writes them */
     OPTION_COMPAT = 4,       /* accepted and answered so that Redis tools are content; changes nothing here, and help says so */
 };
 

@@ -61,6 +61,14 @@ static void append_name(struct buf *out, const char *field, struct slice value)
     buf_append_slice(out, value);
 }
 
+/* Redis counts a client's first 16 KiB of replies as part of the client; what is beyond is omem. */
+#define OUTPUT_OWN_BYTES 16384u
+
+static size_t output_beyond(const struct client *c)
+{
+    return c->output.capacity > OUTPUT_OWN_BYTES ? c->output.capacity - OUTPUT_OWN_BYTES : 0;
+}
+
 static size_t client_memory(const struct client *c)
 {
     return sizeof *c + c->input.capacity + c->output.capacity + c->slot_count * sizeof(struct client_slot) +
@@ -92,7 +100,7 @@ void client_describe(const struct client *c, struct buf *out)
                flags, c->db, c->transaction ? (long long)c->transaction->count : -1LL);
     buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu",
                buf_size(&c->input), c->input.capacity - buf_size(&c->input), c->transaction ? c->transaction->bytes : 0,
-               c->output.capacity, c->output.capacity, buf_size(&c->output), c->slot_count, c->output.capacity,
+               c->output.capacity, c->output.capacity, buf_size(&c->output), c->slot_count, output_beyond(c),
                client_memory(c));
     buf_printf(out, " events=%s cmd=%s user=default redir=-1 resp=%d", buf_size(&c->output) > 0 ? "rw" : "r",
                c->last_row ? c->last_row->name : "NULL", c->protocol == REPLY_RESP3 ? 3 : 2);

@@ -301,7 +301,7 @@ static bool row_is_listed(const struct command_row *row, enum list_filter filter
 
     switch (filter) {
     case FILTER_NONE:
-        return is_listed && !strchr(row->name, '|');
+        return is_listed;
     case FILTER_MODULE:
         return false;
     case FILTER_CATEGORY:

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "keyspace/value.h"
 #include "node/client_internal.h"
+#include "node/debug_protocol.h"
 
 /* DEBUG: what tests and the curious ask, where enable-debug-command allows it. Everything answers from this node's own state, as far as it
  * has applied the log. */
@@ -209,6 +210,8 @@ static void debug_help(struct reply *reply)
         "    unit tests to simulate Redis errors.",
         "LOG <message>", "    Write <message> to the server log.",
         "OBJECT <key>", "    Show low level info about `key` and associated value.",
+        "PROTOCOL <type>", "    Reply with a test value of the specified type. <type> can be: string,",
+        "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,", "    true, false.",
         "SLEEP <seconds>", "    Stop this connection (not the server) for <seconds>. Decimals allowed.",
         "HELP", "    Prints this help.", NULL};
 
@@ -231,6 +234,8 @@ void row_debug(struct client *c, const struct command *command, struct reply *re
         debug_log(c, command, reply);
     } else if (argument_is(command, 1, "error") && count == 3) {
         debug_error(command, reply);
+    } else if (argument_is(command, 1, "protocol") && count == 3) {
+        debug_protocol_reply(command->arg[2], reply);
     } else if (argument_is(command, 1, "help") && count == 2) {
         debug_help(reply);
     } else {

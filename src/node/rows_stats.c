@@ -128,7 +128,7 @@ static void reply_histogram(struct reply *reply, const struct command_stat *stat
     reply_bulk_cstr(reply, stat->row->name);
     reply_map(reply, 2);
     reply_bulk_cstr(reply, "calls");
-    reply_int(reply, (int64_t)stat->calls);
+    reply_int(reply, (int64_t)stat->timed);
     reply_bulk_cstr(reply, "histogram_usec");
     for (unsigned power = 0; power < 40; power++) {
         uint64_t calls = command_stats_up_to(stat, power);

@@ -164,11 +164,13 @@ void transaction_run_local(struct client *c, struct transaction *t, size_t posit
 
 static void transaction_run_all_local(struct client *c, struct transaction *t, struct reply *reply)
 {
+    size_t mark = reply->out ? buf_size(reply->out) : 0;
+
     reply_array(reply, t->count);
     for (size_t i = 0; i < t->count; i++) {
         transaction_run_local(c, t, i, reply);
     }
-    client_note_nested(c, t);
+    client_note_nested(c, t, reply->out ? slice_skip(buf_slice(reply->out), mark) : (struct slice){0}, reply->is_error);
     transaction_free(t);
 }
 

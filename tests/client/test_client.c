@@ -472,6 +472,27 @@ TEST(password)
 
 /* --- CLIENT and CONFIG ----------------------------------------------------------------------------- */
 
+TEST(replies_pile_up_only_for_who_gave_the_password)
+{
+    struct node *n = node_with_password();
+    struct client *c = fake_client(n);
+    enum client_state state = CLIENT_READ;
+
+    for (int i = 0; i < 10000 && state == CLIENT_READ; i++) {
+        state = fake_feed(c, "GET x\r\n");
+    }
+    CHECK_EQ_INT(state, CLIENT_CLOSE_NOW);
+    CLOSE;
+    n = node_with_password();
+    c = fake_client(n);
+    state = fake_feed(c, "AUTH secret\r\n");
+    for (int i = 0; i < 10000 && state == CLIENT_READ; i++) {
+        state = fake_feed(c, "NOSUCH COMMAND\r\n");
+    }
+    CHECK_EQ_INT(state, CLIENT_READ);
+    CLOSE;
+}
+
 TEST(client_list_and_kill)
 {
     OPEN;

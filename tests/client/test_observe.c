@@ -48,6 +48,36 @@ TEST(a_transaction_counts_its_commands)
     fake_free(n);
 }
 
+TEST(an_error_in_a_transaction_is_its_commands)
+{
+    static const char *const with[] = {"SET a b\r\n", ""}; /* through the log; of local commands alone */
+
+    for (size_t i = 0; i < 2; i++) {
+        struct node *n = fake_new();
+        struct client *c = fake_client(n);
+        const struct command_stats *stats = clients_command_stats(n->clients);
+        struct buf text = {0};
+
+        (void)fake_feed(c, "MULTI\r\n");
+        (void)fake_feed(c, with[i]);
+        (void)fake_feed(c, "AUTH x\r\nSELECT 1\r\nSELECT 77\r\nEXEC\r\n");
+        fake_decide_all(n);
+        const struct command_stat *auth = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("auth")));
+        const struct command_stat *select = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("select")));
+        const struct command_stat *exec = command_stats_find(stats, command_table_by_name(n->table, SLICE_LITERAL("exec")));
+        CHECK(auth && auth->calls == 1 && auth->failed == 1);
+        CHECK(select && select->calls == 2 && select->failed == 1);
+        CHECK(exec && exec->calls == 1 && exec->failed == 0);
+        command_stats_append_errors(stats, &text);
+        buf_append_byte(&text, 0);
+        CHECK_EQ_STR((const char *)buf_slice(&text).p, "errorstat_ERR:count=2\r\n");
+        CHECK_EQ_INT((int64_t)clients_counters(n->clients)->errors, 2);
+        buf_deinit(&text);
+        client_close(c);
+        fake_free(n);
+    }
+}
+
 TEST(lookups_are_counted_by_what_was_found)
 {
     struct node *n = fake_new();
@@ -67,10 +97,13 @@ TEST(percentiles_and_buckets)
     struct command_stats *s = command_stats_new();
 
     for (uint64_t i = 1; i <= 1000; i++) {
-        command_stats_call(s, &row, i, false);
+        command_stats_time(command_stats_call(s, &row, i, false), i);
     }
+    /* Not timed: counted all the same, and no percentile moves. */
+    command_stats_call(s, &row, 1, false);
     const struct command_stat *stat = command_stats_find(s, &row);
-    CHECK(stat->usec == 500500);
+    CHECK(stat->calls == 1001 && stat->timed == 1000);
+    CHECK(stat->usec == 500501);
     CHECK(command_stats_percentile(stat, 50) >= 500 && command_stats_percentile(stat, 50) <= 500 * 9 / 8);
     CHECK(command_stats_percentile(stat, 99.9) >= 999);
     CHECK_EQ_INT((int64_t)command_stats_up_to(stat, 40), 1000);

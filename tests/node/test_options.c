@@ -33,6 +33,41 @@ TEST(defaults)
     options_deinit(&o);
 }
 
+TEST(percentiles_are_kept_as_redis_writes_them)
+{
+    static const struct {
+        const char *text;
+        const char *kept; /* NULL: refused */
+        const char *why;
+    } row[] = {
+        {"50 99 99.9", "50 99 99.9", ""},
+        {"0.0 50.0  100.0 ", "0 50 100", ""},
+        {"", "", ""},
+        {"1e1 10.50 .1", "10 10.5 0.1", ""},
+        {"10.0 50.0 a", NULL, "Invalid latency-tracking-info-percentiles parameters"},
+        {"nan", NULL, "Invalid latency-tracking-info-percentiles parameters"},
+        {"0x10", NULL, "Invalid latency-tracking-info-percentiles parameters"},
+        {"1e999", NULL, "Invalid latency-tracking-info-percentiles parameters"},
+        {"100.1", NULL, "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"},
+        {"-1", NULL, "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"},
+    };
+    struct options o;
+    struct buf why = {0};
+
+    options_init(&o);
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        test_context("'%s'", row[i].text);
+        enum err error = set(&o, "latency-tracking-info-percentiles", row[i].text, &why);
+        CHECK_EQ_INT(error, row[i].kept ? ERR_OK : ERR_INVALID);
+        CHECK_EQ_STR(text_of(&why), row[i].why);
+        if (row[i].kept) {
+            CHECK_EQ_STR(o.latency_tracking_info_percentiles, row[i].kept);
+        }
+    }
+    buf_deinit(&why);
+    options_deinit(&o);
+}
+
 TEST(every_row_formats_and_takes_back_its_default)
 {
     struct options o;
