@@ -129,6 +129,15 @@ keyspace_after_change(struct keyspace *k, uint32_t db, struct slice key, const c
     }
 }
 
+void keyspace_notice(struct keyspace_view *view, struct slice key, const char *event)
+{
+    struct keyspace *k = view->keyspace;
+    ASSERT(view->is_write);
+    if (k->hooks.noticed) {
+        k->hooks.noticed(k->hooks.ctx, view->db, key, event, k->index);
+    }
+}
+
 /* Takes the entry out and returns its value, owned. */
 static struct value *
 keyspace_take(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
@@ -260,6 +269,7 @@ keyspace_prepare_set(struct keyspace_view *view, struct slice key, bool keep_exp
         e = dict_insert(&db->dict, hash, key);
         keyspace_note_creation(k, hash);
         db->memory += dict_entry_memory(e);
+        keyspace_notice(view, key, "new");
     } else if (!keep_expiry) {
         expiry_clear(&db->expiry, e);
     }

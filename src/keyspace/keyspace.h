@@ -27,6 +27,10 @@ struct keyspace_hooks {
     void (*flushed)(void *ctx, uint32_t db, raft_index index);
     /* Two databases changed places (SWAPDB): no key is announced one by one. */
     void (*swapped)(void *ctx, uint32_t a, uint32_t b, raft_index index);
+    /* What Redis notifies of besides the change itself, in the same step: "new" (the key did not
+     * exist; fires before `changed`), the "expire" of a SET with EX. Never without a `changed`. */
+    void (*noticed)(
+        void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
 };
 
 /* `seed` keys the hash (drawn at formation). Hooks may be NULL functions. Returns owned. */
@@ -101,6 +105,8 @@ bool keyspace_delete(struct keyspace_view *view,
  * root has one owner (value_unshare); then keyspace_changed. */
 struct value *keyspace_edit(struct keyspace_view *view, struct slice key);
 void keyspace_changed(struct keyspace_view *view, struct slice key, const char *event);
+/* Tells hooks.noticed; for rows whose command is more than one event to Redis. Changes nothing. */
+void keyspace_notice(struct keyspace_view *view, struct slice key, const char *event);
 /* The same for changes that may move the value (append, conversion): the caller may store another
  * one in *slot, having freed or handed on the old one. Borrowed until keyspace_changed, which must
  * follow. */

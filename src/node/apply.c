@@ -93,8 +93,10 @@ void apply_run(struct node *n)
         apply_entry(n, &e);
         count++;
     }
-    if (a->applied == n->driver.commit && n->driver.status.leader != 0)
+    if (a->applied == n->driver.commit && n->driver.status.leader != 0) {
         a->has_caught_up = true;
+        n->changes.is_history = false;
+    }
 }
 
 void apply_report(struct node *n)

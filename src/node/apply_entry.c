@@ -83,7 +83,9 @@ static void apply_write(struct node *n, const struct raft_entry *e, const struct
     reads_serve_before(n, request); /* A3 */
     session_decided(n, request);
     client_reply_begin(request, &reply);
+    n->changes.origin = c;
     apply_command(n, e, p, &reply, request);
+    n->changes.origin = NULL;
     client_reply_end(request);
     n->apply.applied = e->index;
     reads_unblock(n, c);

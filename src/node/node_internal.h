@@ -4,6 +4,7 @@
 #include "base/prng.h"
 #include "node/apply.h"
 #include "node/batch.h"
+#include "node/changes.h"
 #include "node/disk.h"
 #include "node/driver.h"
 #include "node/formation.h"
@@ -42,6 +43,7 @@ struct node {
     struct forward forward;
     struct reads reads;
     struct apply apply;
+    struct changes changes;      /* who hears of changes of the data */
     struct log_time log_time;
     struct peers peers;
     struct formation formation;

@@ -261,7 +261,8 @@ static struct node *node_new(const struct node_env *env, struct options *options
     n->started_us = n->now_us;
     n->no_leader_since_us = n->now_us;
     struct siphash_key key = {{0}};
-    struct keyspace_hooks hooks = {0};
+    changes_init(&n->changes);
+    struct keyspace_hooks hooks = changes_hooks(&n->changes);
     n->keyspace = keyspace_new(&key, &hooks);
     peers_init(n);
     session_init(&n->session);

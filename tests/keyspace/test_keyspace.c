@@ -60,7 +60,7 @@ static struct keyspace_view reader(struct keyspace *k, int64_t time_ms)
 TEST(a_change_fires_both_hooks_and_stores_its_index)
 {
     struct seen seen = {0};
-    struct keyspace_hooks hooks = {seen_before, seen_changed, &seen, seen_flushed, NULL};
+    struct keyspace_hooks hooks = {seen_before, seen_changed, &seen, seen_flushed, NULL, NULL};
     struct keyspace *k = keyspace_new(&seed, &hooks);
     keyspace_begin_entry(k, 7, 1000);
     struct keyspace_view view = writer(k, 0);
@@ -169,7 +169,7 @@ TEST(a_due_key_is_absent_before_it_is_removed)
 TEST(a_set_over_a_due_key_starts_anew)
 {
     struct seen seen = {0};
-    struct keyspace_hooks hooks = {seen_before, seen_changed, &seen, NULL, NULL};
+    struct keyspace_hooks hooks = {seen_before, seen_changed, &seen, NULL, NULL, NULL};
     struct keyspace *k = keyspace_new(&seed, &hooks);
     keyspace_begin_entry(k, 1, 1000);
     struct keyspace_view write = writer(k, 0);
@@ -211,7 +211,7 @@ TEST(due_keys_go_in_the_order_of_the_state)
                {4, 2, "Z", 500}, {5, 0, "x", 400}, {6, 5, "w", 300}, {7, 0, "later", 501}};
     for (unsigned shift = 0; shift < 8; shift++) {
         struct order order = {.count = 0};
-        struct keyspace_hooks hooks = {NULL, order_changed, &order, NULL, NULL};
+        struct keyspace_hooks hooks = {NULL, order_changed, &order, NULL, NULL, NULL};
         struct keyspace *k = keyspace_new(&seed, &hooks);
         for (size_t i = 0; i < 8;
              i++) { /* insertion order differs from round to round, the state does not */
@@ -258,7 +258,7 @@ TEST(removal_per_entry_is_bounded)
 TEST(a_flush_of_many_keys_frees_them_in_pieces)
 {
     struct seen seen = {0};
-    struct keyspace_hooks hooks = {NULL, NULL, &seen, seen_flushed, NULL};
+    struct keyspace_hooks hooks = {NULL, NULL, &seen, seen_flushed, NULL, NULL};
     struct keyspace *k = keyspace_new(&seed, &hooks);
     keyspace_begin_entry(k, 1, 100);
     char key[16];

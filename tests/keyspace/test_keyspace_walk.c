@@ -44,7 +44,7 @@ static void log_swapped(void *ctx, uint32_t a, uint32_t b, raft_index i)
 TEST(a_moved_key_takes_its_expiry_along_and_changes_twice)
 {
     struct log log = {""};
-    struct keyspace_hooks hooks = {NULL, log_changed, &log, NULL, log_swapped};
+    struct keyspace_hooks hooks = {NULL, log_changed, &log, NULL, log_swapped, NULL};
     struct keyspace *k = keyspace_new(&seed, &hooks);
     keyspace_begin_entry(k, 5, 1000);
     struct keyspace_view v = view_of(k, 0, true);
@@ -92,7 +92,7 @@ TEST(a_due_key_does_not_move)
 TEST(swapped_databases_change_all_their_keys)
 {
     struct log log = {""};
-    struct keyspace_hooks hooks = {NULL, NULL, &log, NULL, log_swapped};
+    struct keyspace_hooks hooks = {NULL, NULL, &log, NULL, log_swapped, NULL};
     struct keyspace *k = keyspace_new(&seed, &hooks);
     keyspace_begin_entry(k, 1, 1000);
     struct keyspace_view v0 = view_of(k, 0, true);
