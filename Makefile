@@ -27,7 +27,7 @@ Q := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-all: coracle
+all: coracle check-program
 
 # --- Flags --------------------------------------------------------------------------------------
 
@@ -76,6 +76,8 @@ LDFLAGS_ALL := -pthread $(filter -fsanitize=% --coverage -fno-sanitize-recover=%
 PARTS ?= resp raft $(patsubst %/,%,$(sort $(dir $(wildcard src/*/*.c))))
 NET_SRC := $(sort $(if $(filter src/net,$(PARTS)),$(wildcard src/net/*.c)))
 LIB_SRC := $(sort $(filter-out src/net/%,$(foreach p,$(PARTS),$(wildcard $(p)/*.c))))
+# The history checker: of the server's rooms it uses base alone.
+CHECK_SRC := $(filter-out check/main.c,$(sort $(wildcard check/*.c)))
 MAIN_SRC := $(if $(filter command line,$(origin PARTS)),,$(wildcard src/main.c))
 SIM_SRC := $(sort $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -91,12 +93,13 @@ RUN_SRC := $(foreach d,$(UNIT_DIRS),$(wildcard $(d)run_*.c))
 objects = $(patsubst %.c,$(O)/obj/%.o,$(1))
 LIB := $(O)/libcoracle.a
 NET_LIB := $(O)/libcoraclenet.a
+CHECK_LIB := $(O)/libcoraclecheck.a
 TEST_LIB := $(O)/libcoracletest.a
 UNIT_BIN := $(patsubst %.c,$(O)/%,$(UNIT_SRC))
 RUN_BIN := $(patsubst %.c,$(O)/%,$(RUN_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(FUZZ_SRC))
 INTEGRATION_BIN := $(patsubst integration/%.c,$(O)/integration/%,$(INTEGRATION_SRC))
-ALL_SRC := $(LIB_SRC) $(NET_SRC) $(MAIN_SRC) $(UNIT_SRC) $(RUN_SRC) $(SIM_SRC) $(FUZZ_SRC) \
+ALL_SRC := $(LIB_SRC) $(NET_SRC) $(CHECK_SRC) check/main.c $(MAIN_SRC) $(UNIT_SRC) $(RUN_SRC) $(SIM_SRC) $(FUZZ_SRC) \
     $(INTEGRATION_SRC) $(wildcard integration/lib/*.c) $(TEST_LIB_SRC) $(wildcard tests/*/*.c)
 
 # --- Rules --------------------------------------------------------------------------------------
@@ -114,13 +117,14 @@ $(O)/obj/%.o: %.c $(O)/flags
 
 $(LIB): $(call objects,$(LIB_SRC))
 $(NET_LIB): $(call objects,$(NET_SRC))
+$(CHECK_LIB): $(call objects,$(CHECK_SRC))
 $(TEST_LIB): $(call objects,$(TEST_LIB_SRC))
 # The list of members is remembered, so that a source that went away leaves the archive too.
-$(LIB) $(NET_LIB) $(TEST_LIB): $(O)/sources
+$(LIB) $(NET_LIB) $(CHECK_LIB) $(TEST_LIB): $(O)/sources
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
-ARCHIVED := $(LIB_SRC) $(NET_SRC) $(TEST_LIB_SRC)
+ARCHIVED := $(LIB_SRC) $(NET_SRC) $(CHECK_SRC) $(TEST_LIB_SRC)
 $(O)/sources: FORCE
 	@mkdir -p $(@D)
 	@echo '$(ARCHIVED)' | cmp -s - $@ || echo '$(ARCHIVED)' > $@
@@ -137,31 +141,34 @@ $(O)/coracle: $(call objects,$(MAIN_SRC)) $(NET_LIB) $(LIB)
 define unit_rule
 $(O)/$(basename $(1)): $(call objects,$(1) \
     $(filter-out $(dir $(1))test_% $(dir $(1))run_% tests/sim/main.c,$(wildcard $(dir $(1))*.c))) \
-    $(TEST_LIB) $(if $(filter tests/net/%,$(1)),$(NET_LIB)) $(LIB)
+    $(TEST_LIB) $(if $(filter tests/net/%,$(1)),$(NET_LIB)) $(if $(filter tests/check/%,$(1)),$(CHECK_LIB)) $(LIB)
 	$$(link_program) $(if $(filter tests/net/%,$(1)),-lev) -lm
 endef
 $(foreach t,$(UNIT_SRC) $(RUN_SRC),$(eval $(call unit_rule,$(t))))
 
-$(O)/coracle-sim: $(call objects,$(SIM_SRC)) $(LIB)
+$(O)/coracle-sim: $(call objects,$(SIM_SRC)) $(CHECK_LIB) $(LIB)
 	$(link_program) -lm
+$(O)/coracle-check: $(call objects,check/main.c) $(CHECK_LIB) $(LIB)
+	$(link_program)
 # The load generator knows no part of the server, so that it cannot share a mistake with it.
 $(O)/coracle-load: $(call objects,$(sort $(wildcard tests/bench/*.c)))
 	$(link_program) -lm
 $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call objects,$(filter-out $(FUZZ_SRC),$(wildcard tests/fuzz/*.c))) \
-    $(TEST_LIB) $(LIB)
+    $(TEST_LIB) $(CHECK_LIB) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm
-$(O)/integration/%: $(O)/obj/integration/%.o $(call objects,$(sort $(wildcard integration/lib/*.c))) $(TEST_LIB) $(LIB)
+$(O)/integration/%: $(O)/obj/integration/%.o $(call objects,$(sort $(wildcard integration/lib/*.c))) $(TEST_LIB) $(CHECK_LIB) $(LIB)
 	$(link_program) -lhiredis -lev -lm
 
 # --- What one asks for --------------------------------------------------------------------------
 
-.PHONY: all help unit coracle lib objects unit-programs programs sim-program load fuzz-programs integration-programs \
+.PHONY: all help unit coracle check-program lib objects unit-programs programs sim-program load fuzz-programs integration-programs \
     FORCE clean
 FORCE:
 # Without src/main.c (a tree under construction) everything else is still compiled.
 coracle: $(if $(MAIN_SRC),$(O)/coracle,lib)
+check-program: $(O)/coracle-check
 lib: $(LIB) $(NET_LIB)
 objects: $(sort $(call objects,$(ALL_SRC)))
 unit-programs: $(UNIT_BIN) $(RUN_BIN)
@@ -231,9 +238,10 @@ INSTALL_UNIT := $(PREFIX)/lib/systemd/system
 INSTALL_USER := $(PREFIX)/lib/sysusers.d
 .PHONY: install uninstall
 install:
-	@$(MAKE) --no-print-directory BUILD=release coracle
+	@$(MAKE) --no-print-directory BUILD=release coracle check-program
 	@install -d $(addprefix $(DESTDIR),$(INSTALL_BIN) $(INSTALL_CONF) $(INSTALL_MAN) $(INSTALL_UNIT) $(INSTALL_USER))
 	@install -m 755 $(B)/release/coracle "$(DESTDIR)$(INSTALL_BIN)/coracle"
+	@install -m 755 $(B)/release/coracle-check "$(DESTDIR)$(INSTALL_BIN)/coracle-check"
 	@install -m 644 docs/coracle.1 "$(DESTDIR)$(INSTALL_MAN)/coracle.1"
 	@install -m 644 etc/coracle.sysusers "$(DESTDIR)$(INSTALL_USER)/coracle.conf"
 	@sed 's|@BINDIR@|$(INSTALL_BIN)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' etc/coracle.service >"$(DESTDIR)$(INSTALL_UNIT)/coracle.service"
@@ -243,14 +251,14 @@ install:
 	else \
 	    install -m 644 etc/coracle.conf "$(DESTDIR)$(INSTALL_CONF)/coracle.conf"; \
 	fi
-	@echo "Installed: $(INSTALL_BIN)/coracle, its man page, $(INSTALL_CONF)/coracle.conf, a systemd unit."
+	@echo "Installed: $(INSTALL_BIN)/coracle and coracle-check, the man page, $(INSTALL_CONF)/coracle.conf, a systemd unit."
 	@[ -n "$(DESTDIR)" ] || echo "As a service: systemd-sysusers && systemctl daemon-reload && systemctl enable --now coracle"
 uninstall:
-	@rm -f $(addprefix $(DESTDIR),$(INSTALL_BIN)/coracle $(INSTALL_MAN)/coracle.1 $(INSTALL_UNIT)/coracle.service $(INSTALL_USER)/coracle.conf)
+	@rm -f $(addprefix $(DESTDIR),$(INSTALL_BIN)/coracle $(INSTALL_BIN)/coracle-check $(INSTALL_MAN)/coracle.1 $(INSTALL_UNIT)/coracle.service $(INSTALL_USER)/coracle.conf)
 	@echo "Removed. $(INSTALL_CONF) and the data stay."
 
 help:
-	@echo "make              build/release/coracle"
+	@echo "make              build/release/coracle and coracle-check"
 	@echo "make run          start a cluster on 127.0.0.1:7001.. (NODES=1|3|5), Ctrl-C stops it"
 	@echo "make test         build and run every test, at most 20 minutes"
 	@echo "make unit         unit tests of one build (BUILD=debug, PARTS=\"raft src/base\")"

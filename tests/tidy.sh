@@ -17,8 +17,8 @@ if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
 else
     find . -type f -not -path './.git/*' -not -path "./$B/*" -not -path './data/*' | sed 's|^\./||'
 fi | sort -u | while read -r f; do [ -f "$f" ] && echo "$f"; done >"$work/all"
-grep -E '^(src|resp|raft|tests|integration)/.*\.[ch]$' "$work/all" >"$work/c"
-grep -E '^(src|resp|raft)/.*\.[ch]$' "$work/all" >"$work/product"
+grep -E '^(src|resp|raft|check|tests|integration)/.*\.[ch]$' "$work/all" >"$work/c"
+grep -E '^(src|resp|raft|check)/.*\.[ch]$' "$work/all" >"$work/product"
 
 # verdict RULE FILE-OF-OFFENCES
 verdict() {
@@ -135,7 +135,7 @@ if [ "${1:-}" = --deep ]; then
     fi
     if command -v cppcheck >/dev/null 2>&1; then
         cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr -I. -Isrc \
-            --template='{file}:{line}: {id}: {message}' src resp raft 2>"$work/rule"
+            --template='{file}:{line}: {id}: {message}' src resp raft check 2>"$work/rule"
         verdict cppcheck "$work/rule"
     fi
 fi
