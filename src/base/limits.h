@@ -10,11 +10,18 @@
 #define LIMIT_LOG_CHUNK_BYTES 4096u /* memory block for log entries */
 #define LIMIT_VALUE_CHUNK_BYTES 64u /* one chunk of a value */
 #define LIMIT_KEYS_PER_WALK 128u    /* keys that one KEYS or SCAN looks at */
+/* What one command does with the items of collections, since it runs to its end on the loop. */
+#define LIMIT_ITEMS_READ 4096u    /* looked at one after the other */
+#define LIMIT_ITEMS_REPLIED 2048u /* in one reply */
+#define LIMIT_ITEMS_CHANGED 1024u /* each at a place of its own */
 #else
 #define LIMIT_FRAME_BYTES 262144u
 #define LIMIT_LOG_CHUNK_BYTES 262144u
 #define LIMIT_VALUE_CHUNK_BYTES 65536u
 #define LIMIT_KEYS_PER_WALK 200000u
+#define LIMIT_ITEMS_READ 4000000u
+#define LIMIT_ITEMS_REPLIED 1000000u
+#define LIMIT_ITEMS_CHANGED 200000u
 #endif
 
 #define LIMIT_INLINE_BYTES 65536u   /* Redis PROTO_INLINE_MAX_SIZE */

@@ -11,7 +11,7 @@
 
 #include "commands/arguments.h"
 #include "commands/numbers.h"
-#include "keyspace/value.h"
+#include "keyspace/tree.h"
 
 enum {
     OBJECT_EMBSTR_MAX = 44,           /* OBJ_ENCODING_EMBSTR_SIZE_LIMIT */
@@ -28,7 +28,7 @@ static const char *object_encoding(const struct value *value)
 {
     int64_t number;
     if (value_get_type(value) != VALUE_STRING) {
-        return value_type_name(value_get_type(value)); /* its family gives it a better name */
+        return tree_encoding_name(tree_get_encoding(value));
     }
     if (object_is_int(value, &number)) {
         return "int";

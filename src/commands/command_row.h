@@ -58,6 +58,7 @@ struct command_row {
     int16_t arity;               /* as Redis: negative = at least */
     uint32_t flags;
     struct command_keys keys;
+    int16_t key_number;          /* the argument that counts the keys which follow it, as in ZUNION; 0: there is none */
     /* DATA: refuses what is wrong in the arguments alone, before anything is logged: writes an error and returns
      * false. Pure. May be NULL. */
     bool (*check)(const struct command *command, struct reply *reply);
@@ -97,19 +98,21 @@ const struct command_row *command_table_by_number(const struct command_table *t,
 size_t command_table_count(const struct command_table *t);
 const struct command_row *command_table_at(const struct command_table *t, size_t position); /* sorted by name */
 bool command_arity_ok(const struct command_row *row, size_t arg_count);
+/* How many keys a command of this row has, its arity being right, and where the i-th stands. None also where its arguments make no
+ * sense. */
+size_t command_key_count(const struct command_row *row, const struct command *command);
+size_t command_key_position(const struct command_row *row, const struct command *command, size_t i);
 
-/* The data families, in commands/. */
-extern const struct command_family commands_string;
-extern const struct command_family commands_string_more;
-extern const struct command_family commands_lcs;
-extern const struct command_family commands_bit;
-extern const struct command_family commands_bitfield;
-extern const struct command_family commands_dump;
-extern const struct command_family commands_generic;
-extern const struct command_family commands_expiry;
-extern const struct command_family commands_keys;
-extern const struct command_family commands_scan;
-extern const struct command_family commands_object;
-extern const struct command_family commands_text;
+/* The data families: commands/families.def. */
+#define X(name) extern const struct command_family commands_##name;
+#include "commands/families.def"
+#undef X
+enum {
+#define X(name) COMMANDS_FAMILY_##name,
+#include "commands/families.def"
+#undef X
+    COMMANDS_FAMILY_COUNT,
+};
+void commands_all(struct command_family family[COMMANDS_FAMILY_COUNT]);
 
 #endif

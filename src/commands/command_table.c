@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "commands/command_row.h"
 
 enum { COMMAND_NAME_MAX = 64 };
@@ -166,4 +167,46 @@ void command_table_free(struct command_table *t)
     mem_free(t->by_name);
     mem_free(t->by_number);
     mem_free(t);
+}
+
+void commands_all(struct command_family family[COMMANDS_FAMILY_COUNT])
+{
+#define X(name) family[COMMANDS_FAMILY_##name] = commands_##name;
+#include "commands/families.def"
+#undef X
+}
+
+/* --- keys --- */
+
+/* Those that stand at fixed places; behind them may follow numbered ones. */
+static size_t command_fixed_key_count(const struct command_row *row, size_t arg_count)
+{
+    if (row->keys.first <= 0) {
+        return 0;
+    }
+    size_t first = (size_t)row->keys.first;
+    size_t last = row->keys.last < 0 ? arg_count - (size_t)-row->keys.last : (size_t)row->keys.last;
+    return last >= arg_count || last < first ? 0 : (last - first) / (size_t)row->keys.step + 1;
+}
+
+size_t command_key_count(const struct command_row *row, const struct command *command)
+{
+    size_t fixed = command_fixed_key_count(row, command->arg_count);
+    if (row->key_number == 0) {
+        return fixed;
+    }
+    int64_t number;
+    size_t at = (size_t)row->key_number;
+    if (!number_parse_i64(command->arg[at], &number) || number < 1 ||
+        (uint64_t)number >= command->arg_count - at) {
+        return 0;
+    }
+    return fixed + (size_t)number;
+}
+
+size_t command_key_position(const struct command_row *row, const struct command *command, size_t i)
+{
+    size_t fixed = command_fixed_key_count(row, command->arg_count);
+    return i < fixed ? (size_t)row->keys.first + i * (size_t)row->keys.step
+                     : (size_t)row->key_number + 1 + (i - fixed);
 }

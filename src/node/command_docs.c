@@ -10,7 +10,7 @@
  *
  *   line     := choice
  *   choice   := sequence ('|' sequence)*            more than one: a `oneof`
- *   sequence := (word | '[' choice ']')*            brackets: `optional`
+ *   sequence := (word | '[' choice ']' | '<' choice '>')*   brackets: `optional`; the others only keep a choice together
  *   word     := lower case: an argument; upper case: a token, alone or naming the argument behind it ("EX seconds")
  *   "x [x ...]"  x is `multiple`; "a b [a b ...]" makes a `block` of a and b that is `multiple` */
 
@@ -69,7 +69,7 @@ static void siblings_add(struct syntax *s, struct siblings *list, int node)
 
 static size_t word_size(const char *at)
 {
-    return strcspn(at, " []|");
+    return strcspn(at, " []<>|");
 }
 
 static bool is_token(const char *word, size_t n)
@@ -88,7 +88,9 @@ static bool is_token(const char *word, size_t n)
 static const char *type_of(const char *name)
 {
     static const char *const integer[] = {"seconds", "milliseconds", "increment", "decrement", "index", "client-id", "protover",
-                                          "db", "destination-db", "index1", "index2", "cursor", "count"};
+                                          "db", "destination-db", "index1", "index2", "cursor", "count",
+                                          "rank", "num-matches", "len", "numkeys", "start", "stop", "offset", "weight"};
+    static const char *const real[] = {"score", "timeout", "longitude", "latitude", "radius", "width", "height"};
     static const char *const key[] = {"key", "newkey", "source", "destination"};
 
     for (size_t i = 0; i < sizeof key / sizeof key[0]; i++) {
@@ -105,6 +107,11 @@ static const char *type_of(const char *name)
     for (size_t i = 0; i < sizeof integer / sizeof integer[0]; i++) {
         if (strcmp(name, integer[i]) == 0) {
             return "integer";
+        }
+    }
+    for (size_t i = 0; i < sizeof real / sizeof real[0]; i++) {
+        if (strcmp(name, real[i]) == 0) {
+            return "double";
         }
     }
     return "string";
@@ -192,10 +199,15 @@ static struct siblings parse_sequence(struct syntax *s)
 
     for (;;) {
         skip_blanks(s);
-        if (*s->at == '\0' || *s->at == ']' || *s->at == '|') {
+        if (*s->at == '\0' || *s->at == ']' || *s->at == '>' || *s->at == '|') {
             return list;
         }
-        if (*s->at != '[') {
+        if (*s->at == '<') {
+            s->at++;
+            siblings_add(s, &list, parse_choice(s));
+            ASSERT(*s->at == '>');
+            s->at++;
+        } else if (*s->at != '[') {
             siblings_add(s, &list, parse_word(s));
         } else if (list.count == 0 || !parse_repetition(s, &list)) {
             s->at++;
@@ -355,7 +367,7 @@ bool command_is_subcommand_of(const struct command_row *row, const struct comman
 
 size_t command_key_spec_count(const struct command_row *row)
 {
-    size_t count = row->keys.first > 0 ? 1 : 0;
+    size_t count = row->keys.first > 0 || row->key_number > 0 ? 1 : 0;
 
     for (const char *p = row->key_flags ? row->key_flags : ""; count > 0 && *p; p++) {
         count += *p == ';' ? 1 : 0;

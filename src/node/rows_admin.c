@@ -274,7 +274,7 @@ static void row_command_getkeysandflags(struct client *c, const struct command *
         reply_error(reply, "ERR Invalid command specified");
         return;
     }
-    if (row->keys.first <= 0) {
+    if (row->keys.first <= 0 && row->key_number == 0) {
         reply_error(reply, "ERR The command has no key arguments");
         return;
     }
@@ -282,18 +282,16 @@ static void row_command_getkeysandflags(struct client *c, const struct command *
         reply_error(reply, "ERR Invalid number of arguments specified for command");
         return;
     }
-    size_t first = (size_t)row->keys.first;
-    size_t last = row->keys.last < 0 ? inner.arg_count - (size_t)(-row->keys.last) : (size_t)row->keys.last;
-    size_t step = (size_t)row->keys.step;
-    if (last >= inner.arg_count || last < first) {
+    size_t count = command_key_count(row, &inner);
+    if (count == 0) {
         reply_error(reply, "ERR Invalid arguments specified for command");
         return;
     }
-    reply_array(reply, (last - first) / step + 1);
-    for (size_t i = first; i <= last; i += step) {
+    reply_array(reply, count);
+    for (size_t i = 0; i < count; i++) {
         reply_array(reply, 2);
-        reply_bulk(reply, inner.arg[i]);
-        reply_key_flags(row, &inner, (i - first) / step, reply);
+        reply_bulk(reply, inner.arg[command_key_position(row, &inner, i)]);
+        reply_key_flags(row, &inner, i, reply);
     }
 }
 

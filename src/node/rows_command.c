@@ -95,7 +95,30 @@ static void reply_pair_int(struct reply *reply, const char *name, int64_t value)
     reply_int(reply, value);
 }
 
-/* One key specification (Redis 7): where the keys begin and how far they go. `flags` ends at its NUL or ';'. */
+/* Keys from keys.first on. */
+static void reply_key_range(struct reply *reply, struct command_keys keys)
+{
+    reply_bulk_cstr(reply, "range");
+    reply_bulk_cstr(reply, "spec");
+    reply_map(reply, 3);
+    reply_pair_int(reply, "lastkey", keys.last < 0 ? keys.last : keys.last - keys.first);
+    reply_pair_int(reply, "keystep", keys.step);
+    reply_pair_int(reply, "limit", 0);
+}
+
+/* Keys behind their number. */
+static void reply_key_number(struct reply *reply)
+{
+    reply_bulk_cstr(reply, "keynum");
+    reply_bulk_cstr(reply, "spec");
+    reply_map(reply, 3);
+    reply_pair_int(reply, "keynumidx", 0);
+    reply_pair_int(reply, "firstkey", 1);
+    reply_pair_int(reply, "keystep", 1);
+}
+
+/* One key specification (Redis 7): where the keys begin and how far they go. `flags` ends at its NUL or ';'. keys.step 0: their
+ * number stands at keys.first. */
 static void
 reply_key_spec(struct reply *reply, const struct command_row *row, const char *flags, struct command_keys keys)
 {
@@ -123,12 +146,11 @@ reply_key_spec(struct reply *reply, const struct command_row *row, const char *f
     reply_bulk_cstr(reply, "find_keys");
     reply_map(reply, 2);
     reply_bulk_cstr(reply, "type");
-    reply_bulk_cstr(reply, "range");
-    reply_bulk_cstr(reply, "spec");
-    reply_map(reply, 3);
-    reply_pair_int(reply, "lastkey", keys.last < 0 ? keys.last : keys.last - keys.first);
-    reply_pair_int(reply, "keystep", keys.step);
-    reply_pair_int(reply, "limit", 0);
+    if (keys.step > 0) {
+        reply_key_range(reply, keys);
+    } else {
+        reply_key_number(reply);
+    }
 }
 
 static void reply_key_specs(struct reply *reply, const struct command_row *row)
@@ -140,7 +162,9 @@ static void reply_key_specs(struct reply *reply, const struct command_row *row)
     for (size_t i = 0; i < count; i++) {
         struct command_keys keys = row->keys;
 
-        if (count > 1) {
+        if (row->key_number > 0 && i + 1 == count) {
+            keys = (struct command_keys){row->key_number, 0, 0};
+        } else if (count > 1) {
             keys.first = (int16_t)(keys.first + (int16_t)i);
             keys.last = i + 1 < count ? keys.first : row->keys.last;
         }
@@ -255,7 +279,7 @@ static void row_command_getkeys(struct client *c, const struct command *command,
         reply_error(reply, "ERR Invalid command specified");
         return;
     }
-    if (row->keys.first <= 0) {
+    if (row->keys.first <= 0 && row->key_number == 0) {
         reply_error(reply, "ERR The command has no key arguments");
         return;
     }
@@ -263,15 +287,14 @@ static void row_command_getkeys(struct client *c, const struct command *command,
         reply_error(reply, "ERR Invalid number of arguments specified for command");
         return;
     }
-    size_t last = row->keys.last < 0 ? inner.arg_count - (size_t)(-row->keys.last) : (size_t)row->keys.last;
-    size_t step = (size_t)row->keys.step;
-    if (last >= inner.arg_count || last < (size_t)row->keys.first) {
+    size_t count = command_key_count(row, &inner);
+    if (count == 0) {
         reply_error(reply, "ERR Invalid arguments specified for command");
         return;
     }
-    reply_array(reply, (last - (size_t)row->keys.first) / step + 1);
-    for (size_t i = (size_t)row->keys.first; i <= last; i += step) {
-        reply_bulk(reply, inner.arg[i]);
+    reply_array(reply, count);
+    for (size_t i = 0; i < count; i++) {
+        reply_bulk(reply, inner.arg[command_key_position(row, &inner, i)]);
     }
 }
 

@@ -9,10 +9,8 @@
 void rows_init(struct rows *r)
 {
     static const struct siphash_key seed = {{3, 1, 4, 1, 5, 9, 2, 6}};
-    const struct command_family family[] = {commands_string,  commands_string_more, commands_lcs,
-                                            commands_bit,     commands_bitfield, commands_dump,
-                                            commands_generic, commands_expiry,      commands_keys,
-                                            commands_scan,    commands_object,    commands_text};
+    struct command_family family[COMMANDS_FAMILY_COUNT];
+    commands_all(family);
     *r = (struct rows){.protocol = REPLY_RESP2, .time_ms = 1000000};
     r->table = command_table_new(family, sizeof family / sizeof family[0]);
     r->keyspace = keyspace_new(&seed, NULL);
