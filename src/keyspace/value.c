@@ -47,6 +47,9 @@ const char *value_type_name(enum value_type type)
 
 size_t value_memory(const struct value *v)
 {
+    if (value_is_inline(v)) {
+        return value_inline_memory(v);
+    }
     switch ((enum value_type)v->type) {
     case VALUE_STRING:
         return value_string_memory(v);

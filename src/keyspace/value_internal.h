@@ -67,10 +67,13 @@ static inline bool value_is_sole(const struct value *v)
     return value_is_inline(v) || value_root_of_const(v)->owners == 1;
 }
 
+/* Of an inline value of any type, its header included. */
+size_t value_inline_memory(const struct value *v);
+
 /* What value.c and value_piece.c need of a type; each a case of their switches. Of a value that
  * isn't inline. */
 /* strings: value_string.c */
-size_t value_string_memory(const struct value *v); /* inline ones too */
+size_t value_string_memory(const struct value *v);
 bool value_string_is_big(const struct value *v);
 bool value_string_free_some(struct value *v, size_t *budget); /* the root has no owner left */
 struct value *value_string_copy_root(struct value *v);        /* its parts get one more owner */

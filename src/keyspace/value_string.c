@@ -66,11 +66,13 @@ static size_t value_inline_capacity(const struct value *v)
     return v->encoding == VALUE_INLINE ? v->size : value_inline_room(v->size);
 }
 
+size_t value_inline_memory(const struct value *v)
+{
+    return sizeof *v + value_inline_capacity(v);
+}
+
 size_t value_string_memory(const struct value *v)
 {
-    if (v->encoding != VALUE_CHUNKED) {
-        return sizeof *v + value_inline_capacity(v);
-    }
     const struct value_chunked *c = value_chunks_const(v);
     return sizeof *c + c->chunk_room * sizeof c->chunk[0] +
            c->chunk_count * sizeof(struct value_chunk) +
