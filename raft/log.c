@@ -268,6 +268,41 @@ void raft_log_trim(struct raft_log *log, raft_index upto, uint64_t memory_bytes)
     }
 }
 
+void raft_log_compact(struct raft_log *log, raft_index first_index)
+{
+    ASSERT(first_index > log->first_index && first_index <= log->durable_index + 1);
+    ptrdiff_t run = log_find_run(log, first_index - 1);
+    ASSERT(run >= 0);
+    log->run[run].first = first_index - 1; /* the boundary */
+    log->run_count -= (size_t)run;
+    memmove(log->run, log->run + run, log->run_count * sizeof(*log->run));
+    log->first_index = first_index;
+}
+
+void raft_log_reset(struct raft_log *log,
+                    raft_index index,
+                    raft_term term,
+                    const struct raft_conf *conf,
+                    raft_index conf_index)
+{
+    while (log->slot_count > 0) {
+        chunk_unref(log->slot[log->slot_start + --log->slot_count].chunk);
+    }
+    log->tail_bytes = 0;
+    log->slot_start = 0;
+    log->first_index = index + 1;
+    log->last_index = index;
+    log->durable_index = index; /* the snapshot is */
+    log->run_count = 0;
+    log_add_run(log, index, term);
+    log->conf_count = 0;
+    log_push_conf(log, conf_index, conf);
+    /* What is under way to the disk makes nothing durable that is still there (G5). */
+    for (size_t i = 0; i < log->pending_count; i++) {
+        log->pending[log->pending_start + i].last = index;
+    }
+}
+
 void raft_log_persisting(struct raft_log *log, uint64_t token)
 {
     if (log->pending_start + log->pending_count == log->pending_capacity) {

@@ -80,6 +80,16 @@ void raft_log_truncate(struct raft_log *log, raft_index from);
  * upto and durable. */
 void raft_log_trim(struct raft_log *log, raft_index upto, uint64_t memory_bytes);
 
+/* The log on disk begins at `first_index` now (> the present one, <= last_index + 1, and all before it
+ * durable): the term of the entry before is kept (S8). */
+void raft_log_compact(struct raft_log *log, raft_index first_index);
+/* The log is empty and goes on behind entry `index` of `term`, under this configuration. */
+void raft_log_reset(struct raft_log *log,
+                    raft_index index,
+                    raft_term term,
+                    const struct raft_conf *conf,
+                    raft_index conf_index);
+
 /* Everything up to last_index was handed to the disk under `token`. */
 void raft_log_persisting(struct raft_log *log, uint64_t token);
 /* The disk reports all tokens up to `token`. */

@@ -7,7 +7,7 @@
 
 /* u8 version, u8 type, u64 term, then the fields of the type in the order of struct raft_message,
  * integers little-endian, booleans one byte of 0 or 1. An append's entries follow back to back up
- * to the end. */
+ * to the end, a chunk's data behind their u32 length. */
 #define MESSAGE_VERSION 1
 
 static void encode_append(const struct raft_message *message, struct buf *out)
@@ -41,6 +41,14 @@ static void encode_heartbeat(const struct raft_message *message, struct buf *out
     write_u64(out, message->u.heartbeat.commit);
     write_u32(out, message->u.heartbeat.lease_us);
     write_u64(out, message->u.heartbeat.bulk_sent);
+}
+
+static void encode_snapshot_id(const struct raft_snapshot_id *id, struct buf *out)
+{
+    write_u64(out, id->index);
+    write_u64(out, id->term);
+    write_u32(out, id->crc);
+    write_u64(out, id->size);
 }
 
 void raft_message_encode_head(const struct raft_message *message, struct buf *out)
@@ -78,6 +86,16 @@ void raft_message_encode_head(const struct raft_message *message, struct buf *ou
         break;
     case RAFT_APPEND:
         encode_append(message, out);
+        break;
+    case RAFT_SNAPSHOT:
+        encode_snapshot_id(&message->u.snapshot.id, out);
+        write_u64(out, message->u.snapshot.offset);
+        write_u32(out, (uint32_t)message->u.snapshot.data.n);
+        break;
+    case RAFT_SNAPSHOT_ACK:
+        encode_snapshot_id(&message->u.snapshot_ack.id, out);
+        write_u64(out, message->u.snapshot_ack.offset);
+        write_u8(out, message->u.snapshot_ack.is_installed ? 1 : 0);
         break;
     }
 }
@@ -142,6 +160,14 @@ static void decode_append_ack(struct reader *in, struct raft_message *message)
     message->u.append_ack.hint_term = read_u64(in);
 }
 
+static void decode_snapshot_id(struct reader *in, struct raft_snapshot_id *id)
+{
+    id->index = read_u64(in);
+    id->term = read_u64(in);
+    id->crc = read_u32(in);
+    id->size = read_u64(in);
+}
+
 enum err raft_message_decode(struct slice bytes,
                              struct raft_message *message,
                              struct raft_entry *entry,
@@ -155,7 +181,7 @@ enum err raft_message_decode(struct slice bytes,
     if (in.failed) {
         return ERR_CORRUPT;
     }
-    if (version != MESSAGE_VERSION || type < RAFT_PREVOTE_REQUEST || type > RAFT_APPEND) {
+    if (version != MESSAGE_VERSION || type < RAFT_PREVOTE_REQUEST || type > RAFT_SNAPSHOT_ACK) {
         return ERR_FORMAT;
     }
     message->type = (enum raft_message_type)type;
@@ -189,6 +215,16 @@ enum err raft_message_decode(struct slice bytes,
         break;
     case RAFT_APPEND:
         return decode_append(&in, message, entry, capacity);
+    case RAFT_SNAPSHOT:
+        decode_snapshot_id(&in, &message->u.snapshot.id);
+        message->u.snapshot.offset = read_u64(&in);
+        message->u.snapshot.data = read_blob(&in);
+        break;
+    case RAFT_SNAPSHOT_ACK:
+        decode_snapshot_id(&in, &message->u.snapshot_ack.id);
+        message->u.snapshot_ack.offset = read_u64(&in);
+        message->u.snapshot_ack.is_installed = read_bool(&in);
+        break;
     }
     return reader_done(&in) ? ERR_OK : ERR_CORRUPT;
 }

@@ -22,6 +22,9 @@ enum raft_message_type {
     RAFT_REMOVED,         /* "you are not a member since index" (E15) */
     /* bulk */
     RAFT_APPEND,          /* prev, entries, commit */
+    RAFT_SNAPSHOT,        /* a chunk of a snapshot file */
+    /* control */
+    RAFT_SNAPSHOT_ACK,    /* how far the receiver is with it */
 };
 
 /* An append never carries more entries than this: the capacity that a receiver needs for decoding. */
@@ -73,13 +76,24 @@ struct raft_message {
         struct {
             raft_index conf_index;
         } removed;
+        struct {
+            struct raft_snapshot_id id;
+            uint64_t offset;
+            struct slice data;        /* borrowed: valid during the step that made or takes it; may be empty */
+        } snapshot;
+        struct {
+            struct raft_snapshot_id id;
+            uint64_t offset;          /* what the receiver has of the file, and wants next */
+            bool is_installed;        /* loaded, durable; the receiver's log goes on behind it */
+        } snapshot_ack;
     } u;
 };
 
-static inline bool raft_message_is_bulk(enum raft_message_type type) { return type == RAFT_APPEND; }
+static inline bool raft_message_is_bulk(enum raft_message_type type) { return type == RAFT_APPEND || type == RAFT_SNAPSHOT; }
 
 /* Encoding, version byte first. An append's entries follow its head as they are in memory:
- * raft_message_encode_head writes all but the entries, so that they are sent from where they live. */
+ * raft_message_encode_head writes all but the entries, so that they are sent from where they live; the same goes for the data of
+ * a snapshot's chunk. */
 struct buf;
 void raft_message_encode_head(const struct raft_message *message, struct buf *out);
 /* Decodes from foreign bytes; the entries of an append are decoded (and their checksums verified) into

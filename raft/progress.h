@@ -11,9 +11,12 @@
  *     '--------------------------------------------'
  *                  an append was accepted
  *
+ *   PROBE, REPLICATE --> SNAPSHOT: what it needs was compacted away; back to PROBE when it is
+ *   installed (snapshot.c)
+ *
  *   R4  match < next always; match never decreases in a term, but for a peer that lost its log
  * (may_have_lost). */
-enum progress_state { PROGRESS_PROBE, PROGRESS_REPLICATE };
+enum progress_state { PROGRESS_PROBE, PROGRESS_REPLICATE, PROGRESS_SNAPSHOT };
 
 /* One append under way. */
 struct inflight {
@@ -31,7 +34,7 @@ struct raft_peer {
     uint64_t last_ack_us;   /* newest message of this term from it */
     uint64_t poke_us;       /* newest progress, or empty probe, or first append of a window */
 
-    bool is_probing;      /* PROBE: an append is under way */
+    bool is_probing;      /* PROBE: an append, SNAPSHOT: a chunk is under way */
     bool is_link_down;    /* kept over roles and terms */
     bool may_have_lost;   /* the link is new: perhaps also the log behind it (P9, CORRUPT) */
     bool is_told_starved; /* the driver said so last */
@@ -40,6 +43,10 @@ struct raft_peer {
     bool is_fetching;
     uint64_t
         fetch_us; /* when the fetch was asked for, or failed: not again before the retry time */
+
+    /* SNAPSHOT: the one it is sent, index 0 until the driver named it; how much of it the peer has. */
+    struct raft_snapshot_id snapshot;
+    uint64_t snapshot_offset;
 
     struct inflight *window; /* ring of window_capacity */
     uint32_t window_start;

@@ -160,8 +160,7 @@ void raft_follow(struct raft *r, raft_id leader)
     election_reset_timer(r);
 }
 
-/* Configurations up to `committed` can't be rolled back any more: was this node in one of them? */
-static void raft_note_membership(struct raft *r, raft_index committed)
+void raft_note_membership(struct raft *r, raft_index committed)
 {
     for (size_t i = 0; i < r->log.conf_count && r->log.conf[i].index <= committed; i++) {
         bool is_member = raft_conf_find(&r->log.conf[i].conf, r->options.id) != NULL;
@@ -219,7 +218,7 @@ static void raft_tick(struct raft *r)
 
 static enum err raft_check_message(const struct raft *r, const struct raft_message *m)
 {
-    bool is_known = m->type >= RAFT_PREVOTE_REQUEST && m->type <= RAFT_APPEND;
+    bool is_known = m->type >= RAFT_PREVOTE_REQUEST && m->type <= RAFT_SNAPSHOT_ACK;
     if (!is_known || m->from == 0 || m->from == r->options.id || m->to != r->options.id ||
         m->term > TERM_MAX) {
         return ERR_INVALID;
@@ -245,6 +244,10 @@ static enum err raft_check_message(const struct raft *r, const struct raft_messa
     case RAFT_HEARTBEAT:
     case RAFT_COMMIT:
     case RAFT_TIMEOUT_NOW:
+        return m->term > 0 ? ERR_OK : ERR_INVALID;
+    case RAFT_SNAPSHOT:
+        return snapshot_check(r, m);
+    case RAFT_SNAPSHOT_ACK:
         return m->term > 0 ? ERR_OK : ERR_INVALID;
     case RAFT_PREVOTE_REPLY:
     case RAFT_VOTE_REPLY:
@@ -280,6 +283,12 @@ static void raft_receive_current(struct raft *r, const struct raft_message *m)
         break;
     case RAFT_TIMEOUT_NOW:
         membership_on_timeout_now(r, m);
+        break;
+    case RAFT_SNAPSHOT:
+        snapshot_on_received(r, m);
+        break;
+    case RAFT_SNAPSHOT_ACK:
+        snapshot_on_ack(r, m);
         break;
     case RAFT_PREVOTE_REQUEST:
     case RAFT_PREVOTE_REPLY:
@@ -362,6 +371,18 @@ static enum err raft_handle(struct raft *r, const struct raft_event *event)
     case RAFT_EVENT_FETCHED:
         replication_on_fetched(r, event);
         return ERR_OK;
+    case RAFT_EVENT_CHUNK:
+        snapshot_on_chunk(r, event);
+        return ERR_OK;
+    case RAFT_EVENT_STORED:
+        snapshot_on_stored(r, event);
+        return ERR_OK;
+    case RAFT_EVENT_INSTALLED:
+        snapshot_on_installed(r, event);
+        return ERR_OK;
+    case RAFT_EVENT_COMPACTED:
+        snapshot_on_compacted(r, event->u.first_index);
+        return ERR_OK;
     case RAFT_EVENT_PEER_LINK:
         replication_on_link(r, event);
         return ERR_OK;
@@ -401,6 +422,10 @@ static void raft_begin(struct raft *r)
     r->outgoing.count = 0;
     r->read_results.count = 0;
     r->fetches.count = 0;
+    r->chunk_requests.count = 0;
+    r->step_has_chunk = false;
+    r->step_reset_index = 0;
+    r->step_reset_term = 0;
     r->fetched.count = 0;
     r->step_has_persist = false;
     r->step_has_hard_state = false;
@@ -419,6 +444,8 @@ static void raft_finish_persist(struct raft *r, struct raft_update *update)
     update->token = ++r->token_issued;
     update->has_hard_state = r->step_has_hard_state;
     update->hard_state = (struct raft_hard_state){r->term, r->vote};
+    update->reset_index = r->step_reset_index;
+    update->reset_term = r->step_reset_term;
     update->truncate_from = r->step_truncate_from;
     if (r->step_append_first != 0) {
         update->entry = raft_log_entry(&r->log, r->step_append_first);
@@ -444,6 +471,8 @@ static void raft_finish(struct raft *r, struct raft_update *update)
     update->read_count = r->read_results.count;
     update->fetch = r->fetches.item;
     update->fetch_count = r->fetches.count;
+    update->chunk_request = r->chunk_requests.item;
+    update->chunk_request_count = r->chunk_requests.count;
     update->change_result = r->step_change_result;
     update->is_removed = r->step_is_removed;
 }
@@ -463,6 +492,7 @@ enum err raft_step(struct raft *r, const struct raft_event *event, struct raft_u
     enum err e = raft_handle(r, event);
     if (e == ERR_OK) {
         raft_finish(r, update);
+        update->chunk = r->step_has_chunk ? event->u.message : NULL;
         update->role_changed = role != r->role || term != r->term || leader != r->leader;
         update->conf_changed = conf_index != raft_conf_index_of(r) ||
                                conf_term != raft_log_term(&r->log, raft_conf_index_of(r));
@@ -523,7 +553,9 @@ raft_new(const struct raft_options *options, const struct raft_start *start, uin
     r->vote_only_above = start->vote_only_above;
     r->vote_last_term = start->vote_last_term;
     r->vote_last_index = start->vote_last_index;
-    r->commit = r->log.first_index - 1; /* P17: anything more is learnt from a quorum. */
+    r->commit = r->log.first_index - 1; /* P17: anything more is learnt from a quorum ... */
+    r->commit = start->commit > r->commit ? start->commit : r->commit; /* ... or was, before. */
+    ASSERT(r->commit <= r->log.last_index);
     r->applied = r->commit;
     r->role = RAFT_FOLLOWER;
     members_refresh(r);
@@ -561,6 +593,7 @@ void raft_free(struct raft *r)
     mem_free(r->outgoing.item);
     mem_free(r->read_results.item);
     mem_free(r->fetches.item);
+    mem_free(r->chunk_requests.item);
     mem_free(r->fetched.item);
     mem_free(r);
 }

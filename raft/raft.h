@@ -53,6 +53,7 @@ struct raft_start {
     uint32_t conf_count;              /* every configuration in the log (and before it), oldest first */
     const struct raft_conf *conf;
     const raft_index *conf_index;
+    raft_index commit;                /* known to be committed: the index of the node's snapshot; 0: nothing */
     bool may_not_vote;                /* tainted log (P9): no vote, no campaign until caught up */
     raft_term vote_only_above;        /* SUSPECT log (amended P9): votes only in terms above this; 0: no limit */
     raft_term vote_last_term;         /* SUSPECT log: votes (also its own) only for logs whose (last term, last index) */
@@ -73,6 +74,10 @@ enum raft_event_type {
     RAFT_EVENT_PERSISTED,
     RAFT_EVENT_APPLIED,
     RAFT_EVENT_FETCHED,       /* older entries read from disk for a lagging peer */
+    RAFT_EVENT_CHUNK,         /* of the snapshot file, read for a peer */
+    RAFT_EVENT_STORED,        /* a received chunk was written */
+    RAFT_EVENT_INSTALLED,     /* the received snapshot is loaded, and its file has its name durably. Its index must be above commit */
+    RAFT_EVENT_COMPACTED,     /* the log on disk begins at `first_index` now */
     RAFT_EVENT_PEER_LINK,     /* a peer's bulk link came up or went down: probe anew / stop the window */
     RAFT_EVENT_NUDGE,         /* tell `peer` the commit index now if it wasn't told yet */
     RAFT_EVENT_TRANSFER,
@@ -109,6 +114,22 @@ struct raft_event {
         } fetched;
         struct {
             raft_id peer;
+            struct raft_snapshot_id id; /* the file it is of; index 0: there is none now, try later */
+            uint64_t offset;            /* as asked */
+            struct slice data;          /* borrowed; empty at the end of the file */
+        } chunk;
+        struct {
+            struct raft_snapshot_id id;
+            uint64_t offset;            /* that this node has */
+        } stored;
+        struct {
+            struct raft_snapshot_id id;
+            const struct raft_conf *conf; /* in force at its index */
+            raft_index conf_index;
+        } installed;
+        raft_index first_index; /* COMPACTED: at most applied + 1 */
+        struct {
+            raft_id peer;
             bool is_up;
             bool is_starved; /* is_up: bytes outstanding and no progress (from received-bytes counts) for check-quorum */
         } peer_link;
@@ -140,14 +161,24 @@ struct raft_fetch {
     uint32_t max_bytes;
 };
 
+/* A chunk of the node's snapshot file for a peer: of `id`, or of the newest if that is gone (index 0: of any). Answered by
+ * RAFT_EVENT_CHUNK. */
+struct raft_chunk_request {
+    raft_id peer;
+    struct raft_snapshot_id id;
+    uint64_t offset;
+};
+
 enum raft_change_result { RAFT_CHANGE_NONE, RAFT_CHANGE_DONE, RAFT_CHANGE_FAILED };
 
 struct raft_update {
-    /* 2. durable work: written in this order: hard state, truncation, entries */
+    /* 2. durable work: written in this order: hard state, reset, truncation, entries */
     bool has_persist;
     uint64_t token;
     bool has_hard_state;
     struct raft_hard_state hard_state;
+    raft_index reset_index;           /* the log is emptied and goes on behind this entry of that term (a snapshot); 0: no */
+    raft_term reset_term;
     raft_index truncate_from;         /* entries >= it are replaced (logically); 0: none */
     const struct raft_entry *entry;   /* to append */
     uint32_t entry_count;
@@ -158,6 +189,9 @@ struct raft_update {
     uint32_t read_count;
     const struct raft_fetch *fetch;
     uint32_t fetch_count;
+    const struct raft_chunk_request *chunk_request;
+    uint32_t chunk_request_count;
+    const struct raft_message *chunk; /* RECEIVE of RAFT_SNAPSHOT: to be stored; NULL otherwise. Answered by STORED */
 
     raft_index commit;
     raft_index first_proposed;        /* PROPOSE: index given to the first entry; 0 otherwise */

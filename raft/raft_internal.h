@@ -106,6 +106,10 @@ struct raft {
     VECTOR_OF(struct raft_outgoing) outgoing;
     VECTOR_OF(struct raft_read) read_results;
     VECTOR_OF(struct raft_fetch) fetches;
+    VECTOR_OF(struct raft_chunk_request) chunk_requests;
+    bool step_has_chunk;
+    raft_index step_reset_index;
+    raft_term step_reset_term;
     VECTOR_OF(struct raft_entry) fetched; /* entries passed through from FETCHED */
     struct buf *scratch;
     bool step_has_persist;
@@ -134,6 +138,8 @@ void raft_become_leader(struct raft *r);
 void raft_follow(struct raft *r, raft_id leader);
 /* Commit grows to `index`; drops what only uncommitted configurations needed. */
 void raft_advance_commit(struct raft *r, raft_index index);
+/* Configurations up to `committed` can't be rolled back any more: was this node in one of them? */
+void raft_note_membership(struct raft *r, raft_index committed);
 /* Append an entry of the leader's own making. */
 void raft_append_own(struct raft *r, enum raft_entry_type type, struct slice payload);
 
@@ -176,6 +182,22 @@ void replication_on_control_commit(struct raft *r, raft_index commit);
 void replication_on_fetched(struct raft *r, const struct raft_event *event);
 void replication_on_link(struct raft *r, const struct raft_event *event);
 void replication_nudge(struct raft *r, raft_id id);
+
+/* The token after which entries up to `match`, and the term they were accepted in, are durable; 0:
+ * they are. */
+uint64_t replication_ack_token(struct raft *r, raft_index match);
+
+/* snapshot.c */
+/* The peer's next entry is no longer in the log. */
+void snapshot_begin(struct raft *r, struct raft_peer *peer);
+void snapshot_maintain(struct raft *r, struct raft_peer *peer);
+void snapshot_on_chunk(struct raft *r, const struct raft_event *event);
+void snapshot_on_ack(struct raft *r, const struct raft_message *m);
+enum err snapshot_check(const struct raft *r, const struct raft_message *m);
+void snapshot_on_received(struct raft *r, const struct raft_message *m);
+void snapshot_on_stored(struct raft *r, const struct raft_event *event);
+void snapshot_on_installed(struct raft *r, const struct raft_event *event);
+void snapshot_on_compacted(struct raft *r, raft_index first_index);
 
 /* read.c */
 /* A new round: heartbeats to all peers, now. */

@@ -55,19 +55,11 @@ replication_send_append(struct raft *r, struct raft_peer *peer, uint32_t count)
     return m;
 }
 
-static bool replication_knows_prev(const struct raft *r, const struct raft_peer *peer)
-{
-    return peer->next == 1 || raft_log_term(&r->log, peer->next - 1) != 0;
-}
-
 static void replication_probe(struct raft *r, struct raft_peer *peer, bool has_entries)
 {
     uint64_t bytes;
     uint32_t count = 0;
-    if (!replication_knows_prev(r, peer)) {
-        COVER("raft: a peer needs what was compacted away");
-        return;
-    }
+    ASSERT(peer->next >= r->log.first_index);
     if (has_entries && peer->next <= r->log.last_index &&
         peer->next >= raft_log_memory_first(&r->log)) {
         count = replication_batch(r, peer->next, &bytes);
@@ -91,7 +83,11 @@ static void replication_fetch(struct raft *r, struct raft_peer *peer)
 
 void replication_send(struct raft *r, struct raft_peer *peer)
 {
-    if (peer->is_link_down) {
+    if (peer->is_link_down || peer->state == PROGRESS_SNAPSHOT) {
+        return;
+    }
+    if (peer->next < r->log.first_index) {
+        snapshot_begin(r, peer);
         return;
     }
     if (peer->state == PROGRESS_PROBE) {
@@ -152,6 +148,10 @@ static void replication_maintain_peer(struct raft *r, struct raft_peer *peer)
                                                             : peer->starved_us;
         return;
     }
+    if (peer->state == PROGRESS_SNAPSHOT) {
+        snapshot_maintain(r, peer);
+        return;
+    }
     if (peer->is_fetching && r->now_us >= peer->fetch_us + r->options.election_timeout_us) {
         COVER("raft: a fetch is asked for again");
         peer->is_fetching = false;
@@ -160,7 +160,7 @@ static void replication_maintain_peer(struct raft *r, struct raft_peer *peer)
         peer->state == PROGRESS_PROBE ? peer->is_probing : peer->next - 1 > peer->match;
     bool is_full =
         peer->state == PROGRESS_REPLICATE && progress_window_full(peer, r->options.inflight_bytes);
-    if (is_waiting && r->now_us >= peer->poke_us + r->options.heartbeat_us &&
+    if (is_waiting && peer->next >= r->log.first_index && r->now_us >= peer->poke_us + r->options.heartbeat_us &&
         !(MUT(29) && is_full)) {
         if (is_full) {
             COVER("raft: a full window is probed");
@@ -296,9 +296,7 @@ static void replication_reject(struct raft *r, const struct raft_message *m)
     }
 }
 
-/* The token after which entries up to `match`, and the term they were accepted in, are durable; 0:
- * they are. */
-static uint64_t replication_ack_token(struct raft *r, raft_index match)
+uint64_t replication_ack_token(struct raft *r, raft_index match)
 {
     uint64_t after = raft_log_token_of(&r->log, match);
     uint64_t hard_state = raft_hard_state_after(r);
@@ -420,7 +418,7 @@ replication_on_reject(struct raft *r, struct raft_peer *peer, const struct raft_
 void replication_on_ack(struct raft *r, const struct raft_message *m)
 {
     struct raft_peer *peer = members_find(r, m->from);
-    if (r->role != RAFT_LEADER || peer == NULL) {
+    if (r->role != RAFT_LEADER || peer == NULL || peer->state == PROGRESS_SNAPSHOT) {
         return;
     }
     if (!m->u.append_ack.is_success) {

@@ -19,6 +19,15 @@ struct raft_hard_state {
     raft_id vote; /* 0: none in this term. Cleared only when term grows (P2). */
 };
 
+/* Names a snapshot file among all of a cluster: the state after entry `index` of `term`; crc and size
+ * are the file's. index 0: none. */
+struct raft_snapshot_id {
+    raft_index index;
+    raft_term term;
+    uint32_t crc;
+    uint64_t size;
+};
+
 /* Where a run of entries of one term begins; it ends before the next run. Terms never decrease along a log, so
  * a whole log's terms are a handful of these. */
 struct raft_term_run {

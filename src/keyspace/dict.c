@@ -107,6 +107,18 @@ void dict_deinit(struct dict *d)
     dict_init(d);
 }
 
+void dict_reserve(struct dict *d, uint64_t count)
+{
+    ASSERT(d->count == 0 && !d->old);
+    uint8_t bits = DICT_MIN_BITS;
+    while (bits < DICT_MAX_BITS && dict_chain_count(bits) < count) {
+        bits++;
+    }
+    mem_free(d->table);
+    d->table = dict_table_new(bits);
+    d->bits = bits;
+}
+
 static bool dict_key_is(const struct dict_entry *e, struct slice key)
 {
     return e->key_size == key.n && (key.n == 0 || memcmp(e->key, key.p, key.n) == 0);
@@ -304,6 +316,12 @@ struct dict_entry *dict_take_any(struct dict *d, size_t *chain, size_t *chain_bu
 static uint64_t dict_cursor_of(uint64_t hash)
 {
     return (hash >> DICT_CURSOR_SHIFT) + 1;
+}
+
+bool dict_is_passed(uint64_t hash, uint64_t cursor)
+{
+    ASSERT(cursor > 0);
+    return dict_cursor_of(hash) < cursor;
 }
 
 uint64_t dict_scan(const struct dict *d,

@@ -68,6 +68,11 @@ uint64_t dict_scan(const struct dict *d,
                    void (*fn)(void *ctx, const struct dict_entry *entry),
                    void *ctx);
 
+/* Whether a walk whose next call is with `cursor` (not 0) has visited this hash. */
+bool dict_is_passed(uint64_t hash, uint64_t cursor);
+/* An empty dict: as large as `count` entries will need, so that it doesn't grow on the way. */
+void dict_reserve(struct dict *d, uint64_t count);
+
 /* Debug and tests: asserts the invariants. O(n). */
 void dict_check(const struct dict *d);
 

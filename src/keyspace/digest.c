@@ -28,6 +28,22 @@ static uint64_t digest_value(const struct keyspace *k, const struct value *v)
     return digest.hash;
 }
 
+uint64_t digest_key(const struct keyspace *k,
+                    uint32_t db,
+                    uint64_t hash,
+                    size_t key_size,
+                    const struct value *v,
+                    int64_t expiry_ms,
+                    raft_index last_change,
+                    uint64_t value_digest)
+{
+    const uint64_t word[] = {
+        DIGEST_KEY,  db,   (uint64_t)value_get_type(v), (uint64_t)expiry_ms,
+        last_change, hash, key_size,                    value_digest,
+    };
+    return digest_words(k, word, sizeof word / sizeof word[0]);
+}
+
 struct digest_call {
     const struct keyspace *keyspace;
     uint32_t db;
@@ -38,19 +54,10 @@ static void digest_entry(void *ctx, const struct dict_entry *e)
 {
     struct digest_call *call = ctx;
     const struct keyspace *k = call->keyspace;
-    int64_t expiry_ms =
-        e->expiry_position ? expiry_at(&k->db[call->db].expiry, e) : KEYSPACE_NO_EXPIRY;
-    const uint64_t word[] = {
-        DIGEST_KEY,
-        call->db,
-        (uint64_t)value_get_type(e->value),
-        (uint64_t)expiry_ms,
-        e->last_change,
-        e->hash,
-        e->key_size,
-        digest_value(k, e->value),
-    };
-    call->sum += digest_words(k, word, sizeof word / sizeof word[0]);
+    call->sum +=
+        digest_key(k, call->db, e->hash, e->key_size, e->value,
+                   keyspace_entry_expiry(&k->db[call->db], e), e->last_change,
+                   digest_value(k, e->value));
 }
 
 uint64_t digest_creation(const struct keyspace *k, size_t slot, raft_index index)
@@ -58,22 +65,56 @@ uint64_t digest_creation(const struct keyspace *k, size_t slot, raft_index index
     return digest_words(k, (const uint64_t[]){DIGEST_CREATION, slot, index}, 3);
 }
 
-uint64_t keyspace_digest(const struct keyspace *k)
+uint64_t digest_rest(const struct keyspace *k)
 {
-    struct digest_call call = {.keyspace = k};
-    for (call.db = 0; call.db < LIMIT_DATABASES; call.db++) {
-        dict_scan(&k->db[call.db].dict, 0, SIZE_MAX, digest_entry, &call);
-        if (k->db[call.db].swapped) {
-            const uint64_t word[] = {DIGEST_SWAP, call.db, k->db[call.db].swapped};
-            call.sum += digest_words(k, word, 3);
+    uint64_t sum = 0;
+    for (uint32_t db = 0; db < LIMIT_DATABASES; db++) {
+        if (k->db[db].swapped) {
+            sum += digest_words(k, (const uint64_t[]){DIGEST_SWAP, db, k->db[db].swapped}, 3);
         }
     }
     for (size_t i = 0; i < k->session_count; i++) {
         const struct session_state *s = &k->session[i];
         const uint64_t word[] = {DIGEST_SESSION, s->member,       s->number,
                                  s->is_open,     s->is_suspended, s->last};
-        call.sum += digest_words(k, word, sizeof word / sizeof word[0]);
+        sum += digest_words(k, word, sizeof word / sizeof word[0]);
     }
-    call.sum += k->creation_digest + used_ids_digest(k);
-    return call.sum + digest_words(k, (const uint64_t[]){DIGEST_CLOCK, (uint64_t)k->time_ms}, 2);
+    sum += k->creation_digest;
+    sum += used_ids_digest(k);
+    sum += digest_words(k, (const uint64_t[]){DIGEST_RUNNING, k->running_digest}, 2);
+    return sum + digest_words(k, (const uint64_t[]){DIGEST_CLOCK, (uint64_t)k->time_ms}, 2);
+}
+
+uint64_t keyspace_digest(const struct keyspace *k)
+{
+    struct digest_call call = {.keyspace = k};
+    for (call.db = 0; call.db < LIMIT_DATABASES; call.db++) {
+        dict_scan(&k->db[call.db].dict, 0, SIZE_MAX, digest_entry, &call);
+    }
+    return call.sum + digest_rest(k);
+}
+
+/* --- the running digest: a chain of all changes ---
+ *
+ * Each change folds in the entry's index, the key's hash, its expiry, and what of its value is cheap
+ * to look at (value_glance): so nodes that apply differently disagree from the first difference on,
+ * at a few nanoseconds a change. What changes without a command (memory that rots) it doesn't see;
+ * the full digest does. */
+
+static uint64_t digest_mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+void digest_change(struct keyspace *k, uint32_t db, uint64_t hash, const struct dict_entry *e)
+{
+    uint64_t x = k->running_digest + hash;
+    x = digest_mix(x ^ k->index);
+    if (e) {
+        x += value_glance(e->value);
+        x = digest_mix(x ^ (uint64_t)keyspace_entry_expiry(&k->db[db], e));
+    }
+    k->running_digest = x + db;
 }

@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "keyspace/keyspace_internal.h"
+#include "keyspace/state_internal.h"
 #include "keyspace/value.h"
 
 enum {
@@ -66,6 +67,7 @@ void keyspace_free(struct keyspace *k)
     if (!k) {
         return;
     }
+    ASSERT(k->walk_count == 0);
     for (size_t i = 0; i < LIMIT_DATABASES; i++) {
         keyspace_drop_db(k, &k->db[i]);
     }
@@ -82,6 +84,35 @@ void keyspace_set_seed(struct keyspace *k, const struct siphash_key *seed)
         ASSERT(k->db[i].dict.count == 0);
     }
     k->seed = *seed;
+}
+
+void keyspace_take_over(struct keyspace *k, struct keyspace *from)
+{
+    ASSERT(k->walk_count == 0 && from->walk_count == 0 && !k->edited && !from->edited);
+    for (size_t i = 0; i < LIMIT_DATABASES; i++) {
+        keyspace_drop_db(k, &k->db[i]);
+        k->db[i] = from->db[i];
+        dict_init(&from->db[i].dict);
+        expiry_init(&from->db[i].expiry);
+    }
+    mem_free(k->session);
+    mem_free(k->creation);
+    mem_free(k->used);
+    k->seed = from->seed;
+    k->index = from->index;
+    k->time_ms = from->time_ms;
+    k->session = from->session;
+    k->session_count = from->session_count;
+    k->creation = from->creation;
+    k->creation_digest = from->creation_digest;
+    k->used = from->used;
+    k->used_count = from->used_count;
+    k->used_capacity = from->used_capacity;
+    k->running_digest = from->running_digest;
+    from->session = NULL;
+    from->creation = NULL;
+    from->used = NULL;
+    keyspace_free(from);
 }
 
 raft_index keyspace_index(const struct keyspace *k)
@@ -113,9 +144,16 @@ static size_t keyspace_entry_memory(const struct dict_entry *e)
     return dict_entry_memory(e) + value_memory(e->value);
 }
 
-static void keyspace_before_change(struct keyspace *k, uint32_t db, struct slice key)
+/* `e` is NULL when there is no such key yet. */
+static void keyspace_before_change(struct keyspace *k,
+                                   uint32_t db,
+                                   struct slice key,
+                                   const struct dict_entry *e)
 {
     ASSERT(!k->edited); /* K4 */
+    if (k->walk_count > 0 && e) {
+        state_walks_before_change(k, db, e);
+    }
     if (k->hooks.before_change) {
         k->hooks.before_change(k->hooks.ctx, db, key);
     }
@@ -142,12 +180,13 @@ void keyspace_notice(struct keyspace_view *view, struct slice key, const char *e
 static struct value *
 keyspace_take(struct keyspace *k, uint32_t db, struct dict_entry *e, const char *event)
 {
-    keyspace_before_change(k, db, dict_entry_key(e));
+    keyspace_before_change(k, db, dict_entry_key(e), e);
     expiry_clear(&k->db[db].expiry, e);
     dict_remove(&k->db[db].dict, e);
     k->db[db].memory -= keyspace_entry_memory(e);
     struct value *value = e->value;
     e->value = NULL;
+    digest_change(k, db, e->hash, NULL);
     keyspace_after_change(k, db, dict_entry_key(e), event);
     dict_entry_free(e);
     return value;
@@ -236,6 +275,7 @@ static void keyspace_mark(struct keyspace_view *view, struct dict_entry *e, cons
     struct keyspace *k = view->keyspace;
     e->last_change = k->index;
     expiry_touch(&k->db[view->db].expiry, e);
+    digest_change(k, view->db, e->hash, e);
     keyspace_after_change(k, view->db, dict_entry_key(e), event);
 }
 
@@ -264,7 +304,7 @@ keyspace_prepare_set(struct keyspace_view *view, struct slice key, bool keep_exp
     ASSERT(view->is_write);
     uint64_t hash = siphash64_fast(&k->seed, key.p, key.n);
     struct dict_entry *e = keyspace_find_hashed(view, key, hash);
-    keyspace_before_change(k, view->db, key);
+    keyspace_before_change(k, view->db, key, e);
     if (!e) {
         e = dict_insert(&db->dict, hash, key);
         keyspace_note_creation(k, hash);
@@ -357,7 +397,7 @@ struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key)
     if (!e) {
         return NULL;
     }
-    keyspace_before_change(k, view->db, key);
+    keyspace_before_change(k, view->db, key, e);
     k->edited = e;
     k->edited_db = view->db;
     k->edited_memory = value_memory(e->value);
@@ -392,7 +432,7 @@ void keyspace_set_expiry(struct keyspace_view *view,
     if (!e) {
         return;
     }
-    keyspace_before_change(view->keyspace, view->db, key);
+    keyspace_before_change(view->keyspace, view->db, key, e);
     expiry_set(&keyspace_db_of(view)->expiry, e, at_ms);
     keyspace_mark(view, e, event);
 }
@@ -404,7 +444,7 @@ bool keyspace_clear_expiry(struct keyspace_view *view, struct slice key, const c
     if (!e || e->expiry_position == 0) {
         return false;
     }
-    keyspace_before_change(view->keyspace, view->db, key);
+    keyspace_before_change(view->keyspace, view->db, key, e);
     expiry_clear(&keyspace_db_of(view)->expiry, e);
     keyspace_mark(view, e, event);
     return true;
@@ -439,6 +479,8 @@ void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b)
     k->db[b] = db;
     k->db[a].swapped = k->index; /* K5 */
     k->db[b].swapped = k->index;
+    state_walks_swapped(k, a, b);
+    digest_change(k, a, b, NULL);
     if (k->hooks.swapped) {
         k->hooks.swapped(k->hooks.ctx, a, b, k->index);
     }
@@ -463,7 +505,11 @@ static void keyspace_flush_db(struct keyspace *k, uint32_t number)
     if (db->dict.count == 0) {
         return;
     }
-    keyspace_drop_db(k, db);
+    digest_change(k, number, db->dict.count, NULL);
+    if (k->walk_count == 0 || !state_walks_before_flush(k, number)) {
+        keyspace_drop_db(k, db);
+    }
+    db->memory = 0;
     if (k->hooks.flushed) {
         k->hooks.flushed(k->hooks.ctx, number, k->index);
     }

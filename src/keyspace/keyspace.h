@@ -39,6 +39,10 @@ void keyspace_free(struct keyspace *k);
 /* A BLANK node learns its seed before anything is stored. */
 void keyspace_set_seed(struct keyspace *k, const struct siphash_key *seed);
 
+/* Everything that is state in `k` is replaced by what `from` holds (takes): what a snapshot was read
+ * into. What was there is freed in pieces later. Hooks stay and are not fired. */
+void keyspace_take_over(struct keyspace *k, struct keyspace *from);
+
 /* Begin applying the entry `index` at log time `time_ms` (0: the entry carries none, time stays).
  * Removes up to LIMIT_EXPIRED_PER_ENTRY due keys first, in expiry order (ties by insertion), the
  * same everywhere. */

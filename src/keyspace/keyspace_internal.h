@@ -7,6 +7,7 @@
 #include "keyspace/graveyard.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/sessions.h"
+#include "keyspace/state.h"
 
 /* For the files of keyspace/ and their tests. */
 struct keyspace_db {
@@ -14,6 +15,7 @@ struct keyspace_db {
     struct expiry_heap expiry;
     raft_index swapped; /* entry of the last SWAPDB that brought these keys here, or 0 */
     uint64_t memory;    /* of entries and values; not state */
+    uint64_t expected_keys; /* while it is filled from a stream: what that said; not state */
 };
 
 enum { KEYSPACE_CREATION_SLOTS = 65536 };
@@ -33,6 +35,9 @@ struct keyspace {
     raft_id *used; /* used_ids.h; sorted */
     size_t used_count;
     size_t used_capacity; /* not state */
+    /* Of all changes so far, in order; see digest.c. State, so that a node made of a snapshot goes
+     * on with it. */
+    uint64_t running_digest;
 
     /* Not state. */
     struct keyspace_hooks hooks;
@@ -41,6 +46,8 @@ struct keyspace {
     size_t edited_memory; /* of its value, as counted in `memory` of its database */
     uint64_t expired_total;
     struct graveyard graveyard;
+    struct state_walk *walk[STATE_WALKS]; /* by enum state_purpose; NULL: none */
+    size_t walk_count;
 };
 
 static inline int64_t keyspace_entry_expiry(const struct keyspace_db *db,
@@ -60,8 +67,22 @@ enum digest_kind {
     DIGEST_SWAP = 4,
     DIGEST_CREATION = 5,
     DIGEST_USED_ID = 6,
+    DIGEST_RUNNING = 7,
 }; /* first word of what is hashed: terms of different kinds differ */
 
+/* What a key adds to the digest; `value_digest` of its value (value_digest_step). */
+uint64_t digest_key(const struct keyspace *k,
+                    uint32_t db,
+                    uint64_t hash,
+                    size_t key_size,
+                    const struct value *v,
+                    int64_t expiry_ms,
+                    raft_index last_change,
+                    uint64_t value_digest);
+/* What everything but the keys adds. */
+uint64_t digest_rest(const struct keyspace *k);
+/* Fold a change into the running digest: `e` as it is now, NULL when the key is gone. */
+void digest_change(struct keyspace *k, uint32_t db, uint64_t hash, const struct dict_entry *e);
 /* What a slot adds to the digest. */
 uint64_t digest_creation(const struct keyspace *k, size_t slot, raft_index index);
 

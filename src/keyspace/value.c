@@ -47,7 +47,7 @@ const char *value_type_name(enum value_type type)
 
 size_t value_memory(const struct value *v)
 {
-    if (value_is_inline(v)) {
+    if (value_is_plain(v)) {
         return value_inline_memory(v);
     }
     switch ((enum value_type)v->type) {
@@ -107,6 +107,11 @@ struct value *value_share(const struct value *v)
     ASSERT(root->owners > 0 && root->owners < UINT32_MAX);
     root->owners++;
     return shared;
+}
+
+bool value_has_root(const struct value *v)
+{
+    return !value_is_inline(v);
 }
 
 static struct value *value_copy_root(struct value *v)

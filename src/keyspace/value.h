@@ -34,6 +34,8 @@ size_t value_memory(const struct value *v);
 /* A second owner of the same content. O(1) for a value of more than a chunk, a copy of the bytes
  * for others. Returns owned. */
 struct value *value_share(const struct value *v);
+/* Whether value_share takes a count, not a copy. */
+bool value_has_root(const struct value *v);
 /* Takes `v`, returns a value whose root has one owner: `v` itself, or a copy of its root, O(chunks)
  * but without their content. */
 struct value *value_unshare(struct value *v);
@@ -90,6 +92,10 @@ struct value_digest {
 bool value_digest_step(const struct value *v,
                        const struct siphash_key *key,
                        struct value_digest *digest);
+
+/* A number that depends on the content alone and costs next to nothing: it differs for most values
+ * that differ. */
+uint64_t value_glance(const struct value *v);
 
 /* --- strings, up to LIMIT_BULK_BYTES; longer ones are the caller's error --- */
 

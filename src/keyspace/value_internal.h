@@ -53,6 +53,11 @@ static inline bool value_is_inline(const struct value *v)
     return v->encoding == VALUE_INLINE || v->encoding == VALUE_INLINE_GROWN ||
            v->encoding == VALUE_LEAF;
 }
+/* Bytes behind the header, and nothing else. */
+static inline bool value_is_plain(const struct value *v)
+{
+    return v->encoding == VALUE_INLINE || v->encoding == VALUE_INLINE_GROWN;
+}
 static inline struct value_root *value_root_of(struct value *v)
 {
     return (struct value_root *)(void *)v;

@@ -18,7 +18,11 @@
 #include "keyspace/value.h"
 #include "keyspace/tree_internal.h"
 
-enum { VALUE_PIECE_VERSION = 1, VALUE_PIECE_HEADER = 2 };
+enum {
+    VALUE_PIECE_VERSION = 1,
+    VALUE_PIECE_HEADER = 2,
+    VALUE_GLANCE_BYTES = 4096, /* longer ones are hashed by the full digest alone */
+};
 
 bool value_write_piece(const struct value *v, struct value_cursor *cursor, struct buf *out)
 {
@@ -132,6 +136,26 @@ bool value_digest_step(const struct value *v,
     case VALUE_ZSET:
     case VALUE_HASH:
         return tree_digest_step(v, key, digest);
+    case VALUE_STREAM:
+        break;
+    }
+    UNREACHABLE();
+}
+
+uint64_t value_glance(const struct value *v)
+{
+    if (value_is_plain(v)) {
+        uint32_t crc = v->size <= VALUE_GLANCE_BYTES ? crc32c(0, v + 1, v->size) : 0;
+        return (uint64_t)crc << 32 ^ v->size;
+    }
+    switch ((enum value_type)v->type) {
+    case VALUE_STRING:
+        return value_string_size(v);
+    case VALUE_LIST:
+    case VALUE_SET:
+    case VALUE_ZSET:
+    case VALUE_HASH:
+        return tree_count(v);
     case VALUE_STREAM:
         break;
     }

@@ -44,7 +44,9 @@
  * one batch, so both or neither. W9  Names of segments are durable before anything in them is
  * reported as durable (P10, M20). W10 Damage is a state of the log: `taint` stands in the head that
  * recovery writes and in each later state record, until an append clears it. Until then damaged
- * files are kept.
+ * files are kept. W11 A reset (a snapshot takes the place of the log) is the head of a new segment
+ * without a predecessor: the chain begins there, and older files are garbage from the moment it is
+ * durable. What it says instead of them (index, term, configuration) is the snapshot's.
  *
  * Errors: ERR_FULL from a write leaves the log as it was. Any other error, and any error of
  * fdatasync, is remembered: all later calls fail, the process must end (P6, P12).
@@ -185,14 +187,19 @@ static enum err discard_next(struct wal *w)
 static void
 add_head_records(struct wal *w, const struct wal_batch *b, struct wal_batch_builder *builder)
 {
+    const bool resets = b->reset_index != 0;
     const struct wal_head head = {
-        .previous = builder->header.durable,
-        .first_index = w->last_index + 1,
-        .prev_term = w->last_term,
+        .previous = resets ? 0 : builder->header.durable, /* W11 */
+        .first_index = (resets ? b->reset_index : w->last_index) + 1,
+        .prev_term = resets ? b->reset_term : w->last_term,
         .identity = b->identity,
     };
     wal_batch_add_head(builder, &head);
     wal_batch_add_state(builder, &b->state, &b->taint);
+    if (resets) {
+        wal_batch_add_conf(builder, b->reset_conf_index, b->reset_conf);
+        return;
+    }
     uint32_t i = w->conf_count > HEAD_CONF_COUNT ? w->conf_count - HEAD_CONF_COUNT : 0;
     for (; i < w->conf_count; i++) {
         wal_batch_add_conf(builder, w->conf[i].index, buf_slice(&w->conf[i].encoded));
@@ -215,8 +222,8 @@ static void build_batch(struct wal *w,
     }
     struct wal_footer footer = {
         .state = b->state,
-        .last_index = w->last_index,
-        .last_term = w->last_term,
+        .last_index = b->reset_index ? b->reset_index : w->last_index,
+        .last_term = b->reset_index ? b->reset_term : w->last_term,
         .identity = b->identity,
     };
     if (b->truncate_from) {
@@ -278,7 +285,7 @@ static enum err write_current(struct wal *w, bool needs_sync)
 }
 
 /* Writes w->out as the head batch of the segment taken, which then becomes the current one. */
-static enum err write_rolled(struct wal *w, uint32_t key)
+static enum err write_rolled(struct wal *w, const struct wal_batch *b, uint32_t key)
 {
     const uint64_t n = buf_size(&w->out);
     enum err e = w->vfs->call->write(w->next_file, 0, buf_slice(&w->out).p, n);
@@ -294,7 +301,10 @@ static enum err write_rolled(struct wal *w, uint32_t key)
     if (e != ERR_OK) {
         return e;
     }
-    struct wal_segment *s = wal_segment_new(w->next_id, key, w->last_index + 1, w->last_term);
+    const bool resets = b->reset_index != 0;
+    struct wal_segment *s =
+        wal_segment_new(w->next_id, key, (resets ? b->reset_index : w->last_index) + 1,
+                        resets ? b->reset_term : w->last_term);
     s->file_bytes = w->next_bytes > n ? w->next_bytes : n;
     if (w->file) {
         w->vfs->call->close(w->file);
@@ -306,9 +316,33 @@ static enum err write_rolled(struct wal *w, uint32_t key)
     return ERR_OK;
 }
 
+/* All segments but the new one are garbage (W11). */
+static void note_reset(struct wal *w, const struct wal_batch *b)
+{
+    w->garbage =
+        mem_realloc_array(w->garbage, w->garbage_count + w->segment_count, sizeof(uint64_t));
+    for (uint32_t i = 0; i + 1 < w->segment_count; i++) {
+        w->garbage[w->garbage_count++] = w->segment[i]->id;
+        wal_segment_free(w->segment[i]);
+    }
+    w->segment[0] = w->segment[w->segment_count - 1];
+    w->segment_count = 1;
+    w->last_index = b->reset_index;
+    w->last_term = b->reset_term;
+    while (w->conf_count > 0) {
+        buf_deinit(&w->conf[--w->conf_count].encoded);
+    }
+    wal_note_conf(w, b->reset_conf_index, b->reset_conf);
+    w->must_add_point = true;
+    wal_cursor_reset(w);
+}
+
 static void note_batch(struct wal *w, const struct wal_batch *b, uint32_t chain)
 {
     struct wal_segment *s = wal_current(w);
+    if (b->reset_index) {
+        note_reset(w, b);
+    }
     if (b->truncate_from) {
         wal_note_truncate(w, b->truncate_from, b->truncate_prev_term);
     }
@@ -334,7 +368,7 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
     const uint64_t tail = s ? s->tail : 0;
     const uint64_t size =
         wal_batch_bytes(WAL_BATCH_HEADER_BYTES + records_bytes(&b), w->vfs->sector_bytes);
-    b.rolls = b.rolls || !s || !w->file || tail + size > w->options.segment_bytes;
+    b.rolls = b.rolls || b.reset_index != 0 || !s || !w->file || tail + size > w->options.segment_bytes;
 
     enum err e = ERR_OK;
     if (b.rolls) {
@@ -362,7 +396,7 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
     build_batch(w, &b, &header, key, &chain);
     const bool needs_sync =
         !(MUT(1) && b.has_state && b.entry_count == 0) && !(MUT(2) && b.entry_count > 0);
-    e = b.rolls ? write_rolled(w, key) : write_current(w, needs_sync);
+    e = b.rolls ? write_rolled(w, &b, key) : write_current(w, needs_sync);
     if (e == ERR_OK) {
         note_batch(w, &b, chain);
     }
@@ -377,6 +411,26 @@ static void check_entry(struct slice bytes, raft_index index)
     ASSERT(get_u64(bytes.p + 8) == index);
     ASSERT(bytes.p[32] != RAFT_ENTRY_CONF ||
            raft_conf_decode(slice_skip(bytes, ENTRY_HEADER_BYTES), &conf) == ERR_OK);
+}
+
+static enum err remove_segment_file(struct wal *w, uint64_t id)
+{
+    char name[WAL_NAME_BYTES];
+    wal_segment_name(id, name);
+    enum err e = w->vfs->call->remove(w->vfs, name);
+    return e == ERR_OK || e == ERR_NOT_FOUND ? sync_names(w) : wal_fail(w, ERR_IO);
+}
+
+/* Files that the chain doesn't lead through. */
+static enum err remove_garbage(struct wal *w)
+{
+    while (w->garbage_count > 0) {
+        enum err e = remove_segment_file(w, w->garbage[--w->garbage_count]);
+        if (e != ERR_OK) {
+            return e;
+        }
+    }
+    return ERR_OK;
 }
 
 enum err wal_append(struct wal *w, const struct wal_append *a)
@@ -407,7 +461,16 @@ enum err wal_append(struct wal *w, const struct wal_append *a)
     ASSERT(b.state.hard.term >= w->state.hard.term);
     ASSERT(b.state.session_number >= w->state.session_number);
     raft_index next = w->last_index + 1;
-    if (a->truncate_from != 0 && a->truncate_from <= w->last_index) {
+    struct buf conf = {0};
+    if (a->reset_index != 0) {
+        COVER("wal reset");
+        raft_conf_encode(a->reset_conf, &conf);
+        b.reset_index = a->reset_index;
+        b.reset_term = a->reset_term;
+        b.reset_conf_index = a->reset_conf_index;
+        b.reset_conf = buf_slice(&conf);
+        next = a->reset_index + 1;
+    } else if (a->truncate_from != 0 && a->truncate_from <= w->last_index) {
         ASSERT(a->truncate_from >= w->segment[0]->start);
         b.truncate_from = a->truncate_from;
         next = a->truncate_from;
@@ -416,13 +479,19 @@ enum err wal_append(struct wal *w, const struct wal_append *a)
             return wal_fail(w, e);
         }
     }
-    if (!b.has_state && !b.rolls && b.truncate_from == 0 && b.entry_count == 0) {
+    if (!b.has_state && !b.rolls && b.reset_index == 0 && b.truncate_from == 0 &&
+        b.entry_count == 0) {
         return ERR_OK; /* Everything there is is durable already. */
     }
     for (uint32_t i = 0; i < a->entry_count; i++) {
         check_entry(a->entry[i], next + i);
     }
-    return wal_commit_batch(w, &b);
+    enum err e = wal_commit_batch(w, &b);
+    buf_deinit(&conf);
+    if (e == ERR_OK && b.reset_index != 0 && w->taint.health == WAL_CLEAN) {
+        e = remove_garbage(w);
+    }
+    return e;
 }
 
 bool wal_is_tainted(const struct wal *w)
@@ -478,14 +547,6 @@ bool wal_prepare_ahead(struct wal *w)
     return *filled < w->options.segment_bytes || fills_current;
 }
 
-static enum err remove_segment_file(struct wal *w, uint64_t id)
-{
-    char name[WAL_NAME_BYTES];
-    wal_segment_name(id, name);
-    enum err e = w->vfs->call->remove(w->vfs, name);
-    return e == ERR_OK || e == ERR_NOT_FOUND ? sync_names(w) : wal_fail(w, ERR_IO);
-}
-
 enum err wal_drop_front(struct wal *w, raft_index first_kept)
 {
     if (w->failed != ERR_OK) {
@@ -501,16 +562,11 @@ enum err wal_drop_front(struct wal *w, raft_index first_kept)
     wal_cursor_reset(w);
     /* Files that the chain doesn't lead through go first: an older file than the chain's first
      * means a gap (W7). */
-    while (w->garbage_count > 0) {
-        enum err e = remove_segment_file(w, w->garbage[--w->garbage_count]);
+    enum err e = remove_garbage(w);
+    for (uint32_t i = 0; i < drop_count && e == ERR_OK; i++) {
+        e = remove_segment_file(w, w->segment[0]->id);
         if (e != ERR_OK) {
-            return e;
-        }
-    }
-    for (uint32_t i = 0; i < drop_count; i++) {
-        enum err e = remove_segment_file(w, w->segment[0]->id);
-        if (e != ERR_OK) {
-            return e;
+            break;
         }
         wal_segment_free(w->segment[0]);
         w->segment_count--;
@@ -522,7 +578,7 @@ enum err wal_drop_front(struct wal *w, raft_index first_kept)
         w->conf_count--;
         memmove(w->conf, w->conf + 1, w->conf_count * sizeof(*w->conf));
     }
-    return ERR_OK;
+    return e;
 }
 
 /* ---- Opening, closing, figures ---- */

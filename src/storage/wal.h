@@ -81,6 +81,12 @@ struct wal_append {
     const struct wal_identity
         *identity; /* leaving BLANK: written in the same record set; NULL otherwise */
     const struct wal_node_state *state; /* NULL: unchanged */
+    /* The log is emptied and goes on behind this entry, under this configuration: a snapshot took
+     * the place of what was there, and is durable. 0: no. Before truncation and entries. */
+    raft_index reset_index;
+    raft_term reset_term;
+    const struct raft_conf *reset_conf;
+    raft_index reset_conf_index;
     raft_index
         truncate_from; /* entries >= it are replaced by what follows; 0: none (P13: logical) */
     const struct slice *entry; /* encoded entries (raft/entry.h), contiguous indices */

@@ -69,6 +69,10 @@ struct wal_batch {
     bool has_state;
     bool rolls; /* begin a new segment in any case */
     bool may_use_reserve;
+    raft_index reset_index;   /* 0: none */
+    raft_term reset_term;
+    raft_index reset_conf_index;
+    struct slice reset_conf;  /* encoded */
     raft_index truncate_from; /* 0: none */
     raft_term truncate_prev_term;
     const struct slice *entry;

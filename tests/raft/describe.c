@@ -83,5 +83,17 @@ void cluster_describe(const struct raft_message *m, struct buf *out)
     case RAFT_APPEND:
         describe_append(m, out);
         break;
+    case RAFT_SNAPSHOT:
+        buf_printf(out, "snapshot %llu/%llu at %llu +%zu of %llu",
+                   (unsigned long long)m->u.snapshot.id.index,
+                   (unsigned long long)m->u.snapshot.id.term,
+                   (unsigned long long)m->u.snapshot.offset, m->u.snapshot.data.n,
+                   (unsigned long long)m->u.snapshot.id.size);
+        break;
+    case RAFT_SNAPSHOT_ACK:
+        buf_printf(out, "snapshot-ack %llu %s %llu", (unsigned long long)m->u.snapshot_ack.id.index,
+                   m->u.snapshot_ack.is_installed ? "installed" : "has",
+                   (unsigned long long)m->u.snapshot_ack.offset);
+        break;
     }
 }

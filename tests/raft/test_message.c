@@ -26,6 +26,12 @@ static void random_append(struct prng *prng, struct raft_message *m)
     }
 }
 
+static void random_snapshot_id(struct prng *prng, struct raft_snapshot_id *id)
+{
+    *id = (struct raft_snapshot_id){prng_next(prng), prng_next(prng), (uint32_t)prng_next(prng),
+                                    prng_next(prng)};
+}
+
 static void random_message(struct prng *prng, enum raft_message_type type, struct raft_message *m)
 {
     memset(m, 0, sizeof(*m));
@@ -72,6 +78,17 @@ static void random_message(struct prng *prng, enum raft_message_type type, struc
     case RAFT_APPEND:
         random_append(prng, m);
         break;
+    case RAFT_SNAPSHOT:
+        random_snapshot_id(prng, &m->u.snapshot.id);
+        m->u.snapshot.offset = prng_next(prng);
+        m->u.snapshot.data = (struct slice){(const uint8_t *)"snapshot data",
+                                            (size_t)prng_below(prng, 13)};
+        break;
+    case RAFT_SNAPSHOT_ACK:
+        random_snapshot_id(prng, &m->u.snapshot_ack.id);
+        m->u.snapshot_ack.offset = prng_next(prng);
+        m->u.snapshot_ack.is_installed = prng_below(prng, 2) == 1;
+        break;
     }
 }
 
@@ -80,6 +97,9 @@ static void encode(const struct raft_message *m, struct buf *out)
     raft_message_encode_head(m, out);
     for (uint32_t i = 0; m->type == RAFT_APPEND && i < m->u.append.entry_count; i++) {
         buf_append_slice(out, m->u.append.entry[i].bytes);
+    }
+    if (m->type == RAFT_SNAPSHOT) {
+        buf_append_slice(out, m->u.snapshot.data);
     }
 }
 
@@ -97,7 +117,7 @@ TEST(round_trip_and_every_truncation_of_every_type)
 {
     struct prng prng;
     prng_seed(&prng, 4);
-    for (int type = RAFT_PREVOTE_REQUEST; type <= RAFT_APPEND; type++) {
+    for (int type = RAFT_PREVOTE_REQUEST; type <= RAFT_SNAPSHOT_ACK; type++) {
         for (int n = 0; n < 100; n++) {
             struct raft_message m;
             struct raft_message back;
@@ -131,7 +151,7 @@ TEST(unknown_version_and_types)
     for (unsigned type = 0; type < 256; type++) {
         b.data[b.start + 1] = (uint8_t)type;
         enum err e = raft_message_decode(buf_slice(&b), &back, NULL, 0);
-        bool is_known = type >= RAFT_PREVOTE_REQUEST && type <= RAFT_APPEND;
+        bool is_known = type >= RAFT_PREVOTE_REQUEST && type <= RAFT_SNAPSHOT_ACK;
         CHECK(is_known ? (e == ERR_OK) == (type == RAFT_TIMEOUT_NOW) : e == ERR_FORMAT);
     }
     b.data[b.start] = 9;

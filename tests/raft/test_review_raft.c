@@ -389,12 +389,12 @@ TEST(extreme_values_break_no_invariant)
                 lone_lead(&x);
             }
             struct raft_message m = {
-                .type = (enum raft_message_type)(1 + prng_below(&prng, RAFT_APPEND)),
+                .type = (enum raft_message_type)(1 + prng_below(&prng, RAFT_SNAPSHOT_ACK)),
                 .from = 2,
                 .to = 1};
             /* A second leader of one's own term aborts, as it should (E8). */
             m.term = role == 1 && (m.type == RAFT_HEARTBEAT || m.type == RAFT_COMMIT ||
-                                   m.type == RAFT_APPEND)
+                                   m.type == RAFT_APPEND || m.type == RAFT_SNAPSHOT)
                          ? 4 + prng_below(&prng, 2)
                          : 1 + prng_below(&prng, 4);
             uint64_t *word = (uint64_t *)&m.u;
@@ -439,6 +439,17 @@ TEST(extreme_values_break_no_invariant)
                 break;
             case RAFT_REMOVED:
                 filled.u.removed.conf_index = word[0];
+                break;
+            case RAFT_SNAPSHOT:
+                filled.u.snapshot.id =
+                    (struct raft_snapshot_id){word[0], word[1], (uint32_t)word[2], word[3]};
+                filled.u.snapshot.offset = word[0] % 1000;
+                break;
+            case RAFT_SNAPSHOT_ACK:
+                filled.u.snapshot_ack.id =
+                    (struct raft_snapshot_id){word[0], word[1], (uint32_t)word[2], word[3]};
+                filled.u.snapshot_ack.offset = word[1];
+                filled.u.snapshot_ack.is_installed = prng_below(&prng, 2) == 0;
                 break;
             case RAFT_TIMEOUT_NOW:
                 break;
