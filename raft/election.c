@@ -305,8 +305,12 @@ void election_on_leader_lost(struct raft *r, raft_id peer)
 void election_on_removed(struct raft *r, const struct raft_message *m)
 {
     bool is_member = raft_conf_find(raft_conf_of(r), r->options.id) != NULL;
-    if ((r->was_member || is_member) && !r->is_removed && r->role != RAFT_LEADER &&
-        m->u.removed.conf_index > raft_conf_index_of(r)) {
+    raft_index own_index = raft_conf_index_of(r);
+    /* The same entry, which this node's log holds without knowing that it is committed (it was restarted); or it was added and
+     * dropped before it got a configuration. */
+    bool is_same = !is_member && (m->u.removed.conf_index == own_index || own_index == 0);
+    if ((r->was_member || is_member || is_same) && !r->is_removed && r->role != RAFT_LEADER &&
+        (m->u.removed.conf_index > own_index || is_same)) {
         r->is_removed = true;
         r->step_is_removed = true;
         raft_become_follower(r, r->term, 0);

@@ -93,6 +93,18 @@ void members_collect(const struct raft *r, enum peer_value kind, uint64_t own, u
     }
 }
 
+/* Joint, and the majority of C_old alone was heard. */
+static bool members_only_old_is_heard(const struct raft *r, const uint64_t *contact)
+{
+    struct raft_conf old = *raft_conf_of(r);
+    for (uint32_t i = 0; i < old.member_count; i++) {
+        bool is_voter = (old.member[i].flags & RAFT_VOTER_OLD) != 0;
+        old.member[i].flags = is_voter ? RAFT_VOTER_NEW : RAFT_LEARNER;
+    }
+    return old.is_joint && (old.is_joint = false,
+                            r->now_us < quorum_value(&old, contact) + r->options.election_timeout_us);
+}
+
 /* A quorum was heard within one election timeout, and those that lag made progress within two (E12,
  * DESIGN §4). */
 void members_check_quorum(struct raft *r)
@@ -112,7 +124,11 @@ void members_check_quorum(struct raft *r)
             contact[i] = 0;
         }
     }
-    if (r->now_us >= quorum_value(conf, contact) + timeout && !MUT(26)) {
+    bool has_quorum = r->now_us < quorum_value(conf, contact) + timeout;
+    if (!has_quorum && members_only_old_is_heard(r, contact) && membership_cancel(r) == ERR_OK) {
+        return; /* J6 */
+    }
+    if (!has_quorum && !MUT(26)) {
         COVER("raft: a leader without a quorum steps down");
         raft_become_follower(r, r->term, 0);
     }

@@ -9,7 +9,13 @@
  * C_new leads without counting itself, steps down once C_new is committed and that was sent, and
  * asks the best follower to campaign (J7). J5  Removed members are fed until C_new is committed,
  * and are sent that commit (J15). A change of learners alone leaves both majorities as they are, so
- * it needs no joint phase. */
+ * it needs no joint phase.
+ *   J6  A joint entry that isn't committed is cancelled by another joint entry behind it, from C_old to C_old
+ * (checklist J14): whoever holds it decides by the majority of C_old. That is sound only while nobody
+ * can have appended C_new, whose majority may be another one. C_new needs a committed C_old,new, and
+ * of an entry of its own term a leader knows that it isn't: an inherited one can't be cancelled.
+ * A leader does it by itself when it hears the majority of C_old but not of C_new for an election
+ * timeout, where it would otherwise step down (members_check_quorum) and nobody could follow it. */
 #include "base/assert.h"
 #include "base/buf.h"
 #include "raft/raft_internal.h"
@@ -80,6 +86,32 @@ enum err membership_change(struct raft *r, const struct raft_conf *to)
     if (MUT(11)) {
         membership_try_leave(r);
     }
+    return ERR_OK;
+}
+
+/* J6. */
+enum err membership_cancel(struct raft *r)
+{
+    raft_index index = raft_conf_index_of(r);
+    if (r->role != RAFT_LEADER) {
+        return ERR_NOT_LEADER;
+    }
+    if (!raft_conf_of(r)->is_joint || index <= r->commit || index < r->term_start) {
+        return ERR_INVALID;
+    }
+    const struct raft_conf_record *before = raft_log_conf_at(&r->log, index - 1);
+    struct raft_conf back;
+    struct raft_conf joint;
+    if (before == NULL || before->conf.is_joint) {
+        return ERR_INVALID; /* Being cancelled already. */
+    }
+    back = before->conf;
+    enum err e = raft_conf_join(&back, &back, &joint);
+    ASSERT(e == ERR_OK);
+    COVER("raft: a joint phase is cancelled");
+    r->is_changing = false;
+    r->step_change_result = RAFT_CHANGE_FAILED;
+    membership_append(r, &joint);
     return ERR_OK;
 }
 

@@ -393,6 +393,8 @@ static enum err raft_handle(struct raft *r, const struct raft_event *event)
         return membership_transfer(r, event->u.transfer_to);
     case RAFT_EVENT_CHANGE:
         return membership_change(r, event->u.change_to);
+    case RAFT_EVENT_CANCEL:
+        return membership_cancel(r);
     case RAFT_EVENT_LEADER_LOST:
         election_on_leader_lost(r, event->u.lost_peer);
         return ERR_OK;

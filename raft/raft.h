@@ -82,6 +82,7 @@ enum raft_event_type {
     RAFT_EVENT_NUDGE,         /* tell `peer` the commit index now if it wasn't told yet */
     RAFT_EVENT_TRANSFER,
     RAFT_EVENT_CHANGE,        /* membership */
+    RAFT_EVENT_CANCEL,        /* back from a joint phase of this leader's making that isn't committed: ERR_INVALID if there is none */
     RAFT_EVENT_LEADER_LOST,   /* the leader's connection broke: its process has probably ended. A hint, pre-vote asks the others */
     RAFT_EVENT_STEP_DOWN,     /* leader only: its disk stalls or the node wants out; becomes follower, does not campaign for one timeout */
 };

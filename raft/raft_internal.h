@@ -214,6 +214,7 @@ uint64_t read_lease_end(const struct raft *r);
 
 /* membership.c */
 enum err membership_change(struct raft *r, const struct raft_conf *to);
+enum err membership_cancel(struct raft *r);
 enum err membership_transfer(struct raft *r, raft_id to);
 void membership_on_commit(struct raft *r, raft_index before);
 void membership_transfer_tick(struct raft *r);

@@ -151,7 +151,9 @@ void text_append_error(struct buf *out, struct slice error)
         {"WRONGPASS", TEXT_AUTH_WRONG},
         {"UNKNOWN", TEXT_OUTCOME_UNKNOWN},
     };
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    static const char removed[] = "CLUSTERDOWN this node was removed";
+    bool is_removed = error.n >= sizeof removed - 1 && memcmp(error.p, removed, sizeof removed - 1) == 0;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0] && !is_removed; i++) {
         if (text_has_code(error, lines[i].code)) {
             text_append(out, lines[i].line);
             return;

@@ -18,6 +18,7 @@
 
 #define READS_PER_EVENT 4
 #define LINGER_US 1000000u
+#define LINGER_AT_END_US 5000000u /* the same when the server stops */
 #define SILENT_US 2000000u /* then its empty buffers are given back */
 
 struct connection {
@@ -59,7 +60,7 @@ static void connection_linger(struct connection *c)
     ev_io_stop(c->server->loop, &c->write);
     ev_io_start(c->server->loop, &c->read);
     (void)shutdown(c->fd, SHUT_WR);
-    c->linger_until_us = clock_boot_us() + LINGER_US;
+    c->linger_until_us = clock_boot_us() + (c->server->stage == SERVER_SERVES ? LINGER_US : LINGER_AT_END_US);
 }
 
 static void connection_become_peer(struct connection *c)
@@ -121,7 +122,7 @@ static void connection_settle(struct connection *c)
         connection_linger(c);
         return;
     }
-    if (state == CLIENT_READ && c->server->drain_until_us == 0) {
+    if (state == CLIENT_READ && c->server->stage < SERVER_ANSWERS) {
         ev_io_start(loop, &c->read);
     } else {
         ev_io_stop(loop, &c->read);
@@ -295,20 +296,46 @@ void connections_each_second(struct server *s)
 void connections_stop_reading(struct server *s)
 {
     for (struct list *at = s->connections.next; at != &s->connections; at = at->next) {
-        ev_io_stop(s->loop, &CONTAINER_OF(at, struct connection, in_server)->read);
+        struct connection *c = CONTAINER_OF(at, struct connection, in_server);
+
+        if (c->client) {
+            ev_io_stop(s->loop, &c->read);
+        }
     }
 }
 
-bool connections_have_output(const struct server *s)
+bool connections_linger_answered(struct server *s)
 {
-    for (struct list *at = s->connections.next; at != &s->connections; at = at->next) {
+    bool are_answered = true;
+    struct list *next;
+
+    for (struct list *at = s->connections.next; at != &s->connections; at = next) {
         struct connection *c = CONTAINER_OF(at, struct connection, in_server);
 
-        if (c->client && (client_output(c->client).n > 0 || !client_is_idle(c->client))) {
-            return true;
+        next = at->next;
+        if (!c->client) {
+            continue;
+        }
+        if (client_is_answered(c->client)) {
+            connection_linger(c);
+        } else {
+            are_answered = false;
         }
     }
-    return false;
+    return are_answered;
+}
+
+bool connections_end_lingering(struct server *s)
+{
+    uint64_t now_us = clock_boot_us();
+    bool is_over = true;
+
+    for (struct list *at = s->connections.next; at != &s->connections; at = at->next) {
+        const struct connection *c = CONTAINER_OF(at, struct connection, in_server);
+
+        is_over = is_over && (c->client != NULL || now_us >= c->linger_until_us);
+    }
+    return is_over;
 }
 
 void connections_close_all(struct server *s)

@@ -69,6 +69,13 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
     }
 }
 
+void server_accept_waiting(struct server *s)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        on_accept(s->loop, &s->listener[i].io, EV_READ);
+    }
+}
+
 static void listener_add(struct server *s, int fd)
 {
     struct listener *l = &s->listener[s->listener_count++];

@@ -21,9 +21,6 @@
  * node_disk_done); then, before the loop sleeps again (ev_prepare), node_iterate takes all of it as one batch, and what it
  * made is written: one write per client and per link. */
 
-#define DRAIN_US 5000000u
-#define DRAIN_AT_ONCE_US 200000u /* SHUTDOWN NOW */
-
 static void server_describe(void *ctx, char *text, unsigned room)
 {
     struct server *s = ctx;
@@ -42,15 +39,6 @@ static void server_describe(void *ctx, char *text, unsigned room)
     }
     (void)snprintf(text, room, "%s term %llu", who,
                    (unsigned long long)atomic_load_explicit(&s->term, memory_order_relaxed));
-}
-
-static void server_begin_drain(struct server *s, bool at_once)
-{
-    if (s->drain_until_us == 0) {
-        s->drain_until_us = clock_boot_us() + (at_once ? DRAIN_AT_ONCE_US : DRAIN_US);
-        server_stop_listening(s);
-        connections_stop_reading(s);
-    }
 }
 
 /* --- the environment -------------------------------------------------------------------------- */
@@ -135,7 +123,7 @@ static void env_shut_down(void *ctx, bool at_once)
 {
     struct server *s = ctx;
 
-    log_line(&s->env.log, LOG_NOTICE, "A client sent SHUTDOWN: finishing what is under way.");
+    log_line(&s->env.log, LOG_NOTICE, "Shutting down: finishing what is under way.");
     server_begin_drain(s, at_once);
 }
 
@@ -190,27 +178,13 @@ static void server_arm_wake(struct server *s)
     s->wake_armed_us = wake_us;
 }
 
-static void server_drain(struct server *s)
-{
-    uint64_t now_us = clock_boot_us();
-    bool is_done = node_drain(s->node) && !connections_have_output(s);
-
-    if (is_done || now_us >= s->drain_until_us) {
-        log_line(&s->env.log, LOG_NOTICE, is_done ? "Everything is answered and on disk; good bye."
-                                                  : "Stopping although not everything could be finished in time.");
-        ev_break(s->loop, EVBREAK_ALL);
-    }
-}
-
 static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
     struct server *s = SERVER_OF(prepare);
 
     (void)loop;
     (void)events;
-    if (s->drain_until_us != 0) {
-        server_drain(s);
-    }
+    server_drain(s);
     node_iterate(s->node);
     connections_flush(s);
     peers_flush(s);
@@ -273,7 +247,8 @@ static void on_terminate(struct ev_loop *loop, ev_signal *signal, int events)
     struct server *s = SERVER_OF(signal);
 
     (void)events;
-    if (s->drain_until_us != 0) {
+    if (s->stage != SERVER_SERVES) {
+        log_line(&s->env.log, LOG_NOTICE, "A second signal was received: ending at once.");
         ev_break(loop, EVBREAK_ALL);
         return;
     }

@@ -16,6 +16,9 @@
 #define SERVER_UNPROVEN_PEERS_MAX 256
 #define SERVER_PEER_WARNINGS 16
 
+/* drain.c */
+enum server_stage { SERVER_SERVES, SERVER_HANDS_OVER, SERVER_ANSWERS, SERVER_ENDS };
+
 struct server {
     struct ev_loop *loop;
     struct options *options;
@@ -40,7 +43,11 @@ struct server {
     ev_signal interrupt;
     ev_signal hangup;
     uint64_t wake_armed_us; /* UINT64_MAX: not */
-    uint64_t drain_until_us; /* 0: not draining */
+    enum server_stage stage;
+    uint64_t stage_us;       /* when it began */
+    bool is_drained_at_once;
+    bool is_answered;        /* everything that was read */
+    ev_timer drain_tick;
 
     struct listener {
         ev_io io;
@@ -63,8 +70,15 @@ struct server {
 
 #define SERVER_OF(watcher) ((struct server *)(watcher)->data)
 
+/* drain.c */
+void server_begin_drain(struct server *s, bool at_once);
+/* Once per iteration; ends the loop when everything is done. */
+void server_drain(struct server *s);
+
 /* listener.c */
 bool server_listen(struct server *s);
+/* Accepts what is in the backlogs. */
+void server_accept_waiting(struct server *s);
 void server_stop_listening(struct server *s);
 void socket_tune(const struct server *s, int fd, bool is_client);
 
@@ -76,8 +90,11 @@ void connections_flush(struct server *s);
 void connections_each_second(struct server *s);
 /* Draining: what was read is still answered. */
 void connections_stop_reading(struct server *s);
+/* Those that are answered are shut down for sending and linger; true when no other is left. */
+bool connections_linger_answered(struct server *s);
+/* True when the lingering ones are gone, or had time enough. */
+bool connections_end_lingering(struct server *s);
 void connections_close_all(struct server *s);
-bool connections_have_output(const struct server *s);
 
 /* peer_connection.c */
 /* Takes the descriptor of a connection whose first byte was a peer's; `input` is what it said. */

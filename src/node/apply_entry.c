@@ -244,8 +244,12 @@ static void apply_conf(struct node *n, const struct raft_entry *e)
         used_ids_add(n->keyspace, conf.member[i].id);
     for (size_t i = sessions_count(n->keyspace); i > 0; i--) {
         raft_id member = sessions_at(n->keyspace, i - 1)->member;
-        if (!raft_conf_find(&conf, member))
-            sessions_remove(n->keyspace, member);
+        if (raft_conf_find(&conf, member))
+            continue;
+        struct session_state gone = *sessions_at(n->keyspace, i - 1);
+        sessions_remove(n->keyspace, member);
+        if (member == n->identity.node_id)
+            session_on_closed(n, gone.number, gone.last);
     }
 }
 

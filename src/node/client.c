@@ -419,6 +419,13 @@ bool client_is_idle(const struct client *c)
            buf_size(&c->output) == 0;
 }
 
+bool client_is_answered(const struct client *c)
+{
+    bool waits_for_ever = c->wait.kind != CLIENT_WAITS_NOT && c->wait.deadline_us == UINT64_MAX;
+    bool has_more = c->held.arg || c->is_stalled || c->wait.kind != CLIENT_WAITS_NOT;
+    return list_empty(&c->slots) && (!has_more || waits_for_ever) && buf_size(&c->output) == 0;
+}
+
 void client_trim(struct client *c)
 {
     if (buf_size(&c->input) == 0) {

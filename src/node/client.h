@@ -43,6 +43,9 @@ struct slice client_take_input(struct client *c);
 /* Nothing of it is under way and nothing waits to be written: may be closed when `timeout` says so. */
 bool client_is_idle(const struct client *c);
 
+/* Everything that was read of it is answered, and the answers are written. It may still be half a command, or wait in WAIT for others. */
+bool client_is_answered(const struct client *c);
+
 /* Gives back the memory of empty buffers; for clients that have been silent for a while. */
 void client_trim(struct client *c);
 

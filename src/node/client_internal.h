@@ -75,7 +75,7 @@ struct client_watch {
     struct slice key; /* owned bytes */
 };
 
-enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS };
+enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS, CLIENT_WAITS_CHANGE };
 
 struct client {
     struct list in_all;
@@ -133,6 +133,7 @@ struct client {
         uint64_t deadline_us;     /* UINT64_MAX: none */
         int64_t local_wanted;
         int64_t copies_wanted;
+        uint64_t change;          /* number of the ask (membership.h) */
     } wait;
 
     struct list slots;
@@ -231,6 +232,9 @@ void row_wait(struct client *c, const struct command *command, struct reply *rep
 void row_waitaof(struct client *c, const struct command *command, struct reply *reply);
 void client_sleep(struct client *c, const struct command_row *row, const struct command *command, uint64_t us,
                   struct reply *reply);
+void client_wait_for_change(struct client *c, uint64_t number, const struct command *command, struct reply *reply);
+/* rows_raft.c: the answer to a membership command, which is decided. */
+void reply_change(struct client *c, const struct command *command, struct reply *reply);
 
 /* client_dispatch.c */
 /* Checks, queues or runs one command whose row was looked up (NULL: unknown). */

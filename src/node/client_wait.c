@@ -1,8 +1,10 @@
 #include "node/client_internal.h"
 
 #include "base/number.h"
+#include "node/membership.h"
 
-/* Clients that stand still: in WAIT and WAITAOF until enough copies are on disk, in DEBUG SLEEP, and by CLIENT PAUSE.
+/* Clients that stand still: in WAIT and WAITAOF until enough copies are on disk, in a membership command until it is decided, in
+ * DEBUG SLEEP, and by CLIENT PAUSE.
  *
  * WAIT is truthful: it counts the members whose log is known to hold this connection's last answered write on disk
  * (their match index; this node's own durable index), one taken off for the copy that a Redis master has. A leader knows
@@ -110,6 +112,11 @@ static bool wait_is_over(struct client *c)
     case CLIENT_WAITS_AOF:
         copies = client_copies(c);
         return copies.here >= w->local_wanted && copies.elsewhere >= w->copies_wanted;
+    case CLIENT_WAITS_CHANGE: {
+        const char *text;
+
+        return membership_answer(c->node, w->change, &text) != ASK_PENDING;
+    }
     }
     UNREACHABLE();
 }
@@ -120,6 +127,7 @@ static void reply_wait(struct client *c, enum client_wait_kind kind, struct repl
 
     switch (kind) {
     case CLIENT_WAITS_NOT:
+    case CLIENT_WAITS_CHANGE:
         UNREACHABLE();
     case CLIENT_SLEEPS:
         reply_simple(reply, "OK");
@@ -141,6 +149,9 @@ void client_drop_wait(struct client *c)
 {
     if (c->wait.kind != CLIENT_WAITS_NOT) {
         command_copy_deinit(&c->wait.command);
+        if (c->wait.kind == CLIENT_WAITS_CHANGE) {
+            membership_forget(c->node, c->wait.change);
+        }
         c->wait.kind = CLIENT_WAITS_NOT;
         c->clients->waiting--;
     }
@@ -154,6 +165,8 @@ void client_end_wait(struct client *c, const char *error)
 
     if (error) {
         reply_error(&reply, error);
+    } else if (w->kind == CLIENT_WAITS_CHANGE) {
+        reply_change(c, &command, &reply);
     } else {
         reply_wait(c, w->kind, &reply);
     }
@@ -228,6 +241,24 @@ void client_sleep(struct client *c, const struct command_row *row, const struct 
         reply_simple(reply, "OK");
     } else {
         client_wait_begin(c, CLIENT_SLEEPS, row, command, us, reply);
+    }
+}
+
+void client_wait_for_change(struct client *c, uint64_t number, const struct command *command, struct reply *reply)
+{
+    c->wait.change = number;
+    client_wait_begin(c, CLIENT_WAITS_CHANGE, c->last_row, command, 0, reply);
+}
+
+void clients_stop_waiting(struct clients *cs)
+{
+    for (struct list *at = cs->all.next; at != &cs->all; at = at->next) {
+        struct client *c = CONTAINER_OF(at, struct client, in_all);
+
+        if (c->wait.kind == CLIENT_WAITS_CHANGE && !wait_is_over(c)) {
+            client_end_wait(c, "UNKNOWN the outcome of this change is not known: this node is shutting down; RAFT MEMBERS on another "
+                               "one shows what is");
+        }
     }
 }
 

@@ -56,7 +56,7 @@ enum err driver_step(struct node *n, struct raft_event *event)
     if (update.conf_changed)
         node_on_conf_change(n);
     if (update.is_removed)
-        node_fatal(n, "This node was removed from the cluster; its data directory can be put away.");
+        leave_on_removed(n);
     return ERR_OK;
 }
 

@@ -28,7 +28,7 @@
 
 bool formation_is_lone(const struct node *n)
 {
-    return n->raft == NULL && n->formation.probe_count == 0;
+    return n->raft == NULL && n->formation.probe_count == 0 && !join_is_wanted(&n->join);
 }
 
 /* --- forming --- */
@@ -72,6 +72,21 @@ static void formation_make_durable(struct node *n, uint64_t cluster_id, const st
     f->is_forming = true;
     f->conf = *conf;
     disk_add_formation(n, &identity, &hard, f->chunk, f->entry, 2);
+}
+
+void formation_taken_in(struct node *n, uint64_t cluster_id, const uint64_t seed[2], const char *own_address)
+{
+    struct formation *f = &n->formation;
+    struct wal_identity identity = n->identity;
+    struct raft_hard_state hard = {0};
+    identity.cluster_id = cluster_id;
+    identity.hash_seed[0] = seed[0];
+    identity.hash_seed[1] = seed[1];
+    f->is_forming = true;
+    f->is_taken_in = true;
+    f->was_adopted = true;
+    snprintf(f->own_address, sizeof f->own_address, "%s", own_address);
+    disk_add_formation(n, &identity, &hard, NULL, NULL, 0);
 }
 
 static void conf_insert(struct raft_conf *conf, raft_id id, const char *address)
@@ -190,7 +205,7 @@ uint64_t formation_tick(struct node *n)
     }
     struct raft_conf conf = {0};
     if (f->probe_count == 0) {
-        if (!f->is_wanted)
+        if (!f->is_wanted || join_is_wanted(&n->join))
             return next;
         conf_insert(&conf, n->identity.node_id, f->own_address);
         formation_form(n, &conf);
@@ -206,12 +221,17 @@ uint64_t formation_tick(struct node *n)
     return next;
 }
 
-void formation_done(struct node *n)
+/* Entries 1 and 2, as they are in memory. */
+static void formation_start_raft(struct node *n)
 {
     struct formation *f = &n->formation;
     struct raft_entry entry[2];
     raft_index conf_index = 1;
-    f->is_forming = false;
+    if (f->is_taken_in) {
+        struct raft_start empty = {.hard_state = n->disk.state.hard, .first_index = 1};
+        node_start_raft(n, &empty);
+        return;
+    }
     for (int i = 0; i < 2; i++) {
         enum err e = entry_decode(f->entry[i], &entry[i]);
         ASSERT(e == ERR_OK);
@@ -229,10 +249,19 @@ void formation_done(struct node *n)
         .conf_index = &conf_index,
     };
     node_start_raft(n, &start);
+}
+
+void formation_done(struct node *n)
+{
+    struct formation *f = &n->formation;
+    f->is_forming = false;
+    formation_start_raft(n);
     for (uint32_t i = 0; i < n->peers.count; i++) {
         struct peer *p = &n->peers.peer[i];
         if (!f->was_adopted)
             peers_mark_blank(n, p);
+        if (f->is_taken_in && peer_is_up(p, PEER_CONTROL))
+            p->is_member = true; /* Whoever took it in: the one it can talk to until it has the configuration. */
         write_u64(peers_begin(n), n->identity.cluster_id);
         peers_send(n, p, PEER_CONTROL, PEER_ADOPTED);
     }
@@ -240,11 +269,22 @@ void formation_done(struct node *n)
 
 /* --- handing it over --- */
 
+/* Was that node in the cluster from its first entry on? */
+static bool formation_names(const struct formation *f, raft_id id)
+{
+    struct raft_entry entry;
+    struct raft_conf conf;
+    return f->chunk && entry_decode(f->entry[0], &entry) == ERR_OK && raft_conf_decode(entry.payload, &conf) == ERR_OK &&
+           raft_conf_find(&conf, id);
+}
+
 void formation_send_adopt(struct node *n, struct peer *p)
 {
     struct formation *f = &n->formation;
-    if (!f->chunk)
+    if (!formation_names(f, p->id)) {
+        join_send_take_in(n, p);
         return;
+    }
     struct buf *head = peers_begin(n);
     write_u64(head, n->identity.cluster_id);
     write_u64(head, f->list_hash);

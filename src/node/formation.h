@@ -30,6 +30,7 @@ struct formation {
     struct slice entry[2];
     link_id adopter;            /* to tell that it is done */
     bool was_adopted;
+    bool is_taken_in;           /* the record on its way to the disk holds no entries (join.c) */
 };
 
 struct node;
@@ -48,6 +49,8 @@ struct peer;
 void formation_receive_adopt(struct node *n, struct peer *p, struct slice body);
 /* Hand entries 1 and 2 to a member that is BLANK. */
 void formation_send_adopt(struct node *n, struct peer *p);
+/* join.c: the node belongs to that cluster, without any entry. */
+void formation_taken_in(struct node *n, uint64_t cluster_id, const uint64_t seed[2], const char *own_address);
 bool formation_is_lone(const struct node *n);
 /* One sentence, or NULL. */
 const char *formation_trouble(struct node *n);

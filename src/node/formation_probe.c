@@ -73,7 +73,7 @@ bool formation_init(struct node *n)
         log_line(&n->env.log, LOG_WARNING, "--announce: \"%s\" is not host:port.", n->options->announce);
         return false;
     }
-    if (!list_parse(n))
+    if (!list_parse(n) || !join_init(n))
         return false;
     if (f->probe_count == 0 && announce.n == 0)
         snprintf(f->own_address, sizeof f->own_address, "127.0.0.1:%d", (int)n->options->port);

@@ -79,6 +79,27 @@ static bool tail_count_entry(struct node *n, const struct proposal *p)
     return false;
 }
 
+/* F1 for configurations: sessions of members that it leaves out end there. */
+static void tails_keep(struct forward *f, const struct raft_conf *conf)
+{
+    for (uint32_t i = 0; i < f->tail_count;) {
+        if (raft_conf_find(conf, f->tail[i].member))
+            i++;
+        else
+            f->tail[i] = f->tail[--f->tail_count];
+    }
+}
+
+void forward_forget(struct node *n)
+{
+    raft_index index;
+    if (!n->forward.is_ready)
+        return;
+    tails_keep(&n->forward, raft_get_conf(n->raft, &index));
+    if (!tail_find(&n->forward, n->identity.node_id))
+        n->session.told_term = 0; /* A leader that leaves sends itself nothing more. */
+}
+
 /* False when some entry above `applied` is not in memory: this node is still reading its log back after a restart. Until
  * apply has come to what is in memory this leader appends nothing for any session. */
 static bool tails_count(struct node *n)
@@ -99,8 +120,11 @@ static bool tails_count(struct node *n)
         struct proposal p;
         if (!raft_get_entry(n->raft, i, &e))
             return false;
+        struct raft_conf conf;
         if (e.type == RAFT_ENTRY_COMMAND && proposal_decode(e.payload, &p) == ERR_OK)
             tail_count_entry(n, &p);
+        else if (e.type == RAFT_ENTRY_CONF && raft_conf_decode(e.payload, &conf) == ERR_OK)
+            tails_keep(f, &conf);
     }
     return true;
 }
@@ -270,6 +294,11 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
         return;
     if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL)
         return;
+    raft_index conf_index;
+    if (!raft_conf_find(raft_get_conf(n->raft, &conf_index), from)) {
+        COVER("forward: a stranger's proposal is ignored");
+        return;
+    }
     const struct tail *t = tail_find(&n->forward, from);
     /* In the log already (proposals are repeated until they are seen applied), or without effect. */
     bool is_moot = p.number == PROPOSAL_OPEN ? t && p.session <= t->session : !t || p.session != t->session || !t->is_open;

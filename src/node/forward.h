@@ -29,6 +29,8 @@ void forward_lead(struct node *n);
 /* Counts the tails again if that could not be done completely yet. */
 void forward_catch_up(struct node *n);
 void forward_stop(struct node *n);
+/* The configuration changed: who is in it no longer has no session any more (as apply will say). */
+void forward_forget(struct node *n);
 /* Tell a member (or this node itself) its tail. */
 void forward_tell(struct node *n, raft_id member);
 /* An origin's frame (PEER_FORWARD). */

@@ -331,6 +331,7 @@ static void section_raft(struct info *i)
     line_number(i, "raft_log_file_bytes", s->log_file_bytes);
     line_number(i, "raft_log_record_bytes", s->log_record_bytes);
     line_number(i, "raft_disk_full", s->is_disk_full ? 1 : 0);
+    line_text(i, "raft_change", s->change);
     line_text(i, "raft_trouble", s->trouble ? s->trouble : "");
     raft_members(i);
 }

@@ -9,8 +9,6 @@
 /* The order of one iteration. What arrived was fed to Raft message by message; here the batch of writes and reads becomes one
  * step each, what is committed is applied, and the disk gets everything as one job. */
 
-#define DRAIN_MOST_US 1500000
-
 bool node_lacks_configuration(const struct node *n)
 {
     raft_index index;
@@ -79,6 +77,7 @@ void node_on_role_change(struct node *n, const struct raft_status *before)
     }
     reads_retry(n);
     session_on_role_change(n);
+    membership_on_role_change(n);
     if (is_leader && (!was_leader || now->term != before->term)) {
         log_time_lead(n);
         forward_lead(n);
@@ -88,6 +87,7 @@ void node_on_role_change(struct node *n, const struct raft_status *before)
 void node_on_conf_change(struct node *n)
 {
     peers_update(n);
+    forward_forget(n);
 }
 
 /* --- one iteration --- */
@@ -101,6 +101,9 @@ static uint64_t node_timers(struct node *n)
         ASSERT(e == ERR_OK);
     }
     next = earlier_us(next, formation_tick(n));
+    next = earlier_us(next, leave_tick(n));
+    next = earlier_us(next, membership_tick(n));
+    next = earlier_us(next, join_tick(n));
     next = earlier_us(next, peers_tick(n));
     next = earlier_us(next, disk_tick(n));
     next = earlier_us(next, session_tick(n));
@@ -179,6 +182,8 @@ void node_link_message(struct node *n, link_id id, struct slice message)
     struct peer *p = peers_find_link(n, id, &which);
     if (p && !n->is_dead)
         peers_receive(n, p, which, message);
+    else if (!n->is_dead)
+        join_receive(n, id, message);
 }
 
 void node_link_progress(struct node *n, link_id id, size_t pending_bytes)
@@ -195,49 +200,7 @@ void node_link_progress(struct node *n, link_id id, size_t pending_bytes)
 void node_link_down(struct node *n, link_id id, const char *why, bool was_refused)
 {
     node_enter(n);
-    if (n->is_dead || formation_probe_down(n, id, why))
+    if (n->is_dead || formation_probe_down(n, id, why) || membership_call_down(n, id, why) || join_link_down(n, id))
         return;
     peers_link_down(n, id, why, was_refused);
-}
-
-/* --- shutting down --- */
-
-static bool node_reaches_anybody(const struct node *n)
-{
-    for (uint32_t i = 0; i < n->peers.count; i++)
-        if (peer_is_up(&n->peers.peer[i], PEER_CONTROL))
-            return true;
-    return false;
-}
-
-static bool node_hand_over(struct node *n)
-{
-    if (!node_is_leader(n) || n->peers.count == 0)
-        return true;
-    if (!n->drain_transferred) {
-        struct raft_event event = {.type = RAFT_EVENT_TRANSFER};
-        if (driver_step(n, &event) != ERR_OK)
-            return true;
-        n->drain_transferred = true;
-    }
-    return false;
-}
-
-bool node_drain(struct node *n)
-{
-    node_enter(n);
-    if (n->is_dead || node_is_blank(n))
-        return true;
-    if (n->drain_us == 0) {
-        n->drain_us = n->now_us > 0 ? n->now_us : 1;
-        n->is_closing = true;
-        log_line(&n->env.log, LOG_NOTICE, "Shutting down.");
-    }
-    if (n->now_us - n->drain_us > DRAIN_MOST_US)
-        return true;
-    /* All stopped together: nobody is left to commit anything or to take over. */
-    if (n->now_us - n->drain_us > node_election_timeout_us(n) && n->peers.count > 0 && !node_reaches_anybody(n))
-        return true;
-    n->wake_us = earlier_us(n->wake_us, n->now_us + 10000);
-    return session_end(n) && node_hand_over(n);
 }

@@ -19,7 +19,10 @@ struct node;
 struct node *node_open(const struct node_env *env, struct options *options, const struct command_table *table, enum err *error);
 /* Stops without ceremony: as after a crash, but in an orderly process. All clients must be closed before. */
 void node_close(struct node *n);
-/* A clean shutdown: proposes the session's CLOSE, hands leadership over where it can; true when done (call node_iterate meanwhile). */
+/* A clean shutdown, in two parts; call each, with node_iterate between, until it returns true. First leadership goes to another node, where that can
+ * be: clients are served meanwhile. */
+bool node_hand_over(struct node *n);
+/* Then, when no client is served any more: the session's CLOSE. New writes are refused from the first call on. */
 bool node_drain(struct node *n);
 
 void node_iterate(struct node *n);
@@ -70,6 +73,8 @@ struct node_status {
     uint64_t elections;              /* role changes to candidate since start */
     int64_t log_time_ms;             /* of the last applied entry */
     bool is_disk_full;
+    const char *change;              /* the membership change that this node leads, or "idle"; borrowed until the next call */
+    uint64_t used_ids;               /* ids that ever were in a configuration */
     const char *trouble;             /* NULL, or one sentence: waiting for nodes, wiped disk, no quorum, ... */
 };
 void node_get_status(struct node *n, struct node_status *status);

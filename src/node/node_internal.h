@@ -9,7 +9,10 @@
 #include "node/driver.h"
 #include "node/formation.h"
 #include "node/forward.h"
+#include "node/join.h"
+#include "node/leave.h"
 #include "node/log_time.h"
+#include "node/membership.h"
 #include "node/node.h"
 #include "node/peers.h"
 #include "node/read.h"
@@ -31,10 +34,7 @@ struct node {
     uint64_t wake_us;
     uint64_t started_us;
     bool is_dead;                /* env->fatal was called: nothing more happens */
-    bool is_closing;
-    /* node_drain */
-    uint64_t drain_us;           /* when it began; 0: not */
-    bool drain_transferred;
+    bool is_closing;             /* node_drain was called */
 
     struct driver driver;
     struct disk disk;
@@ -47,11 +47,15 @@ struct node {
     struct log_time log_time;
     struct peers peers;
     struct formation formation;
+    struct membership membership;
+    struct join join;
+    struct leave leave;
 
     uint64_t elections;
     uint64_t no_leader_since_us; /* 0: there is one */
     char reason[256];            /* for error texts; borrowed by the caller until the next one */
     char trouble[320];
+    char change_text[512];
 };
 
 /* Ends the node through env->fatal, with one plain sentence. */

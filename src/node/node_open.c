@@ -218,7 +218,7 @@ static enum err node_recover_raft(struct node *n, const struct wal_recovery *rec
     node_start_raft(n, &start);
     for (uint32_t i = 0; i < rec->conf_count; i++) {
         const struct raft_member *self = raft_conf_find(&rec->conf[i], n->identity.node_id);
-        if (self)
+        if (self && n->options->announce[0] == '\0') /* Else it may have moved: the leader sees to that (membership.c). */
             snprintf(n->formation.own_address, sizeof n->formation.own_address, "%s", self->address);
     }
     reading_deinit(&l);

@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <string.h>
 
+#include "keyspace/used_ids.h"
 #include "node/node_internal.h"
 
 /* Views of a node for rows, INFO and tests. */
@@ -39,8 +41,14 @@ static const char *leader_address(struct node *n)
 
 static const char *node_trouble(struct node *n)
 {
+    if (n->leave.is_removed)
+        return LEAVE_REMOVED_TEXT;
+    if (node_is_blank(n) && join_is_wanted(&n->join))
+        return join_trouble(n);
     if (node_is_blank(n))
         return formation_trouble(n);
+    if (node_lacks_configuration(n))
+        return "this node was taken in and waits for the cluster's log";
     if (n->disk.is_full)
         return "the disk is full: writes are refused";
     if (n->disk.is_tainted)
@@ -48,6 +56,16 @@ static const char *node_trouble(struct node *n)
     if (!node_has_leader(n))
         return "no leader is known: a majority of the nodes may be down";
     return NULL;
+}
+
+static const char *node_change_text(struct node *n)
+{
+    struct buf text = {0};
+    membership_describe(n, &text);
+    struct slice all = buf_slice(&text);
+    snprintf(n->change_text, sizeof n->change_text, "%.*s", (int)all.n, (const char *)all.p);
+    buf_deinit(&text);
+    return n->change_text;
 }
 
 void node_get_status(struct node *n, struct node_status *s)
@@ -75,6 +93,8 @@ void node_get_status(struct node *n, struct node_status *s)
         .elections = n->elections,
         .log_time_ms = keyspace_time_ms(n->keyspace),
         .is_disk_full = n->disk.is_full,
+        .change = node_change_text(n),
+        .used_ids = used_ids_count(n->keyspace),
         .trouble = node_trouble(n),
     };
     if (n->raft)

@@ -24,7 +24,7 @@ enum err peer_envelope_decode(struct slice message, struct peer_envelope *envelo
     if (message.n < PEER_ENVELOPE_BYTES)
         return ERR_CORRUPT;
     const uint8_t *at = message.p;
-    if (at[1] != PEER_MESSAGE_VERSION || at[0] < PEER_RAFT || at[0] > PEER_STATUS)
+    if (at[1] != PEER_MESSAGE_VERSION || at[0] < PEER_RAFT || at[0] > PEER_KIND_LAST)
         return ERR_FORMAT;
     envelope->kind = (enum peer_kind)at[0];
     envelope->refuses = at[2];

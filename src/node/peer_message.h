@@ -30,7 +30,18 @@ enum peer_kind {
     PEER_ADOPTED,
     /* control, from the leader: u32 count, then (u64 id, u64 match, u8 flags: 1 in sync, 2 reachable) each */
     PEER_STATUS,
+    /* control, to the leader: u64 number, u8 is_retry, plan (change_plan.h) */
+    PEER_CHANGE,
+    /* control, leader to asker: u64 number, u8 enum ask_state, text (u16 size), u8 has_plan, plan */
+    PEER_CHANGED,
+    /* probe link, from a BLANK node: empty. "I was started with --join" */
+    PEER_JOIN,
+    /* probe link, back: text (u16 size); empty: it is under way */
+    PEER_JOIN_ANSWER,
+    /* control, to a BLANK node: u64 cluster, u64 id meant, 2 u64 hash seed, its address (u16 size). Answered by ADOPTED */
+    PEER_TAKE_IN,
 };
+#define PEER_KIND_LAST PEER_TAKE_IN
 
 /* What the sender refuses to append now, or would as a leader. */
 enum peer_refusal {

@@ -9,8 +9,9 @@
 #include "node/node_internal.h"
 
 /* Which links should exist, and what is done when one comes or goes. Per pair of members two connections: control and bulk. The
- * node with the smaller id dials both; a member that is still BLANK does not know us yet, so anybody dials its control link to hand
- * it the configuration. A newer link of the same role from the same member replaces the older one.
+ * node with the smaller id dials both, and the other one too when that hasn't helped for a while (the member has moved to another
+ * address, or doesn't know yet that it is one); a member that is still BLANK does not know us yet, so anybody dials its control link
+ * to hand it the configuration. A newer link of the same role from the same member replaces the older one.
  *
  * Bulk progress (DESIGN §4): each side says in every envelope how many bytes it put on this bulk link and how many it got. Bytes
  * outstanding and no progress for one election timeout: the link is closed and dialled again. It carries data in both
@@ -20,6 +21,10 @@
 #define BACKOFF_MOST_US 500000
 #define ADOPT_RETRY_US 500000
 #define FAULT_LOG_US 10000000
+#define LEFT_US 2000000
+/* The other side should have dialled by then. Perhaps it doesn't know where this node is, or that it is a member. */
+#define DIAL_ANYWAY_US 1500000
+#define SILENT_US 3000000
 
 void peers_init(struct node *n)
 {
@@ -71,6 +76,8 @@ struct peer *peers_add(struct node *n, raft_id id, const char *address)
             return NULL;
         p = &ps->peer[ps->count++];
         *p = (struct peer){.id = id};
+        for (int which = 0; which < PEER_LINKS; which++)
+            p->link[which].lost_us = n->now_us;
     }
     if (address[0] != '\0')
         snprintf(p->address, sizeof p->address, "%s", address);
@@ -100,6 +107,7 @@ static void link_forget(struct node *n, struct peer *p, int which)
     l->retry_us = n->now_us + l->backoff_us / 2 + prng_below(&n->prng, l->backoff_us / 2 + 1);
     l->id = 0;
     l->is_up = false;
+    l->lost_us = n->now_us;
 }
 
 void peers_link_lost(struct node *n, struct peer *p, int which)
@@ -159,7 +167,6 @@ bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refus
 
 /* --- who is wanted --- */
 
-/* A member that is one no longer loses its links; a guest keeps them as long as they last. */
 static void peers_drop(struct node *n, uint32_t at)
 {
     struct peers *ps = &n->peers;
@@ -169,33 +176,42 @@ static void peers_drop(struct node *n, uint32_t at)
     ps->peer[at] = ps->peer[--ps->count];
 }
 
+/* A member that is one no longer keeps its links for a while, as a guest: it must still get the entry that says so, and the word that it is
+ * committed (J15). */
 void peers_update(struct node *n)
 {
     struct peers *ps = &n->peers;
     raft_index index;
     const struct raft_conf *conf = raft_get_conf(n->raft, &index);
-    for (uint32_t i = 0; i < ps->count;) {
+    for (uint32_t i = 0; i < ps->count; i++) {
         struct peer *p = &ps->peer[i];
-        if (p->is_member && !raft_conf_find(conf, p->id))
-            peers_drop(n, i);
-        else
-            i++;
+        if (p->is_member && !raft_conf_find(conf, p->id)) {
+            p->is_member = false;
+            p->left_us = n->now_us > 0 ? n->now_us : 1;
+        }
     }
     for (uint32_t i = 0; i < conf->member_count; i++) {
         if (conf->member[i].id == n->identity.node_id)
             continue;
         struct peer *p = peers_add(n, conf->member[i].id, conf->member[i].address);
-        if (p)
+        if (p) {
             p->is_member = true;
+            p->left_us = 0;
+        }
     }
 }
 
-/* Guests whose links are gone. */
+/* Guests whose links are gone, and those who left long enough ago, once that can't be undone. */
 static void peers_forget_guests(struct node *n)
 {
+    raft_index conf_index = 0;
+    if (n->raft)
+        raft_get_conf(n->raft, &conf_index);
     for (uint32_t i = 0; i < n->peers.count;) {
         const struct peer *p = &n->peers.peer[i];
-        if (!p->is_member && p->link[PEER_CONTROL].id == 0 && p->link[PEER_BULK].id == 0)
+        bool has_left = p->left_us != 0 && n->now_us - p->left_us > LEFT_US && conf_index <= n->driver.commit;
+        bool is_gone = p->link[PEER_CONTROL].id == 0 && p->link[PEER_BULK].id == 0 && !membership_wants_peer(n, p->id);
+        if (!p->is_member && (is_gone || has_left))
             peers_drop(n, i);
         else
             i++;
@@ -215,16 +231,16 @@ static bool link_is_mine_to_dial(const struct node *n, const struct peer *p, int
 {
     if (p->is_blank)
         return which == PEER_CONTROL;
-    if (node_lacks_configuration(n))
-        return true;
-    return n->identity.node_id < p->id;
+    return n->identity.node_id < p->id || n->now_us - p->link[which].lost_us > DIAL_ANYWAY_US;
 }
 
 static uint64_t link_tick(struct node *n, struct peer *p, int which)
 {
     struct peer_link *l = &p->link[which];
-    if (l->id != 0 || !link_is_mine_to_dial(n, p, which))
+    if (l->id != 0)
         return NODE_NEVER;
+    if (!link_is_mine_to_dial(n, p, which))
+        return l->lost_us + DIAL_ANYWAY_US + 1;
     if (n->now_us < l->retry_us)
         return l->retry_us;
     struct peer_hello mine;
@@ -279,17 +295,32 @@ static uint64_t bulk_tick(struct node *n, struct peer *p)
     return n->now_us;
 }
 
+/* A node that hears of no leader and has nothing to say (a learner, one that was left out) would never find out that its links lead nowhere. */
+static uint64_t control_tick(struct node *n, struct peer *p)
+{
+    bool is_lost = n->raft && n->driver.status.leader == 0 && n->no_leader_since_us != 0;
+    if (!is_lost || !peer_is_up(p, PEER_CONTROL))
+        return NODE_NEVER;
+    uint64_t since_us = p->heard_us > n->no_leader_since_us ? p->heard_us : n->no_leader_since_us;
+    if (n->now_us - since_us <= SILENT_US)
+        return since_us + SILENT_US + 1;
+    COVER("peers: a silent control link is dialled again");
+    peers_hang_up(n, p, PEER_CONTROL, "no leader, and not a word");
+    return n->now_us;
+}
+
 uint64_t peers_tick(struct node *n)
 {
     uint64_t next = NODE_NEVER;
     peers_forget_guests(n);
     for (uint32_t i = 0; i < n->peers.count; i++) {
         struct peer *p = &n->peers.peer[i];
-        if (!p->is_member)
+        if (!p->is_member && !membership_wants_peer(n, p->id))
             continue;
         for (int which = 0; which < PEER_LINKS; which++)
             next = earlier_us(next, link_tick(n, p, which));
         next = earlier_us(next, bulk_tick(n, p));
+        next = earlier_us(next, control_tick(n, p));
         if (p->is_blank && peer_is_up(p, PEER_CONTROL)) {
             if (n->now_us >= p->link[PEER_CONTROL].retry_us) {
                 formation_send_adopt(n, p);

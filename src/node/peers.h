@@ -13,6 +13,7 @@ struct peer_link {
     link_id id;         /* 0: none */
     bool is_up;         /* else it is being dialled */
     uint64_t retry_us;  /* when to dial (again) */
+    uint64_t lost_us;   /* when it was last lost, or the peer became known */
     uint32_t backoff_us;
 };
 struct peer {
@@ -20,6 +21,8 @@ struct peer {
     char address[LIMIT_ADDRESS_BYTES];
     bool is_member;           /* of the effective configuration; else a guest: a node of this cluster that this node's
                                  configuration does not name (yet: this node may lag) */
+    char announced[LIMIT_ADDRESS_BYTES]; /* what it calls itself in its newest greeting */
+    uint64_t left_us;         /* a guest that was a member: since when; its links are cut after a while. 0: it wasn't */
     bool is_blank;            /* has not adopted the cluster yet: gets ADOPT, no bulk link */
     struct peer_link link[PEER_LINKS];
     uint64_t incarnation;

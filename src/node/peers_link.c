@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mutant.h"
+#include "keyspace/used_ids.h"
 #include "node/node_internal.h"
 
 /* A handshake is done: is this node wanted, and what does the link mean? */
@@ -45,8 +46,10 @@ static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs
 {
     struct peer *p = peers_find(n, theirs->id);
     if (node_is_blank(n)) {
-        bool same_list = formation_is_lone(n) || theirs->list_hash == n->formation.list_hash;
-        if (theirs->role == LINK_CONTROL && theirs->cluster_id != 0 && same_list && !n->formation.is_forming)
+        /* By the list, or because somebody named this very node to be taken in. */
+        bool same_list = n->formation.probe_count == 0 || theirs->list_hash == n->formation.list_hash;
+        bool is_meant = same_list || theirs->expected_id == n->identity.node_id;
+        if (theirs->role == LINK_CONTROL && theirs->cluster_id != 0 && is_meant && !n->formation.is_forming)
             return peers_add(n, theirs->id, theirs->address);
         snprintf(reason,
                  REASON_BYTES,
@@ -68,6 +71,19 @@ static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs
     return p;
 }
 
+/* A node that was a member and is none: it may not know (E15; a learner never asks for votes and would never learn). */
+static void tell_removed(struct node *n, const struct peer *p)
+{
+    raft_index index;
+    const struct raft_conf *conf = raft_get_conf(n->raft, &index);
+    if (p->is_member || conf->is_joint || index > n->apply.applied || raft_conf_find(conf, p->id) ||
+        !used_ids_contain(n->keyspace, p->id))
+        return;
+    struct raft_message message = {.type = RAFT_REMOVED, .term = n->driver.status.term, .to = p->id, .u.removed.conf_index = index};
+    COVER("peers: a removed member calls and is told so");
+    peers_send_raft(n, &message);
+}
+
 static void link_is_up(struct node *n, struct peer *p, int which, const struct peer_hello *theirs)
 {
     struct peer_link *l = &p->link[which];
@@ -77,6 +93,7 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
     if (theirs->incarnation != p->incarnation)
         p->last_theirs = p->bulk_theirs = 0; /* It counts its links anew. */
     p->incarnation = theirs->incarnation;
+    snprintf(p->announced, sizeof p->announced, "%s", theirs->address);
     p->heard_us = n->now_us;
     log_line(&n->env.log, LOG_NOTICE, "The %s link to %s is up.", peers_link_name(which), p->address);
     if (node_is_blank(n))
@@ -87,6 +104,7 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
             peers_mark_blank(n, p);
         else
             p->is_blank = false;
+        tell_removed(n, p);
         return;
     }
     p->bulk_sent = p->bulk_received = p->bulk_pending = p->acked = p->offered = 0;
@@ -139,8 +157,10 @@ static void warn_of_new_disk(struct node *n, const struct peer_hello *theirs)
 static bool probe_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs)
 {
     if (!is_inbound)
-        return formation_probe_up(n, *id, theirs);
-    *id = ++n->peers.last_link; /* The prober has its answer in our hello and will close. */
+        return formation_probe_up(n, *id, theirs) || membership_call_up(n, *id, theirs) || join_probe_up(n, *id, theirs);
+    *id = ++n->peers.last_link; /* The prober has its answer in our hello and will close, unless it wants to join. */
+    if (theirs->cluster_id == 0)
+        join_note_caller(n, *id, theirs);
     struct peer *p = node_is_blank(n) ? NULL : peers_find(n, theirs->id);
     if (p && p->is_member && theirs->cluster_id == 0)
         peers_mark_blank(n, p);

@@ -132,7 +132,7 @@ static void receive_adopted(struct node *n, struct peer *p, struct slice body)
     struct reader r = reader_of(body);
     if (read_u64(&r) != n->identity.cluster_id || !reader_done(&r) || !p->is_blank)
         return;
-    log_line(&n->env.log, LOG_NOTICE, "%s has joined the cluster.", p->address);
+    log_line(&n->env.log, LOG_NOTICE, "%s belongs to the cluster now.", p->address);
     p->is_blank = false;
     p->link[PEER_BULK].retry_us = n->now_us;
 }
@@ -172,6 +172,19 @@ static enum err dispatch(struct node *n, struct peer *p, int which, enum peer_ki
     case PEER_STATUS:
         peers_receive_status(n, body);
         break;
+    case PEER_CHANGE:
+        if (!node_is_blank(n))
+            membership_receive(n, p, body);
+        break;
+    case PEER_CHANGED:
+        membership_receive_answer(n, p, body);
+        break;
+    case PEER_TAKE_IN:
+        join_receive_take_in(n, p, body);
+        break;
+    case PEER_JOIN:
+    case PEER_JOIN_ANSWER:
+        break; /* On probe links only. */
     }
     return ERR_OK;
 }

@@ -300,7 +300,9 @@ static void read_refuse(struct node *n, struct request *r)
     snprintf(text,
              sizeof text,
              "%s: %s",
-             node_has_leader(n) ? "TRYAGAIN the read was not confirmed in time" : "CLUSTERDOWN no leader",
+             n->leave.is_removed  ? "CLUSTERDOWN not answered"
+             : node_has_leader(n) ? "TRYAGAIN the read was not confirmed in time"
+                                  : "CLUSTERDOWN no leader",
              session_why_waiting(n));
     COVER("read: refused at its deadline");
     reads_forget(n, r);
@@ -384,7 +386,7 @@ static uint64_t reads_expire(struct node *n, struct list *list)
 {
     while (!list_empty(list)) {
         struct request *r = request_of(list->next);
-        if (r->deadline_us > n->now_us)
+        if (r->deadline_us > n->now_us && !n->leave.is_removed)
             return r->deadline_us;
         read_refuse(n, r);
     }

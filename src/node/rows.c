@@ -5,7 +5,7 @@
 size_t rows_all(struct command_family family[ROWS_FAMILY_COUNT])
 {
     const struct command_family *const all[] = {
-        &rows_connection, &rows_client,  &rows_transaction, &rows_node,  &rows_memory,
+        &rows_connection, &rows_client,  &rows_transaction, &rows_node,  &rows_raft,  &rows_memory,
         &rows_config,     &rows_command, &rows_debug,       &rows_admin, &rows_stats,
     };
 

@@ -7,7 +7,8 @@
 extern const struct command_family rows_connection; /* PING HELLO SELECT ... */
 extern const struct command_family rows_client;     /* CLIENT and its subcommands */
 extern const struct command_family rows_transaction; /* MULTI EXEC DISCARD WATCH UNWATCH */
-extern const struct command_family rows_node;       /* INFO RAFT and the text verbs about the cluster */
+extern const struct command_family rows_node;       /* INFO, RAFT STATUS and MEMBERS, the text verb status */
+extern const struct command_family rows_raft;       /* RAFT ADD ..., LOG, HELP, the text verbs add-node and remove-node */
 extern const struct command_family rows_memory;     /* MEMORY but for USAGE */
 extern const struct command_family rows_config;     /* CONFIG */
 extern const struct command_family rows_command;    /* COMMAND */
@@ -16,7 +17,7 @@ extern const struct command_family rows_admin;      /* SAVE SHUTDOWN ROLE WAIT .
 extern const struct command_family rows_stats;      /* SLOWLOG LATENCY MONITOR */
 
 /* Every family of the server, the data ones too: what main.c and the simulator give to command_table_new. Returns their count. */
-#define ROWS_FAMILY_COUNT (COMMANDS_FAMILY_COUNT + 10)
+#define ROWS_FAMILY_COUNT (COMMANDS_FAMILY_COUNT + 11)
 size_t rows_all(struct command_family family[ROWS_FAMILY_COUNT]);
 
 #endif

@@ -7,7 +7,7 @@
 #include "node/info.h"
 #include "resp/text.h"
 
-/* INFO, RAFT STATUS / MEMBERS, and the text verbs about the cluster. */
+/* INFO, RAFT STATUS and MEMBERS, the text verb status. */
 
 static void row_info(struct client *c, const struct command *command, struct reply *reply)
 {
@@ -53,7 +53,7 @@ static void row_raft_status(struct client *c, const struct command *command, str
 
     (void)command;
     node_get_status(c->node, &s);
-    reply_map(reply, 22);
+    reply_map(reply, 24);
     pair_text(reply, "role", role_name(&s));
     pair_int(reply, "term", s.raft.term);
     pair_id(reply, "id", s.id);
@@ -76,6 +76,8 @@ static void row_raft_status(struct client *c, const struct command *command, str
     pair_int(reply, "log_record_bytes", s.log_record_bytes);
     pair_text(reply, "disk", s.is_disk_full ? "full" : "ok");
     pair_text(reply, "trouble", s.trouble ? s.trouble : "");
+    pair_text(reply, "change", s.change);
+    pair_int(reply, "used_ids", s.used_ids);
 }
 
 static const char *member_role(const struct node_member *m)
@@ -100,28 +102,6 @@ static void row_raft_members(struct client *c, const struct command *command, st
         pair_text(reply, "in_sync", member[i].is_in_sync ? "yes" : "no");
         pair_int(reply, "match_index", member[i].match);
     }
-}
-
-/* Named by what a node says about a new disk under a member's address, so it must not be unknown. */
-static void row_raft_replace(struct client *c, const struct command *command, struct reply *reply)
-{
-    (void)c;
-    (void)command;
-    reply_error(reply, "ERR Membership changes come with a later version; the cluster is unchanged.");
-}
-
-static void row_raft_help(struct client *c, const struct command *command, struct reply *reply)
-{
-    static const char *const line[] = {
-        "RAFT <subcommand> [<arg> ...]. Subcommands are:",
-        "STATUS", "    Return this node's role, term and positions in the log.",
-        "MEMBERS", "    Return the members of the cluster as this node sees them.",
-        "CONSISTENCY [quorum|lease|stale|default]", "    Show or set how this connection's reads are confirmed.",
-        "HELP", "    Print this help.", NULL};
-
-    (void)c;
-    (void)command;
-    reply_help(reply, line);
 }
 
 /* --- the text verbs ----------------------------------------------------------------------------- */
@@ -199,13 +179,6 @@ static void row_text_status(struct client *c, const struct command *command, str
     buf_deinit(&text);
 }
 
-static void row_text_membership(struct client *c, const struct command *command, struct reply *reply)
-{
-    (void)c;
-    (void)command;
-    reply_error(reply, "ERR Membership changes come with a later version; the cluster is unchanged.");
-}
-
 #define NODE_FLAGS (COMMAND_LOADING | COMMAND_STALE)
 #define NODE_ROW(row_name, row_kind, row_arity, row_flags, fn, row_group, categories, text, version, cost, syntax)      \
     {                                                                                                                   \
@@ -219,18 +192,10 @@ static const struct command_row node_row[] = {
              "Get information and statistics about the server", "1.0.0", "O(1)", "[section [section ...]]"),
     NODE_ROW("raft", COMMAND_CONTAINER, -2, 0, NULL, "server", "@slow", "A container for commands about the cluster", "7.0.0",
              "Depends on subcommand.", "subcommand"),
-    NODE_ROW("raft|help", COMMAND_CONNECTION, 2, NODE_FLAGS, row_raft_help, "server", "@slow",
-             "Show helpful text about the different subcommands", "7.0.0", "O(1)", ""),
     NODE_ROW("raft|members", COMMAND_NODE, 2, NODE_FLAGS, row_raft_members, "server", "@slow",
              "The members of the cluster as this node sees them", "7.0.0", "O(N) where N is the number of members", ""),
-    NODE_ROW("raft|replace", COMMAND_NODE, 3, NODE_FLAGS | COMMAND_ADMIN, row_raft_replace, "server", "@admin @slow @dangerous",
-             "Give a new disk the place of the member at its address; comes with membership changes", "7.0.0", "O(1)", "address"),
     NODE_ROW("raft|status", COMMAND_NODE, 2, NODE_FLAGS, row_raft_status, "server", "@slow",
              "This node's role, term and positions in the log", "7.0.0", "O(1)", ""),
-    NODE_ROW("text.add-node", COMMAND_NODE, 2, NODE_FLAGS | COMMAND_TEXT_ONLY, row_text_membership, "text", "@admin @slow",
-             "Add a node to the cluster", "7.0.0", "O(1)", "host[:port]"),
-    NODE_ROW("text.remove-node", COMMAND_NODE, 2, NODE_FLAGS | COMMAND_TEXT_ONLY, row_text_membership, "text", "@admin @slow",
-             "Remove a node from the cluster", "7.0.0", "O(1)", "host[:port]"),
     NODE_ROW("text.status", COMMAND_NODE, 1, NODE_FLAGS | COMMAND_TEXT_ONLY, row_text_status, "text", "@slow",
              "Show leader, nodes and sync status", "7.0.0", "O(1)", ""),
 };

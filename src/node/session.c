@@ -52,8 +52,10 @@ void request_release(struct request *r)
 void session_start(struct node *n)
 {
     struct session *s = &n->session;
-    if (n->is_closing)
+    if (n->is_closing || n->leave.is_removed) {
+        s->phase = SESSION_NONE;
         return;
+    }
     ASSERT(list_empty(&s->window));
     s->phase = SESSION_DRAWING;
     s->number = n->disk.state.session_number + 1;
@@ -101,9 +103,11 @@ void session_give_up(struct node *n, struct request *r)
 const char *session_why_waiting(struct node *n)
 {
     if (node_is_blank(n)) {
-        const char *trouble = formation_trouble(n);
+        const char *trouble = join_is_wanted(&n->join) ? join_trouble(n) : formation_trouble(n);
         return trouble ? trouble : "the cluster is being formed";
     }
+    if (n->leave.is_removed)
+        return LEAVE_REMOVED_TEXT;
     if (n->is_closing)
         return "the node is shutting down";
     if (!node_has_leader(n))

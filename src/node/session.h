@@ -63,6 +63,8 @@ void session_on_closed(struct node *n, uint64_t number, uint64_t last);
 void session_forget_unsent(struct node *n, struct request *request);
 /* A clean shutdown: propose CLOSE; true once it is applied or pointless. */
 bool session_end(struct node *n);
+/* Nobody will decide anything for this node any more: what was sent and isn't decided is answered UNKNOWN. */
+void session_abandon(struct node *n);
 /* Proposes something without a seq: appended when leader, sent to the leader otherwise. False: nobody to send it to. */
 bool session_propose(struct node *n, const struct proposal *head, const struct slice *arg, size_t arg_count);
 /* A definite answer: it did not and will not take effect. Frees it. */

@@ -20,18 +20,31 @@ static void session_expire_unsent(struct node *n)
     while (!list_empty(&s->unsent)) {
         struct request *r = request_of(s->unsent.next);
         bool is_over = n->is_closing && (s->phase == SESSION_ENDED || s->phase == SESSION_NONE);
-        if (r->deadline_us > n->now_us && !is_over)
+        if (r->deadline_us > n->now_us && !is_over && !n->leave.is_removed)
             return;
         COVER("session: an unsent write is refused");
         session_forget_unsent(n, r);
         char text[400];
         snprintf(text,
                  sizeof text,
-                 "%s: %s, the command was not executed",
-                 node_has_leader(n) ? "TRYAGAIN not sent in time" : "CLUSTERDOWN no leader",
+                 "%s%s, the command was not executed",
+                 n->leave.is_removed ? "CLUSTERDOWN "
+                 : node_has_leader(n) ? "TRYAGAIN not sent in time: "
+                                      : "CLUSTERDOWN no leader: ",
                  session_why_waiting(n));
         session_refuse(n, r, text);
     }
+}
+
+void session_abandon(struct node *n)
+{
+    struct session *s = &n->session;
+    while (s->giveup_at != &s->window) {
+        struct request *r = request_of(s->giveup_at);
+        s->giveup_at = s->giveup_at->next;
+        session_give_up(n, r);
+    }
+    s->timeout_at = &s->window;
 }
 
 /* M37: a sent command is answered and its seq given to the next one. */

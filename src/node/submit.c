@@ -38,6 +38,8 @@ void node_submit_read(struct node *n, struct request *r)
 static bool read_now_time(struct node *n, enum read_level level, int64_t *time_ms)
 {
     *time_ms = keyspace_time_ms(n->keyspace);
+    if (n->leave.is_removed)
+        return false; /* J15 */
     if (level == READ_STALE || formation_is_lone(n))
         return true;
     if (n->raft == NULL)
@@ -97,13 +99,15 @@ bool node_has_leader(const struct node *n)
     /* A lone BLANK node serves as it is, and a cluster of one elects itself as fast as its disk can write. */
     if (formation_is_lone(n) || (n->raft != NULL && n->peers.count == 0 && !node_lacks_configuration(n)))
         return true;
-    return n->raft != NULL && n->driver.status.leader != 0;
+    return n->raft != NULL && n->driver.status.leader != 0 && !n->leave.is_removed;
 }
 
 const char *node_write_refusal(struct node *n, const struct command_row *row)
 {
     if (n->raft == NULL)
         return NULL;
+    if (n->leave.is_removed)
+        return "CLUSTERDOWN " LEAVE_REMOVED_TEXT ", the command was not executed";
     if (!n->apply.has_caught_up && n->apply.applied + LOADING_LAG < n->driver.commit)
         return "LOADING coracle is loading its log";
     if (n->is_closing)

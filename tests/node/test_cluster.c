@@ -368,10 +368,18 @@ TEST(a_clean_stop_closes_the_session_and_hands_over)
     struct rig *r = rig_three();
     int leader = rig_leader(r);
     int ms = 0;
+    struct rig_client own;
+    rig_connect(r, leader, &own);
+    while (!node_hand_over(r->host[leader].node) && ms++ < 3000)
+        rig_run(r, 1);
+    CHECK(ms < 200);
+    CHECK(rig_leader(r) != leader);
+    /* It goes on serving, as a follower. */
+    CHECK_EQ_STR(rig_ask(&own, "SET b 1\r\n", 1000), "+OK\r\n");
     while (!node_drain(r->host[leader].node) && ms++ < 3000)
         rig_run(r, 1);
     CHECK(ms < 300);
-    CHECK(rig_leader(r) != leader);
+    rig_disconnect(&own);
     CHECK(!rig_status(r, leader).session_is_open);
     rig_stop(r, leader, RIG_KILL);
     struct rig_client c;

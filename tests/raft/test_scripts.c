@@ -13,7 +13,7 @@
  *   cluster N [voters=V] [lease=MS] [drift=PPM] [window=MESSAGES] [memory=BYTES] [append=BYTES]
  * [uncommitted=BYTES] [seed=S] [tail] start ID | crash ID [SURVIVING] | campaign ID | tick MS | run
  * MS | settle | quiet propose ID WORD... | read ID CONTEXT [lease] | lease ID | step-down ID |
- * transfer ID [TO] | nudge ID PEER change ID voters=1,2,3 [learners=4] | link ID PEER
+ * transfer ID [TO] | nudge ID PEER change ID voters=1,2,3 [learners=4] | cancel ID | link ID PEER
  * up|down|starved deliver|drop|double [A>B] [TYPE] | cut A>B... [bulk] | isolate ID | heal | disk
  * ID manual|auto | persist ID [COUNT] status | log ID | queue | peers ID | conf ID
  *
@@ -310,6 +310,8 @@ static void run_node_command(struct script *s, const char *name)
         on_event(s, RAFT_EVENT_NUDGE);
     } else if (strcmp(name, "change") == 0) {
         on_event(s, RAFT_EVENT_CHANGE);
+    } else if (strcmp(name, "cancel") == 0) {
+        on_event(s, RAFT_EVENT_CANCEL);
     } else if (strcmp(name, "link") == 0) {
         on_event(s, RAFT_EVENT_PEER_LINK);
     } else if (strcmp(name, "disk") == 0) {
