@@ -8,6 +8,7 @@
 #include "ghost_disk.h"
 #include "node/peer_message.h"
 #include "node/proposal.h"
+#include "oracle.h"
 
 /* The ghost: what a being that sees all nodes at once knows, and the invariants of the checklist (§3.4) that it checks after
  * every event. It reads nodes' states and the bytes that reach their disks; it never asks the code under test whether it is right. */
@@ -29,6 +30,9 @@ struct ghost_pair { /* log matching: what stood before this entry wherever it ap
     uint32_t crc;
     raft_term previous_term;
     uint32_t previous_crc;
+    uint32_t payload_size;
+    uint8_t *payload;             /* of a command: kept for the oracle; NULL else */
+    int64_t time_ms;
 };
 
 struct ghost_host {
@@ -49,7 +53,6 @@ struct ghost_session { /* of a member, as the committed log says */
     raft_id member;
     uint64_t session;
     bool is_open;
-    bool is_blind; /* an entry could not be looked at: the next command may leave a gap */
     uint64_t last;
 };
 
@@ -70,7 +73,10 @@ struct ghost {
     size_t session_count;
     uint64_t *digest;             /* by applied index; 0: not taken */
     uint64_t digest_capacity;
+    struct oracle *oracle;
 };
+
+struct oracle *ghost_oracle(const struct ghost *g) { return g->oracle; }
 
 struct ghost *ghost_new(struct sim *s)
 {
@@ -78,9 +84,16 @@ struct ghost *ghost_new(struct sim *s)
     g->sim = s;
     g->pair_capacity = 4096;
     g->pair = mem_alloc_zero(g->pair_capacity * sizeof *g->pair);
+    g->oracle = oracle_new(&s->world, s->table);
     for (size_t i = 0; i < SIM_HOSTS; i++)
         g->host[i].disk = ghost_disk_new();
     return g;
+}
+
+static void ghost_free_payloads(struct ghost *g)
+{
+    for (size_t i = 0; i < g->pair_capacity; i++)
+        mem_free(g->pair[i].payload);
 }
 
 void ghost_free(struct ghost *g)
@@ -91,7 +104,9 @@ void ghost_free(struct ghost *g)
     }
     mem_free(g->committed.entry);
     mem_free(g->commit_term);
+    ghost_free_payloads(g);
     mem_free(g->pair);
+    oracle_free(g->oracle);
     mem_free(g->digest);
     mem_free(g);
 }
@@ -132,13 +147,25 @@ static void ghost_pair_grow(struct ghost *g)
     mem_free(old);
 }
 
-static void ghost_check_pair(struct ghost *g, uint32_t slot, raft_index index, const struct ghost_log *log)
+static void ghost_keep_payload(struct ghost_pair *p, const struct raft_entry *e)
+{
+    p->time_ms = e->time_ms;
+    if (e->type != RAFT_ENTRY_COMMAND || e->payload.n == 0)
+        return;
+    p->payload_size = (uint32_t)e->payload.n;
+    p->payload = mem_alloc(e->payload.n);
+    memcpy(p->payload, e->payload.p, e->payload.n);
+}
+
+static void ghost_check_pair(struct ghost *g, uint32_t slot, raft_index index, const struct ghost_log *log, const struct raft_entry *entry)
 {
     struct ghost_entry e = log->entry[index - 1];
     struct ghost_entry before = index > 1 ? log->entry[index - 2] : (struct ghost_entry){0, 0};
     struct ghost_pair *p = ghost_pair_slot(g, index, e.term);
     if (!p->index) {
-        *p = (struct ghost_pair){index, e.term, e.crc, before.term, before.crc};
+        *p = (struct ghost_pair){.index = index, .term = e.term, .crc = e.crc, .previous_term = before.term, .previous_crc = before.crc};
+        if (entry)
+            ghost_keep_payload(p, entry);
         if (++g->pair_count * 2 > g->pair_capacity)
             ghost_pair_grow(g);
     } else if (p->crc != e.crc || p->previous_term != before.term || p->previous_crc != before.crc) {
@@ -172,7 +199,7 @@ static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r,
     }
     h->log.last = status->last_index;
     for (raft_index i = from + 1; i <= status->last_index; i++)
-        ghost_check_pair(g, slot, i, &h->log);
+        ghost_check_pair(g, slot, i, &h->log, raft_get_entry(r, i, &e) ? &e : NULL);
     h->seen_last = status->last_index;
     h->seen_last_term = status->last_term;
 }
@@ -282,42 +309,44 @@ static struct ghost_session *ghost_session_of(struct ghost *g, raft_id member)
     return &g->session[g->session_count++];
 }
 
-static void ghost_check_session(struct ghost *g, const struct raft *r, raft_index index)
+/* Whether the command takes effect. */
+static bool ghost_check_session(struct ghost *g, const struct proposal *p, raft_index index)
 {
-    struct raft_entry e;
-    struct proposal p;
     struct slice arg[3];
-    if (!raft_get_entry(r, index, &e)) { /* on disk only, after a restart */
-        for (size_t i = 0; i < g->session_count; i++)
-            g->session[i].is_blind = true;
-        return;
-    }
-    if (e.type != RAFT_ENTRY_COMMAND || proposal_decode(e.payload, &p) != ERR_OK || p.member == 0)
-        return;
-    struct ghost_session *s = ghost_session_of(g, p.member);
-    if (p.number == PROPOSAL_OPEN) {
-        if (p.session > s->session)
-            *s = (struct ghost_session){.member = p.member, .session = p.session, .is_open = true};
-    } else if (s->is_blind) {
-        bool is_command = p.seq != 0 && p.number < PROPOSAL_TIME;
-        if (is_command && p.seq > s->last)
-            *s = (struct ghost_session){.member = p.member, .session = p.session, .is_open = true, .last = p.seq};
-    } else if (p.session != s->session || !s->is_open) {
-        return;
-    } else if (p.number == PROPOSAL_CLOSE) {
+    if (p->member == 0)
+        return true; /* of no session: a pulse */
+    struct ghost_session *s = ghost_session_of(g, p->member);
+    if (p->number == PROPOSAL_OPEN) {
+        if (p->session > s->session)
+            *s = (struct ghost_session){.member = p->member, .session = p->session, .is_open = true};
+    } else if (p->session != s->session || !s->is_open) {
+        return false;
+    } else if (p->number == PROPOSAL_CLOSE) {
         s->is_open = false;
-    } else if (p.number == PROPOSAL_CANCEL && p.arg_count == 3 && proposal_args(&p, arg) == ERR_OK) {
+    } else if (p->number == PROPOSAL_CANCEL && p->arg_count == 3 && proposal_args(p, arg) == ERR_OK) {
         if (get_u64(arg[0].p) <= s->last + 1 && get_u64(arg[1].p) > s->last)
             s->last = get_u64(arg[1].p);
-    } else if (p.seq != 0) {
-        if (p.seq != s->last + 1)
+    } else if (p->seq != 0) {
+        if (p->seq != s->last + 1)
             world_fail(&g->sim->world, "I12 entry %llu is command %llu of a session whose last one was %llu", (unsigned long long)index,
-                       (unsigned long long)p.seq, (unsigned long long)s->last);
-        s->last = p.seq;
+                       (unsigned long long)p->seq, (unsigned long long)s->last);
+        s->last = p->seq;
+        return true;
     }
+    return false;
 }
 
-static void ghost_commit(struct ghost *g, uint32_t slot, const struct raft *r, raft_index index, const struct raft_status *status,
+/* Each entry once, when it is first committed anywhere. */
+static void ghost_replay(struct ghost *g, raft_index index, raft_term term)
+{
+    const struct ghost_pair *pair = ghost_pair_slot(g, index, term);
+    struct proposal p;
+    bool is_command = pair->payload && proposal_decode((struct slice){pair->payload, pair->payload_size}, &p) == ERR_OK;
+    bool takes_effect = is_command && ghost_check_session(g, &p, index);
+    oracle_entry(g->oracle, index, pair->time_ms, takes_effect ? &p : NULL);
+}
+
+static void ghost_commit(struct ghost *g, uint32_t slot, raft_index index, const struct raft_status *status,
                          const struct raft_conf *conf, raft_index conf_index)
 {
     struct ghost_host *h = &g->host[slot];
@@ -329,7 +358,7 @@ static void ghost_commit(struct ghost *g, uint32_t slot, const struct raft *r, r
         return;
     }
     ghost_log_set(&g->committed, index, e);
-    ghost_check_session(g, r, index);
+    ghost_replay(g, index, e.term);
     if (index > g->commit_term_capacity) {
         g->commit_term_capacity = g->commit_term_capacity * 2 + 1024;
         g->commit_term = mem_realloc_array(g->commit_term, g->commit_term_capacity, sizeof *g->commit_term);
@@ -351,7 +380,7 @@ static void ghost_check_commit(struct ghost *g, uint32_t slot, const struct raft
     raft_index conf_index;
     const struct raft_conf *conf = raft_get_conf(r, &conf_index);
     for (raft_index i = h->seen_commit + 1; i <= status->commit && i <= h->log.last; i++)
-        ghost_commit(g, slot, r, i, status, conf, conf_index);
+        ghost_commit(g, slot, i, status, conf, conf_index);
     h->seen_commit = status->commit;
 }
 
@@ -391,7 +420,9 @@ struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner)
 /* The only member of a cluster lost its disk: that cluster never was. */
 static void ghost_forget(struct ghost *g)
 {
+    ghost_free_payloads(g);
     memset(g->pair, 0, g->pair_capacity * sizeof *g->pair);
+    oracle_forget(g->oracle);
     g->pair_count = 0;
     g->committed.last = 0;
     g->session_count = 0;
@@ -432,7 +463,7 @@ void ghost_host_started(struct ghost *g, uint32_t slot)
     h->seen_last_term = 0;
 }
 
-static void ghost_check_host(struct ghost *g, uint32_t slot)
+void ghost_check_host(struct ghost *g, uint32_t slot)
 {
     struct sim_host *host = &g->sim->host[slot];
     if (!host->node || host->fatal_reason)
@@ -463,6 +494,7 @@ void ghost_check(struct ghost *g)
 void ghost_finish(struct ghost *g)
 {
     struct world *w = &g->sim->world;
+    oracle_finish(g->oracle);
     uint64_t digest = 0;
     raft_index applied = 0;
     for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {

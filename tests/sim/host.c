@@ -179,6 +179,8 @@ static void host_iterate(struct world *w, void *ctx, uint64_t life, uint64_t b)
     mutant_local_clock_ms = host_env_wall(h);
 #endif
     node_iterate(h->node);
+    if (!h->fatal_reason)
+        ghost_check_host(h->sim->ghost, h->slot); /* the oracle must know what is committed before clients see answers */
     sim_clients_collect(h);
     if (!h->fatal_reason)
         host_schedule_wake(h);

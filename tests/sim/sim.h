@@ -1,6 +1,7 @@
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
+#include "check/history.h"
 #include "node/client.h"
 #include "node/node.h"
 #include "sim_disk.h"
@@ -15,7 +16,7 @@
 
 struct sim;
 struct ghost;
-struct history;
+struct oracle;
 
 /* What a seed decided: the swarm. Rates in millionths per message or per second as said. */
 struct sim_plan {
@@ -103,7 +104,7 @@ struct sim {
     bool is_calm;                 /* no new faults: the liveness phase */
     bool is_quiet;                /* clients stop sending */
     struct ghost *ghost;
-    struct history *history;
+    struct history history;       /* what clients saw */
     struct sim_client *client;    /* plan.client_count of them */
     uint64_t value_counter;       /* unique values */
 };
@@ -162,6 +163,8 @@ void faults_stop(struct sim *s); /* heals everything and starts what is down */
 struct ghost *ghost_new(struct sim *s);
 void ghost_free(struct ghost *g);
 void ghost_check(struct ghost *g);
+void ghost_check_host(struct ghost *g, uint32_t slot);
+struct oracle *ghost_oracle(const struct ghost *g);
 void ghost_host_started(struct ghost *g, uint32_t slot);
 void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lost_disk);
 /* From the disk: bytes handed to write(), and a sync that made all of them durable. */
@@ -169,21 +172,5 @@ struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner);
 void ghost_check_message(struct ghost *g, uint32_t from, uint32_t to, struct slice bytes); /* as it is sent */
 void ghost_finish(struct ghost *g); /* end of the run: all nodes equal, everything acknowledged there */
 uint64_t ghost_leader_changes(const struct ghost *g);
-
-/* history.c: what clients saw */
-enum operation_kind { OPERATION_READ, OPERATION_WRITE, OPERATION_INCR };
-enum operation_outcome { OUTCOME_PENDING, OUTCOME_OK, OUTCOME_NOT_DONE, OUTCOME_UNKNOWN };
-#define HISTORY_KEY_EXPIRING 3000 /* keys from here on lose their values by expiry */
-#define HISTORY_KEY_EXPIRING_END 4000
-struct history *history_new(void);
-void history_free(struct history *h);
-/* Returns the operation's number. Values are unique per write; 0 means "no value". */
-size_t history_invoke(struct history *h, uint32_t client, uint32_t key, enum operation_kind kind, uint64_t value, uint64_t now_us);
-void history_return(struct history *h, size_t operation, enum operation_outcome outcome, uint64_t value, uint64_t now_us);
-/* Registers with unique values: linearizable? On failure fills `text`. (Gibbons and Korach 1997, zones; O(n log n).) */
-bool history_check(const struct history *h, char *text, size_t size);
-/* Every increment that was answered counts in it, none that was answered "not done" does. */
-bool history_counter_may_be(const struct history *h, uint32_t key, uint64_t value);
-size_t history_count(const struct history *h, enum operation_outcome outcome);
 
 #endif

@@ -143,13 +143,15 @@ static struct {
     unsigned long hits;
 } counts[COUNT_NAMES];
 
-void world_count(const char *name)
+void world_count(const char *name) { world_count_many(name, 1); }
+
+void world_count_many(const char *name, unsigned long hits)
 {
     for (size_t i = 0; i < COUNT_NAMES; i++) {
         if (!counts[i].name)
             counts[i].name = name;
         if (counts[i].name == name || strcmp(counts[i].name, name) == 0) {
-            counts[i].hits++;
+            counts[i].hits += hits;
             return;
         }
     }

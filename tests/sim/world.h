@@ -58,6 +58,7 @@ uint64_t world_exponential(struct world *w, uint64_t mean);
 
 /* Counters of what fired: printed at the end, by name. */
 void world_count(const char *name);
+void world_count_many(const char *name, unsigned long hits);
 void world_print_counts(FILE *out);
 
 #endif
