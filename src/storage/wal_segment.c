@@ -128,7 +128,7 @@ enum err wal_file_load(struct vfs *v, const char *name, struct buf *out)
 
 enum err wal_file_zero(struct vfs *v, struct vfs_file *f, uint64_t from, uint64_t n)
 {
-    uint8_t *zeros = mem_alloc_zero(WAL_ZERO_PIECE_BYTES);
+    uint8_t *zeros = mem_alloc_zero(n < WAL_ZERO_PIECE_BYTES ? n + 1 : WAL_ZERO_PIECE_BYTES);
     enum err e = ERR_OK;
     while (n > 0 && e == ERR_OK) {
         size_t piece = n < WAL_ZERO_PIECE_BYTES ? (size_t)n : WAL_ZERO_PIECE_BYTES;

@@ -34,7 +34,7 @@ void plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
     plan->latency_us = 100 + prng_below(p, prng_below(p, 4) ? 2000 : 20000);
     plan->disk_us = 50 + prng_below(p, prng_below(p, 4) ? 500 : 20000);
     plan->sector_bytes = prng_below(p, 2) ? 512 : 4096;
-    plan->segment_bytes = prng_below(p, 2) ? 65536 : 1048576;
+    plan->segment_bytes = prng_below(p, 4) ? 65536 : 262144;
     plan->log_memory_bytes = prng_below(p, 2) ? 65536 : 1048576;
     plan->append_bytes = prng_below(p, 3) ? 258048 : 1 + prng_below(p, 1000);
     plan->read_level_mix = 1 + (uint32_t)prng_below(p, 7);

@@ -109,9 +109,13 @@ static void name_set(struct name_list *list, const char *text, uint32_t inode)
 
 static void name_list_copy(struct name_list *to, const struct name_list *from)
 {
-    to->count = 0;
-    for (uint32_t i = 0; i < from->count; i++) {
-        name_set(to, from->item[i].text, from->item[i].inode);
+    if (to->capacity < from->count) {
+        to->capacity = from->capacity;
+        to->item = mem_realloc_array(to->item, to->capacity, sizeof(*to->item));
+    }
+    to->count = from->count;
+    if (from->count > 0) {
+        memcpy(to->item, from->item, from->count * sizeof(*from->item));
     }
 }
 
