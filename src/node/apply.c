@@ -74,13 +74,19 @@ static bool apply_find(struct node *n, raft_index index, struct raft_entry *e)
     return false;
 }
 
+bool apply_is_held(const struct node *n)
+{
+    const struct snapshots *s = &n->snapshots;
+    return (s->loading.is_active && s->loading.at_start) || snapshot_holds_apply(n);
+}
+
 void apply_run(struct node *n)
 {
     struct apply *a = &n->apply;
     uint64_t end_us = n->now_us + APPLY_TIME_US;
     uint32_t count = 0;
     a->has_more = false;
-    while (a->applied < n->driver.commit && !n->is_dead) {
+    while (a->applied < n->driver.commit && !n->is_dead && !apply_is_held(n)) {
         struct raft_entry e;
         if (count == APPLY_ENTRIES ||
             (count > 0 && count % APPLY_CLOCK_EVERY == 0 && n->env.now_us(n->env.ctx) > end_us)) {

@@ -23,6 +23,8 @@ struct node;
 void apply_deinit(struct apply *a);
 /* Applies what is committed, within the budget of one iteration. */
 void apply_run(struct node *n);
+/* Nothing is applied now: the data are being loaded, or a snapshot under way keeps as much alive as it may. */
+bool apply_is_held(const struct node *n);
 void apply_fetched(struct node *n, raft_index first, struct buf *entries);
 /* Tells Raft how far it got. */
 void apply_report(struct node *n);

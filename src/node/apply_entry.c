@@ -240,6 +240,8 @@ static void apply_conf(struct node *n, const struct raft_entry *e)
         node_fatal(n, "The configuration in entry %llu can't be read.", (unsigned long long)e->index);
         return;
     }
+    n->snapshots.conf = conf;
+    n->snapshots.conf_index = e->index;
     for (uint32_t i = 0; i < conf.member_count; i++)
         used_ids_add(n->keyspace, conf.member[i].id);
     for (size_t i = sessions_count(n->keyspace); i > 0; i--) {

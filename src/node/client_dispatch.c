@@ -146,10 +146,15 @@ static const char *client_refusal(struct client *c, const struct command_row *ro
         }
         return node_write_refusal(c->node, row);
     }
+    if (row->kind == COMMAND_DATA) {
+        return node_read_refusal(c->node);
+    }
     if (row->run_local == row_exec && c->transaction) {
         for (size_t i = 0; i < c->transaction->count; i++) {
             const struct command_row *queued = c->transaction->item[i].row;
-            const char *refusal = queued->flags & COMMAND_WRITE ? node_write_refusal(c->node, queued) : NULL;
+            const char *refusal = queued->kind != COMMAND_DATA       ? NULL
+                                  : queued->flags & COMMAND_WRITE ? node_write_refusal(c->node, queued)
+                                                                  : node_read_refusal(c->node);
 
             if (refusal) {
                 return refusal;

@@ -16,8 +16,6 @@
  * D4  Any other error ends the node (P6). */
 
 #define FETCH_LEAST_BYTES 4096u
-#define WARN_RECORD_BYTES (1024ull * 1024 * 1024)
-#define WARN_FILE_BYTES (4096ull * 1024 * 1024)
 
 static void work_pop(struct disk_work *w)
 {
@@ -33,6 +31,7 @@ static void work_clear(struct disk_work *w)
     struct slice *entry = w->entry;
     struct chunk **chunk = w->chunk;
     uint32_t capacity = w->entry_capacity;
+    mem_free(w->reset_conf);
     *w = (struct disk_work){.entry = entry, .chunk = chunk, .entry_capacity = capacity};
 }
 
@@ -58,6 +57,10 @@ static void disk_run(struct disk_job *base)
         struct wal_append append = {
             .identity = w->has_identity ? &w->identity : NULL,
             .state = w->has_state ? &w->state : NULL,
+            .reset_index = w->reset_index,
+            .reset_term = w->reset_term,
+            .reset_conf = w->reset_conf,
+            .reset_conf_index = w->reset_conf_index,
             .truncate_from = w->truncate_from,
             .entry = w->entry,
             .entry_count = w->entry_count,
@@ -77,6 +80,9 @@ static void disk_run(struct disk_job *base)
         job->free_bytes = 0;
         job->result = job->vfs->call->free_bytes(job->vfs, &job->free_bytes);
         wal_get_stats(job->wal, &job->stats);
+        break;
+    case DISK_OTHER:
+        job->run(job);
         break;
     }
 }
@@ -160,6 +166,23 @@ static void disk_truncate(struct disk *d, raft_index from)
     w->has_work = true;
 }
 
+/* The log goes on behind a snapshot that is durable. */
+static void disk_reset(struct node *n, const struct raft_update *update)
+{
+    struct disk *d = &n->disk;
+    struct disk_work *w = &d->pending;
+    while (w->entry_count > 0)
+        work_pop(w);
+    w->truncate_from = 0;
+    w->reset_index = update->reset_index;
+    w->reset_term = update->reset_term;
+    mem_free(w->reset_conf);
+    w->reset_conf = mem_alloc(sizeof *w->reset_conf);
+    *w->reset_conf = n->snapshots.conf;
+    w->reset_conf_index = n->snapshots.conf_index;
+    d->last_index = update->reset_index;
+}
+
 void disk_add(struct node *n, const struct raft_update *update)
 {
     struct disk *d = &n->disk;
@@ -174,6 +197,8 @@ void disk_add(struct node *n, const struct raft_update *update)
         w->has_state = true;
         w->state = d->state;
     }
+    if (update->reset_index != 0)
+        disk_reset(n, update);
     if (update->truncate_from != 0)
         disk_truncate(d, update->truncate_from);
     for (uint32_t i = 0; i < update->entry_count; i++) {
@@ -276,14 +301,6 @@ static void disk_note_stats(struct node *n, const struct wal_stats *stats)
     uint64_t written = stats->append_bytes - d->stats.append_bytes;
     d->stats = *stats;
     d->bytes_until_prepare -= written < d->bytes_until_prepare ? written : d->bytes_until_prepare;
-    if (!d->warned_size && (stats->record_bytes >= WARN_RECORD_BYTES || stats->file_bytes >= WARN_FILE_BYTES)) {
-        d->warned_size = true;
-        log_line(&n->env.log,
-                 LOG_WARNING,
-                 "The log holds %llu MiB of records in %llu MiB of files; it is not compacted yet and only grows.",
-                 (unsigned long long)(stats->record_bytes >> 20),
-                 (unsigned long long)(stats->file_bytes >> 20));
-    }
 }
 
 static void disk_has_room(struct node *n)
@@ -392,6 +409,9 @@ void node_disk_done(struct node *n, struct disk_job *base)
         n->disk.bytes_until_prepare = job->has_more ? 0 : (uint64_t)n->options->log_segment_size / 4;
         if (n->disk.retry_us == 0 && job->result == ERR_OK && job->free_bytes > (uint64_t)n->options->disk_reserve)
             disk_has_room(n);
+        break;
+    case DISK_OTHER:
+        job->done(n, job);
         break;
     }
 }

@@ -16,6 +16,11 @@ struct disk_work {
     bool clears_taint;
     struct wal_identity identity;
     struct wal_node_state state;
+    /* A snapshot takes the place of the log: before truncation and entries. 0: no. */
+    raft_index reset_index;
+    raft_term reset_term;
+    struct raft_conf *reset_conf;  /* owned */
+    raft_index reset_conf_index;
     raft_index truncate_from;
     raft_index first;          /* index of entry[0] */
     struct slice *entry;
@@ -26,8 +31,9 @@ struct disk_work {
     bool may_use_reserve;      /* as of the present try */
 };
 
-enum disk_job_kind { DISK_APPEND, DISK_READ_PEER, DISK_READ_APPLY, DISK_PREPARE };
+enum disk_job_kind { DISK_APPEND, DISK_READ_PEER, DISK_READ_APPLY, DISK_PREPARE, DISK_OTHER };
 
+struct node;
 struct node_job {
     struct disk_job base;
     struct list in_node;
@@ -47,6 +53,9 @@ struct node_job {
     struct buf out;
     uint32_t count;
     raft_term prev_term;
+    /* of other rooms: both on an object of theirs that holds this one */
+    void (*run)(struct node_job *job);
+    void (*done)(struct node *n, struct node_job *job);
     bool has_more;             /* prepare */
     uint64_t free_bytes;       /* prepare: of the file system, after it; 0: not known */
 };
@@ -66,7 +75,6 @@ struct disk {
     uint64_t bytes_until_prepare;
     uint64_t prepared_bytes;
     struct wal_stats stats;
-    bool warned_size;
     uint64_t last_token;
     uint64_t handed_over_us;       /* is_full: when leadership was last offered to another */
 };

@@ -51,6 +51,10 @@ enum err driver_step(struct node *n, struct raft_event *event)
         reads_on_result(n, &update.read[i]);
     for (uint32_t i = 0; i < update.fetch_count; i++)
         disk_fetch_for_peer(n, update.fetch[i].peer, update.fetch[i].first, update.fetch[i].max_bytes);
+    for (uint32_t i = 0; i < update.chunk_request_count; i++)
+        snapshot_serve(n, &update.chunk_request[i]);
+    if (update.chunk)
+        snapshot_receive(n, update.chunk);
     if (update.role_changed)
         node_on_role_change(n, &before);
     if (update.conf_changed)

@@ -112,16 +112,37 @@ static void section_memory(struct info *i)
 
 static void section_persistence(struct info *i)
 {
-    line_number(i, "loading", 0);
-    line_number(i, "async_loading", 0);
-    line_number(i, "rdb_changes_since_last_save", 0);
-    line_number(i, "rdb_bgsave_in_progress", 0);
-    line_number(i, "rdb_last_save_time", i->wall_s); /* what was answered is on disk */
-    line_text(i, "rdb_last_bgsave_status", "ok");
-    line_number(i, "rdb_last_bgsave_time_sec", 0);
-    line_text(i, "rdb_current_bgsave_time_sec", "-1");
-    line_number(i, "rdb_saves", 0);
-    line_number(i, "rdb_last_cow_size", 0);
+    struct node_snapshot_status s;
+    uint64_t applied = i->status.applied;
+
+    node_get_snapshot(i->node, &s);
+    line_number(i, "loading", s.is_loading);
+    line_number(i, "async_loading", s.is_receiving);
+    /* What was answered is in the log on disk in any case; in entries, not in changes. */
+    line_number(i, "rdb_changes_since_last_save", applied > s.index ? applied - s.index : 0);
+    line_number(i, "rdb_bgsave_in_progress", s.is_running);
+    line_number(i, "rdb_last_save_time", (uint64_t)s.saved_ms / 1000);
+    line_text(i, "rdb_last_bgsave_status", s.last_failed ? "err" : "ok");
+    line_number(i, "rdb_last_bgsave_time_sec", s.last_us / 1000000);
+    if (s.is_running)
+        line_number(i, "rdb_current_bgsave_time_sec", s.running_us / 1000000);
+    else
+        line_text(i, "rdb_current_bgsave_time_sec", "-1");
+    line_number(i, "rdb_saves", s.taken);
+    line_number(i, "rdb_last_cow_size", s.kept_bytes);
+    line_number(i, "snapshot_index", s.index);
+    line_number(i, "snapshot_bytes", s.bytes);
+    line_number(i, "snapshot_last_us", s.last_us);
+    if (s.is_loading) {
+        uint64_t done = s.loading_done > 0 ? s.loading_done : 1;
+        line_number(i, "loading_total_bytes", s.loading_bytes);
+        line_number(i, "loading_loaded_bytes", s.loading_done);
+        line_number(i, "loading_eta_seconds", s.loading_us / 1000 * (s.loading_bytes - s.loading_done) / done / 1000);
+    }
+    if (s.is_receiving) {
+        line_number(i, "snapshot_receiving_bytes", s.receiving_bytes);
+        line_number(i, "snapshot_receiving_done", s.receiving_done);
+    }
     line_number(i, "aof_enabled", 1);
     line_number(i, "aof_rewrite_in_progress", 0);
     line_number(i, "aof_rewrite_scheduled", 0);

@@ -104,7 +104,9 @@ void log_time_lead(struct node *n)
 {
     struct log_time *t = &n->log_time;
     /* The last stamp in this log, applied or not. */
-    for (raft_index i = n->apply.applied + 1; i <= n->driver.status.last_index; i++) {
+    raft_index first = n->driver.status.memory_first;
+    first = first > n->apply.applied ? first : n->apply.applied + 1;
+    for (raft_index i = first; i <= n->driver.status.last_index; i++) {
         struct raft_entry e;
         if (raft_get_entry(n->raft, i, &e))
             log_time_seen(n, e.time_ms);

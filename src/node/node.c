@@ -106,6 +106,7 @@ static uint64_t node_timers(struct node *n)
     next = earlier_us(next, join_tick(n));
     next = earlier_us(next, peers_tick(n));
     next = earlier_us(next, disk_tick(n));
+    next = earlier_us(next, snapshots_tick(n));
     next = earlier_us(next, session_tick(n));
     next = earlier_us(next, reads_tick(n));
     if (n->raft) {
@@ -134,12 +135,15 @@ void node_iterate(struct node *n)
         batch_flush(n);
         peers_nudge(n);
         disk_heal(n);
+        snapshots_pump(n);
+        next = earlier_us(next, snapshots_tick(n));
     }
     reads_serve(n);
     disk_flush(n);
     if (n->raft)
         next = earlier_us(next, n->driver.wake_us);
-    if (n->apply.has_more || (n->raft && n->apply.applied < n->driver.commit && !n->apply.is_fetching))
+    bool may_apply = n->raft && n->apply.applied < n->driver.commit && !n->apply.is_fetching && !apply_is_held(n);
+    if (n->apply.has_more || may_apply)
         next = n->now_us;
     n->wake_us = next;
 }

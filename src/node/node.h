@@ -79,6 +79,26 @@ struct node_status {
 };
 void node_get_status(struct node *n, struct node_status *status);
 
+/* Snapshots of this node. */
+struct node_snapshot_status {
+    raft_index index;                /* of the newest; 0: none yet */
+    uint64_t bytes;
+    int64_t saved_ms;                /* wall clock when the newest was durable, or known to be still true; since the start if never */
+    bool is_running;
+    uint64_t running_us;
+    uint64_t last_us;                /* how long the last one took */
+    bool last_failed;
+    uint64_t taken;
+    uint64_t kept_bytes;             /* now kept alive for the one under way */
+    bool is_loading;                 /* at start */
+    uint64_t loading_bytes, loading_done, loading_us;
+    bool is_receiving;
+    uint64_t receiving_bytes, receiving_done;
+};
+void node_get_snapshot(const struct node *n, struct node_snapshot_status *status);
+/* Begins one, if there is anything new. False: one is under way, or the data are not there to be saved (blank, loading). */
+bool node_snapshot(struct node *n);
+
 /* One member as `status`, RAFT MEMBERS and INFO show it. */
 struct node_member {
     raft_id id;

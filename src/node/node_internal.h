@@ -18,6 +18,7 @@
 #include "node/read.h"
 #include "node/request.h"
 #include "node/session.h"
+#include "node/snapshot.h"
 
 /* The rooms of one node. Each has its own header and keeps its state in its own struct; this is where they meet. */
 struct node {
@@ -50,6 +51,7 @@ struct node {
     struct membership membership;
     struct join join;
     struct leave leave;
+    struct snapshots snapshots;
 
     uint64_t elections;
     uint64_t no_leader_since_us; /* 0: there is one */
@@ -74,6 +76,8 @@ uint64_t node_election_timeout_us(const struct node *n);
 void node_on_role_change(struct node *n, const struct raft_status *before);
 void node_on_conf_change(struct node *n);
 
+/* Entries 1 and 2, to hand to members that are still BLANK; kept for ever, if sound and not known yet. */
+void node_take_birth(struct node *n, struct slice bytes);
 /* Starts Raft on what the log holds: after recovery, or after formation. */
 void node_start_raft(struct node *n, const struct raft_start *start);
 /* The text of an address of a member, or its id in hexadecimal. Borrowed until the next call. */

@@ -64,6 +64,7 @@ void node_start_raft(struct node *n, const struct raft_start *start)
     memcpy(seed.bytes, n->identity.hash_seed, sizeof seed.bytes);
     keyspace_set_seed(n->keyspace, &seed);
     struct raft_options options = node_raft_options(n);
+    n->apply.told = start->commit; /* of its snapshot, which is being loaded */
     n->raft = raft_new(&options, start, n->now_us);
     raft_get_status(n->raft, &n->driver.status);
     n->driver.commit = n->driver.status.commit;
@@ -158,27 +159,29 @@ static enum err reading_decode(struct log_reading *l)
     return ERR_OK;
 }
 
-/* Entries 1 and 2, to hand to members that are still BLANK. */
-static void node_keep_formation_entries(struct node *n, const struct wal_recovery *rec)
+void node_take_birth(struct node *n, struct slice bytes)
 {
     struct formation *f = &n->formation;
+    struct raft_entry entry[2];
+    if (f->chunk || bytes.n == 0 || entry_decode(bytes, &entry[0]) != ERR_OK ||
+        entry_decode(slice_skip(bytes, entry[0].bytes.n), &entry[1]) != ERR_OK)
+        return;
+    size_t size = entry[0].bytes.n + entry[1].bytes.n;
+    f->chunk = chunk_new(size);
+    memcpy(f->chunk->data, bytes.p, size);
+    f->chunk->used = size;
+    f->entry[0] = (struct slice){f->chunk->data, entry[0].bytes.n};
+    f->entry[1] = (struct slice){f->chunk->data + entry[0].bytes.n, entry[1].bytes.n};
+}
+
+static void node_keep_formation_entries(struct node *n, const struct wal_recovery *rec)
+{
     struct buf first = {0};
     uint32_t count = 0;
     raft_term prev_term;
     if (rec->first_index == 1 && rec->last_index >= 2 &&
-        wal_read(n->wal, 1, LIMIT_FRAME_BYTES, &first, &count, &prev_term) == ERR_OK && count >= 2) {
-        struct raft_entry entry[2];
-        struct slice bytes = buf_slice(&first);
-        if (entry_decode(bytes, &entry[0]) == ERR_OK &&
-            entry_decode(slice_skip(bytes, entry[0].bytes.n), &entry[1]) == ERR_OK) {
-            size_t size = entry[0].bytes.n + entry[1].bytes.n;
-            f->chunk = chunk_new(size);
-            memcpy(f->chunk->data, bytes.p, size);
-            f->chunk->used = size;
-            f->entry[0] = (struct slice){f->chunk->data, entry[0].bytes.n};
-            f->entry[1] = (struct slice){f->chunk->data + entry[0].bytes.n, entry[1].bytes.n};
-        }
-    }
+        wal_read(n->wal, 1, LIMIT_FRAME_BYTES, &first, &count, &prev_term) == ERR_OK && count >= 2)
+        node_take_birth(n, buf_slice(&first));
     buf_deinit(&first);
 }
 
@@ -215,14 +218,21 @@ static enum err node_recover_raft(struct node *n, const struct wal_recovery *rec
     }
     n->disk.is_tainted = rec->health != WAL_CLEAN;
     node_keep_formation_entries(n, rec);
-    node_start_raft(n, &start);
-    for (uint32_t i = 0; i < rec->conf_count; i++) {
-        const struct raft_member *self = raft_conf_find(&rec->conf[i], n->identity.node_id);
-        if (self && n->options->announce[0] == '\0') /* Else it may have moved: the leader sees to that (membership.c). */
-            snprintf(n->formation.own_address, sizeof n->formation.own_address, "%s", self->address);
+    struct raft_conf *conf = mem_alloc_array((size_t)start.conf_count + 1, sizeof *conf);
+    raft_index *conf_index = mem_alloc_array((size_t)start.conf_count + 1, sizeof *conf_index);
+    e = snapshot_open(n, &start, conf, conf_index);
+    if (e == ERR_OK) {
+        node_start_raft(n, &start);
+        for (uint32_t i = 0; i < start.conf_count; i++) {
+            const struct raft_member *self = raft_conf_find(&start.conf[i], n->identity.node_id);
+            if (self && n->options->announce[0] == '\0') /* Else it may have moved: the leader sees to that (membership.c). */
+                snprintf(n->formation.own_address, sizeof n->formation.own_address, "%s", self->address);
+        }
     }
+    mem_free(conf);
+    mem_free(conf_index);
     reading_deinit(&l);
-    return ERR_OK;
+    return e;
 }
 
 /* --- open and close --- */
@@ -267,6 +277,7 @@ static struct node *node_new(const struct node_env *env, struct options *options
     peers_init(n);
     session_init(&n->session);
     reads_init(&n->reads);
+    snapshots_init(n);
     return n;
 }
 
@@ -292,15 +303,7 @@ static enum err node_recover(struct node *n)
         rec.state.hard = (struct raft_hard_state){.term = rec.suspect_term};
     disk_init(n, &rec.state, rec.last_index);
     node_log_recovery(n, &rec);
-    if (n->identity.cluster_id != 0 && rec.first_index > 1) {
-        /* Without snapshots nothing is ever dropped from the front, and without its beginning the log can't be applied. */
-        log_line(&n->env.log,
-                 LOG_WARNING,
-                 "The log begins at entry %llu: files before it are missing, entries 1 to %llu are lost on this node. Not starting.",
-                 (unsigned long long)rec.first_index,
-                 (unsigned long long)rec.first_index - 1);
-        e = ERR_CORRUPT;
-    } else if (!formation_init(n))
+    if (!formation_init(n))
         e = ERR_INVALID;
     else if (n->identity.cluster_id != 0)
         e = node_recover_raft(n, &rec);
@@ -346,6 +349,7 @@ void node_close(struct node *n)
     batch_deinit(&n->batch);
     if (n->wal)
         disk_deinit(n);
+    snapshots_deinit(n);
     driver_deinit(&n->driver);
     reads_deinit(&n->reads);
     apply_deinit(&n->apply);

@@ -77,6 +77,8 @@ void peers_send_raft(struct node *n, const struct raft_message *message)
     if (message->type == RAFT_APPEND)
         for (uint32_t i = 0; i < message->u.append.entry_count; i++)
             peers_add_part(n, message->u.append.entry[i].bytes);
+    if (message->type == RAFT_SNAPSHOT && message->u.snapshot.data.n > 0)
+        peers_add_part(n, message->u.snapshot.data);
     peers_send(n, p, which, PEER_RAFT);
 }
 

@@ -380,6 +380,22 @@ void reads_serve_before(struct node *n, struct request *write)
     }
 }
 
+void reads_refuse_before(struct node *n, struct request *write, const char *text)
+{
+    for (;;) {
+        struct request *r = client_first_request(write->client);
+        ASSERT(r != NULL);
+        if (r == write)
+            return;
+        ASSERT(r->kind == REQUEST_READ);
+        reads_forget(n, r);
+        struct reply reply;
+        client_reply_begin(r, &reply);
+        reply_error(&reply, text);
+        client_reply_end(r);
+    }
+}
+
 /* --- time --- */
 
 static uint64_t reads_expire(struct node *n, struct list *list)

@@ -52,6 +52,8 @@ void reads_serve(struct node *n);
 struct client;
 void reads_unblock(struct node *n, struct client *c);
 /* DESIGN §3: before this node's own write takes effect at apply, the reads that stand before it. */
+/* The reads of its connection that stand before `write` are answered this error: what they should have seen was skipped. */
+void reads_refuse_before(struct node *n, struct request *write, const char *text);
 void reads_serve_before(struct node *n, struct request *write);
 uint64_t reads_tick(struct node *n);
 

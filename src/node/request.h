@@ -64,6 +64,8 @@ bool node_window_is_full(const struct node *n);
 bool node_has_leader(const struct node *n);
 /* NULL, or the error text ("OOM ...", "MISCONF ...", "LOADING ...") a write of that row is refused with at once. Borrowed. */
 const char *node_write_refusal(struct node *n, const struct command_row *row);
+/* The same for a read: NULL unless the data are being loaded. */
+const char *node_read_refusal(struct node *n);
 /* For CONFIG SET of options of scope `node`. */
 struct options *node_options_edit(struct node *n);
 

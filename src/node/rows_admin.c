@@ -27,28 +27,43 @@ static void row_save(struct client *c, const struct command *command, struct rep
 
 static void row_bgsave(struct client *c, const struct command *command, struct reply *reply)
 {
-    (void)c;
-    if (command->arg_count > 2 || (command->arg_count == 2 && !argument_is(command, 1, "schedule"))) {
+    struct node_snapshot_status s;
+    bool may_wait = command->arg_count == 2 && argument_is(command, 1, "schedule");
+
+    node_get_snapshot(c->node, &s);
+    if (command->arg_count > 2 || (command->arg_count == 2 && !may_wait)) {
         reply_error(reply, REPLY_SYNTAX);
+    } else if (s.is_running && !may_wait) {
+        reply_error(reply, "ERR Background save already in progress");
     } else {
-        reply_simple(reply, "Background saving started");
+        /* A node that is blank or loads its data has nothing that isn't on disk. */
+        (void)node_snapshot(c->node);
+        reply_simple(reply, s.is_running ? "Background saving scheduled" : "Background saving started");
     }
 }
 
-/* Everything answered by now is on disk now. */
+/* When the newest snapshot became durable. (What is answered is in the log on disk at any time.) */
 static void row_lastsave(struct client *c, const struct command *command, struct reply *reply)
 {
-    const struct node_env *env = node_environment(c->node);
+    struct node_snapshot_status s;
 
     (void)command;
-    reply_int(reply, env->wall_ms ? env->wall_ms(env->ctx) / 1000 : 0);
+    node_get_snapshot(c->node, &s);
+    reply_int(reply, s.saved_ms / 1000);
 }
 
 static void row_bgrewriteaof(struct client *c, const struct command *command, struct reply *reply)
 {
-    (void)c;
+    struct node_snapshot_status s;
+
     (void)command;
-    reply_error(reply, "ERR the log can't be rewritten yet: its compaction is planned. Every answered write is on disk.");
+    node_get_snapshot(c->node, &s);
+    if (s.is_running) {
+        reply_error(reply, "ERR Background append only file rewriting already in progress");
+    } else {
+        (void)node_snapshot(c->node);
+        reply_simple(reply, "Background append only file rewriting started");
+    }
 }
 
 /* --- SHUTDOWN ----------------------------------------------------------------------------------- */

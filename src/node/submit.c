@@ -108,6 +108,9 @@ const char *node_write_refusal(struct node *n, const struct command_row *row)
         return NULL;
     if (n->leave.is_removed)
         return "CLUSTERDOWN " LEAVE_REMOVED_TEXT ", the command was not executed";
+    const char *loading = snapshot_loading_text(n);
+    if (loading)
+        return loading;
     if (!n->apply.has_caught_up && n->apply.applied + LOADING_LAG < n->driver.commit)
         return "LOADING coracle is loading its log";
     if (n->is_closing)
@@ -122,6 +125,11 @@ const char *node_write_refusal(struct node *n, const struct command_row *row)
     if ((leader->last.refuses & PEER_REFUSES_MEMORY) && (row->flags & COMMAND_DENYOOM))
         return "OOM command not allowed when used memory > 'maxmemory'.";
     return NULL;
+}
+
+const char *node_read_refusal(struct node *n)
+{
+    return snapshot_loading_text(n);
 }
 
 struct options *node_options_edit(struct node *n)

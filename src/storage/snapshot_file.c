@@ -99,22 +99,20 @@ void snapshot_file_discard(struct snapshot_file *f)
     }
 }
 
-enum err snapshot_file_head(struct snapshot_file *f, struct snapshot_meta *meta)
+enum err snapshot_file_head(struct snapshot_file *f, struct buf *bytes, struct snapshot_meta *meta)
 {
-    struct buf bytes = {0};
     struct snapshot_decoder decoder = {0};
     struct snapshot_block block;
     size_t taken;
     enum err e =
-        snapshot_file_read(f, 0, SNAPSHOT_BLOCK_HEADER + SNAPSHOT_BLOCK_BYTES, &bytes);
+        snapshot_file_read(f, 0, SNAPSHOT_BLOCK_HEADER + SNAPSHOT_BLOCK_BYTES, bytes);
     if (e == ERR_OK) {
-        e = snapshot_decode(&decoder, buf_slice(&bytes), &block, &taken);
+        e = snapshot_decode(&decoder, buf_slice(bytes), &block, &taken);
         e = e == ERR_TOO_BIG ? ERR_CORRUPT : e;
     }
     if (e == ERR_OK) {
         *meta = block.meta;
     }
-    buf_deinit(&bytes);
     return e;
 }
 
@@ -149,6 +147,7 @@ enum err snapshot_file_check(struct snapshot_file *f, struct snapshot_facts *fac
             buf_consume(&bytes, taken);
             if (block.kind == SNAPSHOT_HEAD) {
                 facts->meta = block.meta;
+                facts->meta.birth = (struct slice){NULL, 0};
             } else if (block.kind == SNAPSHOT_END) {
                 facts->digest = block.digest;
             }

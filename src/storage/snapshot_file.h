@@ -49,14 +49,15 @@ void snapshot_file_discard(struct snapshot_file *f);
 /* What a whole file says of itself; reads it through, checks every block. ERR_NOT_FOUND,
  * ERR_CORRUPT, ERR_FORMAT, ERR_IO. */
 struct snapshot_facts {
-    struct snapshot_meta meta;
+    struct snapshot_meta meta; /* without birth */
     uint64_t size;
     uint32_t crc; /* of the file (F1) */
     uint64_t digest;
 };
 MUST_CHECK enum err snapshot_file_check(struct snapshot_file *f, struct snapshot_facts *facts);
-/* The HEAD block alone. */
-MUST_CHECK enum err snapshot_file_head(struct snapshot_file *f, struct snapshot_meta *meta);
+/* The HEAD block alone, read into `bytes`, which meta->birth borrows. */
+MUST_CHECK enum err
+snapshot_file_head(struct snapshot_file *f, struct buf *bytes, struct snapshot_meta *meta);
 /* The end alone: what the last bytes of a file say of crc and digest. They are believed only once
  * the file was read through. */
 MUST_CHECK enum err snapshot_file_tail(struct snapshot_file *f, uint32_t *crc, uint64_t *digest);

@@ -7,7 +7,7 @@
 #include "base/codec.h"
 
 #define SNAPSHOT_MAGIC 0x31425343u /* "CSB1" */
-#define HEAD_FIXED_BYTES 64u
+#define HEAD_FIXED_BYTES 72u
 #define END_BYTES 16u
 
 /* ---- Writing ---- */
@@ -46,9 +46,11 @@ void snapshot_begin(struct snapshot_encoder *e, const struct snapshot_meta *meta
     write_u64(&head, meta->hash_seed[0]);
     write_u64(&head, meta->hash_seed[1]);
     write_u64(&head, (uint64_t)meta->wall_ms);
+    write_u64(&head, (uint64_t)meta->time_ms);
     write_u64(&head, meta->conf_index);
     ASSERT(buf_size(&head) == HEAD_FIXED_BYTES);
     write_blob(&head, buf_slice(&conf));
+    write_blob(&head, meta->birth);
     snapshot_add_block(e, SNAPSHOT_HEAD, buf_slice(&head), out);
     buf_deinit(&head);
     buf_deinit(&conf);
@@ -88,10 +90,12 @@ static enum err snapshot_decode_head(struct slice payload, struct snapshot_meta 
     meta->hash_seed[0] = read_u64(&r);
     meta->hash_seed[1] = read_u64(&r);
     meta->wall_ms = (int64_t)read_u64(&r);
+    meta->time_ms = (int64_t)read_u64(&r);
     meta->conf_index = read_u64(&r);
     struct slice conf = read_blob(&r);
+    meta->birth = read_blob(&r);
     if (!reader_done(&r) || zero != 0 || more_zeros != 0 || meta->index == 0 || meta->term == 0 ||
-        meta->index > UINT64_MAX / 2 || meta->term > UINT64_MAX / 2 || meta->cluster_id == 0 ||
+        meta->index > UINT64_MAX / 2 || meta->term > UINT64_MAX / 2 || meta->cluster_id == 0 || meta->time_ms < 0 ||
         meta->conf_index == 0 || meta->conf_index > meta->index) {
         return ERR_CORRUPT;
     }

@@ -17,8 +17,9 @@
  *          20 payload
  *
  *   HEAD:   u16 version, u16 0, u32 0, u64 index, u64 term, u64 cluster id, u64 hash seed (two),
- *           u64 wall clock (Unix ms), u64 index of the configuration, blob configuration
- *           (raft_conf_encode)
+ *           u64 wall clock (Unix ms), u64 log time (Unix ms), u64 index of the configuration, blob
+ *           configuration (raft_conf_encode), blob birth (what a new member is adopted with: the
+ *           encoded entries 1 and 2)
  *   DATA:   a piece of one stream of bytes: the keyspace's records (keyspace/state_format.h)
  *   END:    u64 bytes of the stream, u64 digest of the state (keyspace_digest)
  *
@@ -46,8 +47,10 @@ struct snapshot_meta {
     uint64_t cluster_id;
     uint64_t hash_seed[2];
     int64_t wall_ms; /* when it was begun */
+    int64_t time_ms; /* log time at `index` */
     raft_index conf_index;
     struct raft_conf conf; /* in force at `index`, joint or not (J12) */
+    struct slice birth;    /* borrows; decoded: the bytes it was decoded from */
 };
 
 /* ---- Writing ---- */

@@ -581,6 +581,16 @@ enum err wal_drop_front(struct wal *w, raft_index first_kept)
     return e;
 }
 
+raft_index wal_front_for_bytes(const struct wal *w, uint64_t bytes)
+{
+    uint32_t i = w->segment_count - 1;
+    uint64_t sum = w->segment[i]->tail;
+    while (i > 0 && sum + w->segment[i - 1]->tail <= bytes) {
+        sum += w->segment[--i]->tail;
+    }
+    return w->segment[i]->start;
+}
+
 /* ---- Opening, closing, figures ---- */
 
 enum err wal_open(struct vfs *vfs,

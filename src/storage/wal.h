@@ -116,6 +116,9 @@ bool wal_prepare_ahead(struct wal *w);
 /* Drops whole segments whose entries are all below `first_kept` (f). */
 MUST_CHECK enum err wal_drop_front(struct wal *w, raft_index first_kept);
 
+/* The lowest index so that the segments from its own on take at most `bytes`. */
+raft_index wal_front_for_bytes(const struct wal *w, uint64_t bytes);
+
 struct wal_stats {
     uint64_t sync_count;   /* fdatasyncs of appends */
     uint64_t append_bytes; /* bytes written by appends, padding included */

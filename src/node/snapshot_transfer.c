@@ -1,0 +1,330 @@
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/mutant.h"
+#include "node/node_internal.h"
+#include "node/snapshot.h"
+
+/* A snapshot on its way from the leader to a member (raft/snapshot.c says when; here are the files).
+ *
+ * X1  The sender keeps its file open: a newer snapshot takes the name, not the bytes. The log behind it stays meanwhile (compact.c C2).
+ * X2  One chunk at a time to each receiver, on the bulk link, no faster than `snapshot-transfer-rate`: what the cluster needs to live
+ *     goes on the control link, and entries for others on links of their own.
+ * X3  The receiver writes to a file of another name. What it has of it it knows as long as it runs: a transfer goes on after the
+ *     link broke, also with another chunk than the one expected, and begins anew after a restart.
+ * X4  All bytes there: they are loaded beside the old state (snapshot_load.c L1); then the file gets its name, durably; then state and
+ *     log change places with what was there, in one step; and when the log is durable too, Raft says "installed" (I2). A file that
+ *     can't be loaded is thrown away and the old state is as it was. */
+
+#define SENDING_PINS_US 10000000
+#define CHUNK_BYTES (LIMIT_FRAME_BYTES - 512u)
+
+static struct snapshot_job *job_of(struct node_job *job)
+{
+    return CONTAINER_OF(job, struct snapshot_job, job);
+}
+
+static bool id_is_same(const struct raft_snapshot_id *a, const struct raft_snapshot_id *b)
+{
+    return a->index == b->index && a->term == b->term && a->crc == b->crc && a->size == b->size;
+}
+
+/* --- sending --- */
+
+/* Opens the newest file if it isn't the one that is open, unless the one asked for is. */
+static void run_serve(struct node_job *base)
+{
+    struct snapshot_job *job = job_of(base);
+    struct snapshot_file *f = job->file;
+    job->result = ERR_OK;
+    if (job->name) {
+        snapshot_file_close(f);
+        job->result = snapshot_file_open(f, base->vfs, job->name);
+        uint64_t digest;
+        struct buf head = {0};
+        struct snapshot_meta meta;
+        /* Another one may have taken the name since it was asked for: the file itself says which it is. */
+        if (job->result == ERR_OK)
+            job->result = snapshot_file_head(f, &head, &meta);
+        if (job->result == ERR_OK)
+            job->result = snapshot_file_tail(f, &job->id.crc, &digest);
+        if (job->result == ERR_OK) {
+            job->id.index = meta.index;
+            job->id.term = meta.term;
+            job->id.size = f->size;
+        }
+        buf_deinit(&head);
+    }
+    if (job->result == ERR_OK && id_is_same(&job->id, &job->request.id))
+        job->offset = job->request.offset;
+    else
+        job->offset = 0; /* of another file: its beginning, in case it is the beginning that was asked for */
+    if (job->result == ERR_OK)
+        job->result = snapshot_file_read(f, job->offset, job->most, &job->bytes);
+}
+
+static void on_served(struct node *n, struct node_job *base)
+{
+    struct snapshot_job *job = job_of(base);
+    struct snapshot_sending *s = &n->snapshots.sending;
+    s->running = NULL;
+    if (job->result == ERR_IO) {
+        node_fatal(n, "A snapshot can't be read: %s.", err_text(job->result));
+    } else {
+        bool is_good = job->result == ERR_OK;
+        s->id = is_good ? job->id : (struct raft_snapshot_id){.index = 0};
+        struct raft_event event = {.type = RAFT_EVENT_CHUNK};
+        event.u.chunk.peer = job->request.peer;
+        event.u.chunk.id = s->id;
+        event.u.chunk.offset = job->request.offset;
+        event.u.chunk.data = buf_slice(&job->bytes);
+        if (driver_step(n, &event) != ERR_OK)
+            log_line(&n->env.log, LOG_DEBUG, "A chunk of a snapshot was not wanted any more.");
+        uint64_t rate = (uint64_t)n->options->snapshot_transfer_rate;
+        if (rate > 0)
+            s->next_us = n->now_us + buf_size(&job->bytes) * 1000000 / rate;
+    }
+    buf_deinit(&job->bytes);
+    mem_free(job);
+}
+
+void snapshot_serve(struct node *n, const struct raft_chunk_request *request)
+{
+    struct snapshot_job *job = mem_alloc_zero(sizeof *job);
+    job->request = *request;
+    list_append(&n->snapshots.sending.requests, &job->job.in_node);
+}
+
+static void sending_pump(struct node *n)
+{
+    struct snapshots *all = &n->snapshots;
+    struct snapshot_sending *s = &all->sending;
+    if (s->running || list_empty(&s->requests) || n->now_us < s->next_us)
+        return;
+    struct node_job *base = CONTAINER_OF(s->requests.next, struct node_job, in_node);
+    struct snapshot_job *job = job_of(base);
+    list_remove(&base->in_node);
+    bool is_open = s->id.index != 0 && id_is_same(&s->id, &job->request.id);
+    job->file = &s->file;
+    job->id = s->id;
+    job->most = CHUNK_BYTES;
+    job->name = is_open ? NULL : SNAPSHOT_NAME;
+    s->running = job;
+    s->used_us = n->now_us;
+    COVER("snapshot: a chunk is sent");
+    snapshot_submit(n, job, run_serve, on_served);
+}
+
+raft_index snapshot_pinned(const struct node *n)
+{
+    const struct snapshot_sending *s = &n->snapshots.sending;
+    bool is_used = s->id.index != 0 && n->now_us - s->used_us < SENDING_PINS_US;
+    return is_used && node_is_leader(n) ? s->id.index : 0;
+}
+
+/* --- receiving --- */
+
+static void receiving_tell(struct node *n)
+{
+    struct snapshot_receiving *r = &n->snapshots.receiving;
+    struct raft_event event = {.type = RAFT_EVENT_STORED};
+    event.u.stored.id = r->id;
+    event.u.stored.offset = r->offset;
+    enum err e = driver_step(n, &event);
+    ASSERT(e == ERR_OK);
+}
+
+static void run_store(struct node_job *base)
+{
+    struct snapshot_job *job = job_of(base);
+    job->result = ERR_OK;
+    if (job->offset == 0)
+        job->result = snapshot_file_create(job->file, base->vfs, SNAPSHOT_RECEIVED_NAME);
+    if (job->result == ERR_OK)
+        job->result = snapshot_file_append(job->file, buf_slice(&job->bytes));
+}
+
+static void run_drop(struct node_job *base)
+{
+    snapshot_file_discard(job_of(base)->file);
+}
+
+static void on_dropped(struct node *n, struct node_job *base)
+{
+    (void)base;
+    n->snapshots.receiving.id.index = 0;
+    n->snapshots.receiving.offset = 0;
+}
+
+/* Back to nothing; the next chunk begins anew. */
+static void receiving_drop(struct node *n)
+{
+    struct snapshot_receiving *r = &n->snapshots.receiving;
+    r->is_loading = false;
+    r->is_publishing = false;
+    if (r->file.file || r->offset > 0)
+        snapshot_submit(n, &r->job, run_drop, on_dropped);
+    else
+        r->id.index = 0;
+}
+
+void snapshot_received_failed(struct node *n, const char *why)
+{
+    COVER("snapshot: a received one is of no use");
+    log_line(&n->env.log, LOG_WARNING, "The snapshot received from the leader is of no use: %s. It is asked for again.", why);
+    if (MUT(30)) {
+        struct snapshot_receiving *r = &n->snapshots.receiving;
+        (void)r;
+    }
+    receiving_drop(n);
+}
+
+static void on_stored(struct node *n, struct node_job *base)
+{
+    struct snapshot_job *job = job_of(base);
+    struct snapshot_receiving *r = &n->snapshots.receiving;
+    size_t size = buf_size(&job->bytes);
+    buf_clear(&job->bytes, CHUNK_BYTES);
+    if (job->result == ERR_FULL) {
+        COVER("snapshot: no room to receive one");
+        log_line(&n->env.log, LOG_WARNING, "The disk is full: there is no room for the leader's snapshot.");
+        receiving_drop(n);
+        return;
+    }
+    if (job->result != ERR_OK) {
+        node_fatal(n, "Writing a received snapshot failed: %s.", err_text(job->result));
+        return;
+    }
+    r->offset += size;
+    receiving_tell(n);
+    if (r->offset == r->id.size && r->id.index != 0) {
+        r->is_loading = true;
+        snapshot_load_begin(n, false);
+    }
+}
+
+void snapshot_receive(struct node *n, const struct raft_message *m)
+{
+    struct snapshots *s = &n->snapshots;
+    struct snapshot_receiving *r = &s->receiving;
+    const struct raft_snapshot_id *id = &m->u.snapshot.id;
+    if (r->job.job.is_submitted || r->is_publishing || (s->loading.is_active && s->loading.at_start))
+        return; /* The leader asks again. */
+    if (r->id.index != 0 && !id_is_same(&r->id, id)) {
+        COVER("snapshot: another one is received from now on");
+        if (r->is_loading) {
+            if (s->loading.job.job.is_submitted)
+                return;
+            snapshot_load_stop(n);
+        }
+        receiving_drop(n);
+        return;
+    }
+    if (r->id.index == 0) {
+        COVER("snapshot: one is received");
+        r->id = *id;
+        r->from = m->from;
+        r->offset = 0;
+        r->begun_us = n->now_us;
+        log_line(&n->env.log,
+                 LOG_NOTICE,
+                 "Receiving the snapshot of entry %llu from %s: %llu bytes.",
+                 (unsigned long long)id->index,
+                 node_member_name(n, m->from),
+                 (unsigned long long)id->size);
+    }
+    if (r->is_loading || m->u.snapshot.offset != r->offset || m->u.snapshot.data.n == 0) {
+        s->receiving_owes_answer = true; /* Not from within the step that brought it. */
+        return;
+    }
+    buf_append_slice(&r->job.bytes, m->u.snapshot.data);
+    r->job.file = &r->file;
+    r->job.offset = r->offset;
+    snapshot_submit(n, &r->job, run_store, on_stored);
+}
+
+/* --- the last steps of X4 --- */
+
+static void run_publish(struct node_job *base)
+{
+    struct snapshot_job *job = job_of(base);
+    job->result = snapshot_file_publish(job->file, SNAPSHOT_NAME);
+}
+
+static void on_published(struct node *n, struct node_job *base)
+{
+    struct snapshots *s = &n->snapshots;
+    struct snapshot_receiving *r = &s->receiving;
+    if (job_of(base)->result != ERR_OK) {
+        node_fatal(n, "A received snapshot could not be made durable: %s.", err_text(job_of(base)->result));
+        return;
+    }
+    if (r->id.index > s->newest.index) {
+        s->newest = r->id;
+        s->newest_wall_ms = s->loading.meta.wall_ms;
+        s->newest_conf_index = s->loading.meta.conf_index;
+        s->log_bytes = n->disk.stats.append_bytes;
+    }
+    if (r->id.index > n->driver.status.commit) {
+        snapshot_install(n);
+    } else {
+        COVER("snapshot: the log was faster than the snapshot");
+        snapshot_load_stop(n); /* S3 */
+    }
+    r->id.index = 0;
+    r->offset = 0;
+    r->is_loading = false;
+    r->is_publishing = false;
+}
+
+void snapshot_received_loaded(struct node *n)
+{
+    struct snapshot_receiving *r = &n->snapshots.receiving;
+    if (r->id.index <= n->driver.status.commit || r->id.index <= n->snapshots.newest.index) {
+        snapshot_load_stop(n);
+        receiving_drop(n);
+        return;
+    }
+    /* Nothing of the old state is taken any more (S9). */
+    snapshot_give_up(n);
+    r->is_publishing = true;
+}
+
+static void receiving_publish(struct node *n)
+{
+    struct snapshots *s = &n->snapshots;
+    struct snapshot_receiving *r = &s->receiving;
+    if (r->is_publishing && !r->job.job.is_submitted && s->taking.phase == SNAPSHOT_IDLE && !s->loading.job.job.is_submitted) {
+        r->job.file = &r->file;
+        snapshot_submit(n, &r->job, run_publish, on_published);
+    }
+}
+
+void snapshot_transfer_pump(struct node *n)
+{
+    struct snapshots *s = &n->snapshots;
+    sending_pump(n);
+    receiving_publish(n);
+    if (s->receiving_owes_answer && !s->receiving.job.job.is_submitted) {
+        s->receiving_owes_answer = false;
+        if (s->receiving.id.index != 0 && n->raft)
+            receiving_tell(n);
+    }
+}
+
+void snapshot_transfer_deinit(struct node *n)
+{
+    struct snapshots *s = &n->snapshots;
+    while (!list_empty(&s->sending.requests)) {
+        struct node_job *base = CONTAINER_OF(s->sending.requests.next, struct node_job, in_node);
+        list_remove(&base->in_node);
+        mem_free(job_of(base));
+    }
+    if (s->sending.running) {
+        buf_deinit(&s->sending.running->bytes);
+        mem_free(s->sending.running);
+    }
+    snapshot_file_close(&s->sending.file);
+    snapshot_file_close(&s->receiving.file);
+    buf_deinit(&s->receiving.job.bytes);
+    buf_deinit(&s->loading.job.bytes);
+}
