@@ -85,7 +85,10 @@ static void log_start_runs(struct raft_log *log, const struct raft_start *start)
         log_add_run(log, start->first_index - 1, start->prev_term);
     }
     for (uint32_t i = 0; i < start->term_run_count; i++) {
-        log_add_run(log, start->term_run[i].first, start->term_run[i].term);
+        /* The first one may go on with the boundary's term. */
+        if (log->run_count == 0 || log->run[log->run_count - 1].term != start->term_run[i].term) {
+            log_add_run(log, start->term_run[i].first, start->term_run[i].term);
+        }
     }
     if (start->term_run_count > 0) {
         return;
@@ -93,7 +96,7 @@ static void log_start_runs(struct raft_log *log, const struct raft_start *start)
     /* Without runs the entries themselves must tell all terms. */
     ASSERT(start->last_index + 1 - start->entry_count == start->first_index);
     for (uint32_t i = 0; i < start->entry_count; i++) {
-        if (i == 0 || start->entry[i].term != start->entry[i - 1].term) {
+        if (log->run_count == 0 || log->run[log->run_count - 1].term != start->entry[i].term) {
             log_add_run(log, start->entry[i].index, start->entry[i].term);
         }
     }
@@ -253,18 +256,24 @@ void raft_log_truncate(struct raft_log *log, raft_index from)
     log->durable_index = log->durable_index < from ? log->durable_index : from - 1;
 }
 
+/* The oldest one. */
+static void log_drop_slot(struct raft_log *log)
+{
+    struct raft_entry *entry = &log->slot[log->slot_start];
+    log->tail_bytes -= entry->bytes.n + SLOT_BYTES;
+    chunk_unref(entry->chunk);
+    log->slot_start++;
+    log->slot_count--;
+}
+
 void raft_log_trim(struct raft_log *log, raft_index upto, uint64_t memory_bytes)
 {
     upto = upto < log->durable_index ? upto : log->durable_index;
     while (log->tail_bytes > memory_bytes && log->slot_count > 0) {
-        struct raft_entry *entry = &log->slot[log->slot_start];
-        if (entry->index > upto) {
+        if (log->slot[log->slot_start].index > upto) {
             break;
         }
-        log->tail_bytes -= entry->bytes.n + SLOT_BYTES;
-        chunk_unref(entry->chunk);
-        log->slot_start++;
-        log->slot_count--;
+        log_drop_slot(log);
     }
 }
 
@@ -277,6 +286,9 @@ void raft_log_compact(struct raft_log *log, raft_index first_index)
     log->run_count -= (size_t)run;
     memmove(log->run, log->run + run, log->run_count * sizeof(*log->run));
     log->first_index = first_index;
+    while (log->slot_count > 0 && log->slot[log->slot_start].index < first_index) {
+        log_drop_slot(log);
+    }
 }
 
 void raft_log_reset(struct raft_log *log,

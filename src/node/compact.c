@@ -85,7 +85,7 @@ void compact_pump(struct node *n)
     raft_index kept = index + 1;
     uint64_t keep_bytes = (uint64_t)n->options->log_retention;
     raft_index slowest = compact_slowest(n);
-    if (slowest + 1 < kept)
+    if (slowest < index)
         kept = slowest + 1;
     raft_index pinned = snapshot_pinned(n);
     if (pinned != 0 && pinned + 1 < kept)

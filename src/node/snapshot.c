@@ -184,11 +184,11 @@ static void taking_encode(struct snapshot_taking *t, bool is_done)
     while (buf_size(out) >= SNAPSHOT_BLOCK_BYTES || (is_done && buf_size(out) > 0)) {
         struct slice data = buf_slice(out);
         data.n = data.n < SNAPSHOT_BLOCK_BYTES ? data.n : SNAPSHOT_BLOCK_BYTES;
-        snapshot_add(&t->encoder, data, &t->blocks);
+        snapshot_encode_data(&t->encoder, data, &t->blocks);
         buf_consume(out, data.n);
     }
     if (is_done) {
-        snapshot_end(&t->encoder, state_walk_digest(t->walk), &t->blocks);
+        snapshot_encode_end(&t->encoder, state_walk_digest(t->walk), &t->blocks);
         t->has_ended = true;
     }
 }
@@ -282,7 +282,7 @@ static void taking_begin(struct node *n, enum snapshot_reason reason)
     t->slice_us = 0;
     t->log_bytes = n->disk.stats.append_bytes;
     t->walk = state_walk_new(n->keyspace, STATE_SNAPSHOT);
-    snapshot_begin(&t->encoder, &t->meta, &t->blocks);
+    snapshot_encode_head(&t->encoder, &t->meta, &t->blocks);
     t->meta.birth = (struct slice){NULL, 0};
     buf_deinit(&birth);
     t->phase = SNAPSHOT_CREATING;

@@ -31,7 +31,7 @@ static void snapshot_add_block(struct snapshot_encoder *e,
     e->file_bytes += sizeof header + payload.n;
 }
 
-void snapshot_begin(struct snapshot_encoder *e, const struct snapshot_meta *meta, struct buf *out)
+void snapshot_encode_head(struct snapshot_encoder *e, const struct snapshot_meta *meta, struct buf *out)
 {
     struct buf head = {0};
     struct buf conf = {0};
@@ -56,13 +56,13 @@ void snapshot_begin(struct snapshot_encoder *e, const struct snapshot_meta *meta
     buf_deinit(&conf);
 }
 
-void snapshot_add(struct snapshot_encoder *e, struct slice data, struct buf *out)
+void snapshot_encode_data(struct snapshot_encoder *e, struct slice data, struct buf *out)
 {
     snapshot_add_block(e, SNAPSHOT_DATA, data, out);
     e->data_bytes += data.n;
 }
 
-void snapshot_end(struct snapshot_encoder *e, uint64_t digest, struct buf *out)
+void snapshot_encode_end(struct snapshot_encoder *e, uint64_t digest, struct buf *out)
 {
     uint8_t end[END_BYTES];
     put_u64(end, e->data_bytes);

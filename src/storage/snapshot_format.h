@@ -61,11 +61,11 @@ struct snapshot_encoder {
     uint64_t file_bytes;
 };
 /* Appends the HEAD block to `out`. */
-void snapshot_begin(struct snapshot_encoder *e, const struct snapshot_meta *meta, struct buf *out);
+void snapshot_encode_head(struct snapshot_encoder *e, const struct snapshot_meta *meta, struct buf *out);
 /* Appends a DATA block: 1 to SNAPSHOT_BLOCK_BYTES bytes. */
-void snapshot_add(struct snapshot_encoder *e, struct slice data, struct buf *out);
+void snapshot_encode_data(struct snapshot_encoder *e, struct slice data, struct buf *out);
 /* Appends the END block; e->crc is the file's from then on. */
-void snapshot_end(struct snapshot_encoder *e, uint64_t digest, struct buf *out);
+void snapshot_encode_end(struct snapshot_encoder *e, uint64_t digest, struct buf *out);
 
 /* ---- Reading: foreign bytes ---- */
 struct snapshot_decoder {

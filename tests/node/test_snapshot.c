@@ -7,7 +7,7 @@
 #include "storage/snapshot_file.h"
 #include "tests/test.h"
 
-static const char three[] = "n0:1,n1:1,n2:1";
+static const char three[] = "n1:7000,n2:7000,n3:7000";
 
 static struct node_snapshot_status snapshot_of(struct rig *r, int slot)
 {
@@ -34,6 +34,14 @@ static bool has_snapshot(struct rig *r)
 {
     for (int i = 0; i < r->count; i++)
         if (r->host[i].node && (snapshot_of(r, i).index == 0 || snapshot_of(r, i).is_running))
+            return false;
+    return true;
+}
+
+static bool has_loaded(struct rig *r)
+{
+    for (int i = 0; i < r->count; i++)
+        if (r->host[i].node && snapshot_of(r, i).is_loading)
             return false;
     return true;
 }
@@ -77,6 +85,7 @@ TEST(a_lone_node_starts_from_its_snapshot)
         rig_stop(r, 0, how ? RIG_POWER_LOSS : RIG_KILL);
         rig_start(r, 0);
         REQUIRE(r->host[0].node != NULL);
+        REQUIRE(rig_until(r, has_loaded, 3000));
         rig_connect(r, 0, &c);
         CHECK_EQ_STR(rig_ask(&c, "GET key55\r\n", 3000), "$7\r\nvalue55\r\n");
         CHECK_EQ_STR(rig_ask(&c, "GET key3\r\n", 3000), "$6\r\nvalue3\r\n");
@@ -248,6 +257,7 @@ TEST(power_failures_at_every_call_of_making_one)
         r->host[0].fatal[0] = '\0';
         rig_start(r, 0);
         REQUIRE(r->host[0].node != NULL);
+        REQUIRE(rig_until(r, has_loaded, 3000));
         rig_connect(r, 0, &c);
         for (int i = 0; i < 100; i += 9) {
             char text[64];
