@@ -1,6 +1,6 @@
 # Three stages:
 #   build     compiles; nothing of it but the program goes on
-#   coracle   the server: Debian, libev, jemalloc, one program; no root, and nothing it needs to write outside /data
+#   coracle   the server: Debian, libev, jemalloc, http-parser, wslay, one program; no root, and nothing it needs to write outside /data
 #   toolbox   the server with iptables, tc and socat: for the network faults of integration/docker/, and for
 #             the forwarded ports of docker-compose.yml's profile "ports"
 #
@@ -8,18 +8,18 @@
 #   docker run --read-only -v coracle:/data -p 127.0.0.1:6379:6379 coracle
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends gcc libc6-dev libev-dev libjemalloc-dev make \
+    && apt-get install -y --no-install-recommends gcc libc6-dev libev-dev libhttp-parser-dev libjemalloc-dev libwslay-dev make \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /coracle
 COPY Makefile ./
 COPY resp resp
 COPY raft raft
 COPY src src
-RUN make -j2 BUILD=release JEMALLOC=yes coracle && strip --strip-unneeded build/release/coracle
+RUN make -j2 BUILD=release JEMALLOC=yes HTTP_PARSER=yes WSLAY=yes coracle && strip --strip-unneeded build/release/coracle
 
 FROM debian:bookworm-slim AS coracle
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libev4 libjemalloc2 \
+    && apt-get install -y --no-install-recommends libev4 libhttp-parser2.9 libjemalloc2 libwslay1 \
     && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/*
 # Volumes that are mounted here for the first time take these folders' owner and mode.
 RUN groupadd --gid 10001 coracle \

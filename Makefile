@@ -66,7 +66,27 @@ FEATURES := -DHAVE_JEMALLOC
 FEATURE_LIBS := -ljemalloc
 endif
 
-CPPFLAGS_ALL := -I. -Isrc -D_POSIX_C_SOURCE=200809L $(FEATURES) $(CPPFLAGS)
+# So are the libraries of HTTP: HTTP_PARSER (without it every HTTP request is answered 501) and WSLAY (without it /ws and
+# /v1/live are). $(call found,<header>,<library>)
+found = $(shell printf '\043include <stddef.h>\n\043include <sys/types.h>\n\043include <$(1)>\nint main(void) { return 0; }\n' | \
+    $(CC) -x c - -o /dev/null -l$(2) 2>/dev/null && echo yes || echo no)
+ifeq ($(origin HTTP_PARSER),undefined)
+HTTP_PARSER := $(call found,http_parser.h,http_parser)
+endif
+ifeq ($(origin WSLAY),undefined)
+WSLAY := $(call found,wslay/wslay.h,wslay)
+endif
+ifeq ($(HTTP_PARSER),yes)
+FEATURES += -DHAVE_HTTP_PARSER
+NODE_LIBS += -lhttp_parser
+endif
+ifeq ($(WSLAY),yes)
+FEATURES += -DHAVE_WSLAY
+NODE_LIBS += -lwslay
+endif
+export HTTP_PARSER WSLAY
+
+CPPFLAGS_ALL := -I. -Isrc -I$(O)/gen -D_POSIX_C_SOURCE=200809L $(FEATURES) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 -pthread $(BUILD_CFLAGS_$(BUILD)) $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror) \
     $(CFLAGS)
 LDFLAGS_ALL := -pthread $(filter -fsanitize=% --coverage -fno-sanitize-recover=%,$(BUILD_CFLAGS_$(BUILD))) $(LDFLAGS)
@@ -110,6 +130,13 @@ $(O)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
 
+# Pages that are compiled in, as lists of bytes.
+PAGES := $(patsubst src/%,$(O)/gen/%.inc,$(wildcard src/http/pages/*))
+$(O)/gen/%.inc: src/%
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tu1 -w32 $< | sed 's/[0-9][0-9]*/&,/g' > $@
+$(O)/obj/src/http/pages.o: $(PAGES)
+
 $(O)/obj/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
@@ -135,21 +162,21 @@ define link_program
 endef
 
 $(O)/coracle: $(call objects,$(MAIN_SRC)) $(NET_LIB) $(LIB)
-	$(link_program) -lev -lm $(FEATURE_LIBS)
+	$(link_program) -lev -lm $(NODE_LIBS) $(FEATURE_LIBS)
 
 # $(1): a program's source below tests/<part>/
 define unit_rule
 $(O)/$(basename $(1)): $(call objects,$(1) \
     $(filter-out $(dir $(1))test_% $(dir $(1))run_% tests/sim/main.c,$(wildcard $(dir $(1))*.c))) \
     $(TEST_LIB) $(if $(filter tests/net/%,$(1)),$(NET_LIB)) $(if $(filter tests/check/%,$(1)),$(CHECK_LIB)) $(LIB)
-	$$(link_program) $(if $(filter tests/net/%,$(1)),-lev) -lm
+	$$(link_program) $(if $(filter tests/net/%,$(1)),-lev) -lm $(NODE_LIBS)
 endef
 $(foreach t,$(UNIT_SRC) $(RUN_SRC),$(eval $(call unit_rule,$(t))))
 
 $(O)/coracle-sim: $(call objects,$(SIM_SRC)) $(CHECK_LIB) $(LIB)
-	$(link_program) -lm
+	$(link_program) -lm $(NODE_LIBS)
 $(O)/coracle-check: $(call objects,check/main.c) $(CHECK_LIB) $(LIB)
-	$(link_program)
+	$(link_program) $(NODE_LIBS)
 # The load generator knows no part of the server, so that it cannot share a mistake with it.
 $(O)/coracle-load: $(call objects,$(sort $(wildcard tests/bench/*.c)))
 	$(link_program) -lm
@@ -157,9 +184,9 @@ $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call objects,$(filter-out $(FUZZ_SRC),$(w
     $(TEST_LIB) $(CHECK_LIB) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm $(NODE_LIBS)
 $(O)/integration/%: $(O)/obj/integration/%.o $(call objects,$(sort $(wildcard integration/lib/*.c))) $(TEST_LIB) $(CHECK_LIB) $(LIB)
-	$(link_program) -lhiredis -lev -lm
+	$(link_program) -lhiredis -lev -lm $(NODE_LIBS)
 
 # --- What one asks for --------------------------------------------------------------------------
 

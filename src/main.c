@@ -25,6 +25,16 @@ static void print_version(void)
 #else
     printf("jemalloc: no\n");
 #endif
+#ifdef HAVE_HTTP_PARSER
+    printf("http-parser: yes\n");
+#else
+    printf("http-parser: no (HTTP is answered 501)\n");
+#endif
+#ifdef HAVE_WSLAY
+    printf("wslay: yes\n");
+#else
+    printf("wslay: no (WebSockets are answered 501)\n");
+#endif
 #ifdef CORACLE_HOSTILE
     printf("hostile limits: yes\n");
 #endif

@@ -14,6 +14,8 @@
 #define LIMIT_ITEMS_READ 4096u    /* looked at one after the other */
 #define LIMIT_ITEMS_REPLIED 2048u /* in one reply */
 #define LIMIT_ITEMS_CHANGED 1024u /* each at a place of its own */
+#define LIMIT_CHANGES_BYTES 16384u  /* history of the change feed */
+#define LIMIT_WATCH_BYTES 16384u    /* frames a slow watcher may be behind */
 #else
 #define LIMIT_FRAME_BYTES 262144u
 #define LIMIT_LOG_CHUNK_BYTES 262144u
@@ -22,6 +24,8 @@
 #define LIMIT_ITEMS_READ 4000000u
 #define LIMIT_ITEMS_REPLIED 1000000u
 #define LIMIT_ITEMS_CHANGED 200000u
+#define LIMIT_CHANGES_BYTES 16777216u
+#define LIMIT_WATCH_BYTES 8388608u
 #endif
 
 #define LIMIT_INLINE_BYTES 65536u   /* Redis PROTO_INLINE_MAX_SIZE */
@@ -34,6 +38,8 @@
 #define LIMIT_MEMBERS 31              /* members of one configuration */
 #define LIMIT_ADDRESS_BYTES 264       /* "host:port" or "[v6]:port" and a NUL */
 #define LIMIT_DATABASES 16
+#define LIMIT_CHANGE_VALUE_BYTES 65536u /* longer values are named in the change feed, not copied */
+#define LIMIT_CHANGES_IDLE_MS 60000     /* of log time without a watcher, then the feed goes off */
 #define LIMIT_EXPIRED_PER_ENTRY 16 /* due keys removed while one entry is applied */
 
 #endif

@@ -48,6 +48,9 @@ static void strlen_run(struct command_run *run, const struct command *command, s
 struct set_options {
     bool only_if_absent;
     bool only_if_present;
+    bool only_if_equal;    /* IFEQ */
+    bool only_if_other;    /* IFNE */
+    struct slice compared; /* with this */
     bool wants_old;
     bool keep_expiry;
     bool has_expiry;
@@ -77,14 +80,23 @@ static bool set_parse_option(struct set_options *options,
                              bool *used_next)
 {
     enum expiry_unit unit;
+    bool has_comparison = options->only_if_equal || options->only_if_other;
     *used_next = false;
-    if (argument_is(option, "nx") && !options->only_if_present) {
+    if (argument_is(option, "nx") && !options->only_if_present && !has_comparison) {
         options->only_if_absent = true;
         return true;
     }
-    if (argument_is(option, "xx") && !options->only_if_absent) {
+    if (argument_is(option, "xx") && !options->only_if_absent && !has_comparison) {
         options->only_if_present = true;
         return true;
+    }
+    bool is_equal = argument_is(option, "ifeq");
+    if (is_equal || argument_is(option, "ifne")) {
+        *used_next = true;
+        options->only_if_equal = is_equal;
+        options->only_if_other = !is_equal;
+        options->compared = next ? *next : (struct slice){0};
+        return next && !has_comparison && !options->only_if_absent && !options->only_if_present;
     }
     if (argument_is(option, "get")) {
         options->wants_old = true;
@@ -124,6 +136,18 @@ static bool set_check(const struct command *command, struct reply *reply)
     return set_parse(command, &options, reply);
 }
 
+/* NX, XX, and Redis 8.4's IFEQ (an absent key equals nothing) and IFNE. */
+static bool set_condition_holds(const struct set_options *options, const struct value *value)
+{
+    if (options->only_if_equal) {
+        return value && string_equals(value, options->compared);
+    }
+    if (options->only_if_other) {
+        return !value || !string_equals(value, options->compared);
+    }
+    return !(options->only_if_absent && value) && !(options->only_if_present && !value);
+}
+
 static void set_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
     struct slice key = command->arg[1];
@@ -143,8 +167,12 @@ static void set_run(struct command_run *run, const struct command *command, stru
     if (options.wants_old && !string_reply_get(&run->view, key, reply)) {
         return;
     }
-    bool is_present = keyspace_get(&run->view, key) != NULL;
-    if ((options.only_if_absent && is_present) || (options.only_if_present && !is_present)) {
+    const struct value *value = keyspace_get(&run->view, key);
+    bool is_compared = options.only_if_equal || options.only_if_other;
+    if (is_compared && value && !options.wants_old && !argument_is_string(value, reply)) {
+        return;
+    }
+    if (!set_condition_holds(&options, value)) {
         if (!options.wants_old) {
             reply_null(reply);
         }

@@ -30,6 +30,33 @@ void string_reply(const struct value *value, struct reply *reply)
     string_reply_range(value, 0, value_string_size(value), reply);
 }
 
+bool string_equals(const struct value *value, struct slice bytes)
+{
+    if (value_string_size(value) != bytes.n) {
+        return false;
+    }
+    for (size_t done = 0; done < bytes.n;) {
+        struct slice part = value_string_part(value, done);
+        ASSERT(part.n > 0 && part.n <= bytes.n - done);
+        if (!slice_equal(part, (struct slice){bytes.p + done, part.n})) {
+            return false;
+        }
+        done += part.n;
+    }
+    return true;
+}
+
+void string_append_to(const struct value *value, struct buf *out)
+{
+    size_t size = value_string_size(value);
+    for (size_t done = 0; done < size;) {
+        struct slice part = value_string_part(value, done);
+        ASSERT(part.n > 0);
+        buf_append_slice(out, part);
+        done += part.n;
+    }
+}
+
 bool string_reply_get(struct keyspace_view *view, struct slice key, struct reply *reply)
 {
     const struct value *value = keyspace_get(view, key);

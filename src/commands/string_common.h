@@ -9,6 +9,10 @@
 /* The whole value, or `count` bytes of it from `first` on (which must be there), as a bulk. */
 void string_reply(const struct value *value, struct reply *reply);
 void string_reply_range(const struct value *value, size_t first, size_t count, struct reply *reply);
+/* Whether the value, a string, is these bytes. */
+bool string_equals(const struct value *value, struct slice bytes);
+/* Appends all of its bytes. */
+void string_append_to(const struct value *value, struct buf *out);
 /* The reply of GET. False: an error was written. */
 bool string_reply_get(struct keyspace_view *view, struct slice key, struct reply *reply);
 /* Whether `size` and `more` bytes make a string that is not too long. */

@@ -72,6 +72,7 @@ void keyspace_free(struct keyspace *k)
         keyspace_drop_db(k, &k->db[i]);
     }
     graveyard_deinit(&k->graveyard);
+    changes_deinit(k);
     mem_free(k->session);
     mem_free(k->used);
     mem_free(k->creation);
@@ -157,6 +158,16 @@ static void keyspace_before_change(struct keyspace *k,
     if (k->hooks.before_change) {
         k->hooks.before_change(k->hooks.ctx, db, key);
     }
+    if (k->changes.is_on) {
+        changes_note_before(k, e ? e->value : NULL);
+    }
+}
+
+/* Whatever is there, due or not. */
+static const struct value *keyspace_value_of(const struct keyspace *k, uint32_t db, struct slice key)
+{
+    const struct dict_entry *e = dict_find(&k->db[db].dict, siphash64_fast(&k->seed, key.p, key.n), key);
+    return e ? e->value : NULL;
 }
 
 static void
@@ -164,6 +175,9 @@ keyspace_after_change(struct keyspace *k, uint32_t db, struct slice key, const c
 {
     if (k->hooks.changed) {
         k->hooks.changed(k->hooks.ctx, db, key, event, k->index);
+    }
+    if (k->changes.is_on) {
+        changes_note_after(k, db, key, event, keyspace_value_of(k, db, key));
     }
 }
 
@@ -484,6 +498,10 @@ void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b)
     if (k->hooks.swapped) {
         k->hooks.swapped(k->hooks.ctx, a, b, k->index);
     }
+    if (k->changes.is_on) {
+        changes_note_database(k, a, "swapdb");
+        changes_note_database(k, b, "swapdb");
+    }
 }
 
 void keyspace_bury(struct keyspace_view *view, struct value *value)
@@ -512,6 +530,9 @@ static void keyspace_flush_db(struct keyspace *k, uint32_t number)
     db->memory = 0;
     if (k->hooks.flushed) {
         k->hooks.flushed(k->hooks.ctx, number, k->index);
+    }
+    if (k->changes.is_on) {
+        changes_note_database(k, number, "flushdb");
     }
 }
 
@@ -552,6 +573,7 @@ void keyspace_begin_entry(struct keyspace *k, raft_index index, int64_t time_ms)
     if (time_ms > k->time_ms) { /* never back */
         k->time_ms = time_ms;
     }
+    changes_begin_entry(k);
     for (size_t removed = 0; removed < LIMIT_EXPIRED_PER_ENTRY; removed++) { /* K3 */
         uint32_t db = 0;
         const struct expiry_item *first = keyspace_first_due(k, &db);
@@ -567,7 +589,10 @@ int64_t keyspace_next_due(const struct keyspace *k)
 {
     uint32_t db;
     const struct expiry_item *first = keyspace_first_due(k, &db);
-    return first ? first->at_ms : KEYSPACE_NO_EXPIRY;
+    int64_t due_ms = first ? first->at_ms : KEYSPACE_NO_EXPIRY;
+    int64_t off_ms = changes_deadline(k);
+    bool is_feed = off_ms != KEYSPACE_NO_EXPIRY && (due_ms == KEYSPACE_NO_EXPIRY || off_ms < due_ms);
+    return is_feed ? off_ms : due_ms;
 }
 
 bool keyspace_idle(struct keyspace *k)

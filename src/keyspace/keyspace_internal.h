@@ -2,6 +2,7 @@
 #define KEYSPACE_KEYSPACE_INTERNAL_H
 
 #include "base/limits.h"
+#include "keyspace/changes_internal.h"
 #include "keyspace/dict.h"
 #include "keyspace/expiry.h"
 #include "keyspace/graveyard.h"
@@ -38,6 +39,7 @@ struct keyspace {
     /* Of all changes so far, in order; see digest.c. State, so that a node made of a snapshot goes
      * on with it. */
     uint64_t running_digest;
+    struct change_history changes;
 
     /* Not state. */
     struct keyspace_hooks hooks;

@@ -169,6 +169,14 @@ static enum err running_read(struct keyspace *k, uint16_t version, struct slice 
     return reader_done(&r) ? ERR_OK : ERR_CORRUPT;
 }
 
+/* --- the change feed's history: keyspace/changes.c --- */
+
+static enum err changes_read(struct keyspace *k, uint16_t version, struct slice bytes)
+{
+    (void)version;
+    return changes_decode(k, bytes);
+}
+
 const struct state_section state_section[] = {
     {"clock", 1, true, clock_write, clock_read},
     {"databases", 1, true, databases_write, databases_read},
@@ -177,5 +185,6 @@ const struct state_section state_section[] = {
     {"creations", 1, true, creations_write, creations_read},
     {"used-ids", 1, true, used_ids_encode, used_ids_read},
     {"running-digest", 1, true, running_write, running_read},
+    {"changes", 1, false, changes_encode, changes_read},
 };
 const size_t state_section_count = sizeof state_section / sizeof state_section[0];

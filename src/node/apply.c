@@ -99,6 +99,8 @@ void apply_run(struct node *n)
         apply_entry(n, &e);
         count++;
     }
+    if (n->stages.sample == SAMPLE_COMMITTED)
+        stages_applied(&n->stages, a->applied, n->env.now_us(n->env.ctx));
     if (a->applied == n->driver.commit && n->driver.status.leader != 0) {
         a->has_caught_up = true;
         n->changes.is_history = false;

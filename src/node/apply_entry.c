@@ -2,6 +2,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "keyspace/changes.h"
 #include "keyspace/sessions.h"
 #include "keyspace/used_ids.h"
 #include "node/node_internal.h"
@@ -225,6 +226,9 @@ static void apply_proposal(struct node *n, const struct raft_entry *e)
         break;
     case PROPOSAL_GENESIS:
         apply_genesis(n, e, &p);
+        break;
+    case PROPOSAL_WATCH:
+        changes_touch(n->keyspace);
         break;
     default: /* Not an enumeration: any u16 may stand in a log. */
         apply_unknown(n, e, &p);

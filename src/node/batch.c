@@ -88,6 +88,8 @@ void batch_flush(struct node *n)
             break;
         }
         last = n->driver.first_proposed + run->count - 1;
+        if (n->stages.sample == SAMPLE_QUEUED)
+            stages_proposed(&n->stages, n->driver.first_proposed, n->env.now_us(n->env.ctx));
         chunk_unref(run->chunk);
         done++;
     }

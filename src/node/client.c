@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "node/client_http.h"
 #include "resp/text.h"
 
 /* The life of a client connection, from bytes to commands (DESIGN §7).
@@ -80,6 +81,8 @@ void client_close(struct client *c)
     slice_replace(&c->library_name, (struct slice){0});
     slice_replace(&c->library_version, (struct slice){0});
     mem_free(c->watch);
+    watch_close(c);
+    client_http_close(c);
     resp_parser_deinit(&c->resp);
     text_parser_deinit(&c->text);
     buf_deinit(&c->input);
@@ -101,7 +104,7 @@ void *client_owner(const struct client *c)
 
 uint8_t *client_input_reserve(struct client *c, size_t n, size_t *room)
 {
-    size_t missing = resp_parser_missing_bytes(&c->resp, buf_size(&c->input));
+    size_t missing = c->http ? client_http_missing(c) : resp_parser_missing_bytes(&c->resp, buf_size(&c->input));
 
     /* A big argument under way: read it in big steps, but never trust its announced size with more than what came. */
     if (missing > n) {
@@ -137,10 +140,15 @@ struct slice client_take_input(struct client *c)
 
 /* --- the front door --------------------------------------------------------------------------- */
 
-static void client_refuse(struct client *c, const char *line)
+/* `line` is RESP's error without its mark. */
+static void client_refuse(struct client *c, int status, const char *line)
 {
-    buf_append(&c->output, line, strlen(line));
     c->clients->counters.connections_rejected++;
+    if (c->mode == CLIENT_MODE_HTTP) {
+        client_http_refuse(c, status, line);
+        return;
+    }
+    buf_printf(&c->output, "-%s\r\n", line);
     c->is_closing = true;
     client_mark_dirty(c);
 }
@@ -153,24 +161,13 @@ static void client_admit(struct client *c)
     c->is_counted = true;
     c->clients->count++;
     if (c->clients->count > (size_t)o->maxclients) {
-        client_refuse(c, "-ERR max number of clients reached\r\n");
+        client_refuse(c, 503, "ERR max number of clients reached");
     } else if (o->protected_mode && o->requirepass[0] == '\0' && !c->info.is_local) {
-        client_refuse(c, "-DENIED coracle is running in protected mode because protected mode is enabled and no password "
+        client_refuse(c, 403, "DENIED coracle is running in protected mode because protected mode is enabled and no password "
                          "is set. In this mode connections are only accepted from the loopback interface. If you want to "
                          "connect from external computers, set a password with 'requirepass' or, if the node can't be "
-                         "reached from outside, send 'CONFIG SET protected-mode no' from this machine.\r\n");
+                         "reached from outside, send 'CONFIG SET protected-mode no' from this machine.");
     }
-}
-
-static void client_answer_http(struct client *c)
-{
-    static const char body[] = "coracle does not speak HTTP yet.\n";
-
-    buf_printf(&c->output,
-               "HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-               sizeof body - 1, body);
-    c->is_closing = true;
-    client_mark_dirty(c);
 }
 
 /* Returns false when more bytes are needed. */
@@ -189,6 +186,7 @@ static bool client_decide(struct client *c)
         return true;
     case FRONT_DOOR_HTTP:
         c->mode = CLIENT_MODE_HTTP;
+        client_http_open(c);
         break;
     case FRONT_DOOR_TEXT:
         c->mode = CLIENT_MODE_TEXT;
@@ -199,8 +197,8 @@ static bool client_decide(struct client *c)
         break;
     }
     client_admit(c);
-    if (c->mode == CLIENT_MODE_HTTP && !c->is_closing) {
-        client_answer_http(c);
+    if (c->mode == CLIENT_MODE_HTTP && !c->is_closing && !http_is_built) {
+        client_http_refuse(c, 501, "this coracle was built without an HTTP parser");
     }
     return true;
 }
@@ -301,6 +299,9 @@ static bool client_step_text(struct client *c)
 /* One command, or one decision. False when the input holds no whole one. */
 static bool client_step(struct client *c)
 {
+    if (c->mode == CLIENT_MODE_HTTP) {
+        return client_http_step(c);
+    }
     if (buf_size(&c->input) == 0) {
         return false;
     }
@@ -351,7 +352,7 @@ static bool client_may_go_on(struct client *c)
 
 static bool client_is_over(const struct client *c)
 {
-    return c->is_closing || c->is_killed || c->mode == CLIENT_MODE_PEER || c->mode == CLIENT_MODE_HTTP;
+    return c->is_closing || c->is_killed || c->mode == CLIENT_MODE_PEER;
 }
 
 /* Nobody without the password may make this node keep much for him (Redis 7.0.15 closes such a client, too). */
@@ -416,6 +417,7 @@ enum client_state client_get_state(const struct client *c)
 bool client_is_idle(const struct client *c)
 {
     return list_empty(&c->slots) && !c->held.arg && c->wait.kind == CLIENT_WAITS_NOT && list_empty(&c->in_monitors) &&
+           !c->watcher &&
            buf_size(&c->output) == 0;
 }
 
@@ -440,13 +442,20 @@ void client_trim(struct client *c)
 
 struct slice client_output(const struct client *c)
 {
+    if (c->watcher) {
+        return watch_output(c);
+    }
     return buf_slice(&c->output);
 }
 
 void client_output_sent(struct client *c, size_t n)
 {
-    buf_consume(&c->output, n);
     c->clients->counters.output_bytes += n;
+    if (c->watcher) {
+        watch_output_sent(c, n);
+        return;
+    }
+    buf_consume(&c->output, n);
     if (buf_size(&c->output) == 0) {
         buf_clear(&c->output, OUTPUT_KEEP_BYTES);
     }

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "node/client_http.h"
 #include "node/planned.h"
 #include "node/rows.h"
+#include "node/rows_changes.h"
 
 /* What Redis's processCommand does, in its order (COMPAT §2.1): unknown command, arity, password, not in a transaction, memory and disk,
  * then queue in MULTI, or run.
@@ -235,6 +237,7 @@ static struct client_slot *client_new_request(struct client *c, const struct com
     struct request *request = &slot->request;
 
     slot->is_request = true;
+    slot->exchange = c->http ? http_exchange_keep(c->http->exchange) : NULL;
     slot->is_muted = c->is_muted;
     slot->started_us = c->now_us;
     c->did_submit = true;
@@ -265,17 +268,17 @@ static bool client_read_now(struct client *c, const struct command_row *row, con
     if (!list_empty(&c->slots) || !node_try_read_now(c->node, level, c->db, &run)) {
         return false;
     }
-    size_t mark = buf_size(&c->output);
-    struct reply reply = {.out = &c->output, .protocol = protocol};
-    c->local_mark = mark;
+    struct reply reply = client_local_begin(c, protocol);
+    size_t mark = c->local_mark;
     row->run(&run, command, &reply);
     if (run.view.met_due && level != READ_STALE) {
         COVER("client: a read at once met a due key");
-        buf_truncate(&c->output, mark);
+        buf_truncate(reply.out, mark);
+        client_local_cancel(c, &reply);
         return false;
     }
     c->clients->counters.reads_at_once++;
-    client_note_call(c, row, command, c->now_us, slice_skip(buf_slice(&c->output), mark), reply.is_error);
+    client_note_call(c, row, command, c->now_us, slice_skip(buf_slice(reply.out), mark), reply.is_error);
     client_local_end(c, &reply);
     return true;
 }
@@ -322,6 +325,7 @@ static void client_run_data(struct client *c, const struct command_row *row, con
             return;
         }
         ASSERT(buf_size(reply.out) == mark);
+        client_local_cancel(c, &reply);
     }
     client_show(c, row, command);
     if (row->flags & COMMAND_WRITE) {
@@ -394,6 +398,8 @@ static void client_begin(struct client *c, const struct command_row *row, const 
 void client_dispatch(struct client *c, const struct command_row *row, bool is_subcommand_unknown,
                      const struct command *command, enum reply_protocol protocol)
 {
+    const struct command_row *feed_row = changes_row_for(command);
+    row = feed_row ? feed_row : row;
     if (!row) {
         client_reject_unknown(c, is_subcommand_unknown, command, protocol);
         return;

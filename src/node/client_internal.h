@@ -10,6 +10,7 @@
 #include "node/command_stats.h"
 #include "node/latency.h"
 #include "node/slowlog.h"
+#include "node/watch.h"
 #include "resp/front_door.h"
 #include "resp/resp_parser.h"
 #include "resp/text_parser.h"
@@ -49,8 +50,11 @@ void transaction_free(struct transaction *t); /* NULL is allowed */
 /* One reply in a client's FIFO (client_reply.c). */
 #define SLOT_ARGS 6
 #define SLOT_BYTES 160
+struct http_exchange;
+struct client_http;
 struct client_slot {
     struct list in_client;      /* client->slots */
+    struct http_exchange *exchange; /* HTTP: whose response the reply is for; a reference */
     bool is_ready;              /* complete: goes out when it is the first */
     bool is_request;            /* a request that is not decided */
     bool is_told_to_wait;       /* a text session heard "Retrying..." */
@@ -75,7 +79,7 @@ struct client_watch {
     struct slice key; /* owned bytes */
 };
 
-enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS, CLIENT_WAITS_CHANGE };
+enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS, CLIENT_WAITS_CHANGE, CLIENT_WAITS_FEED };
 
 struct client {
     struct list in_all;
@@ -103,6 +107,8 @@ struct client {
     struct front_door door;
     struct resp_parser resp;
     struct text_parser text;
+    struct client_http *http; /* in HTTP mode; owned */
+    struct watcher *watcher;  /* HTTP, of a stream; owned */
     struct buf input;
     struct buf output;
 
@@ -134,6 +140,8 @@ struct client {
         int64_t local_wanted;
         int64_t copies_wanted;
         uint64_t change;          /* number of the ask (membership.h) */
+        uint64_t feed_index;      /* XREAD BLOCK on __changes__: behind this one */
+        uint64_t feed_part;
     } wait;
 
     struct list slots;
@@ -178,6 +186,7 @@ struct clients {
     uint64_t pause_until_us;      /* CLIENT PAUSE; 0: not */
     bool is_pause_for_writes;     /* reads go on */
     size_t held_by_pause;
+    struct watches watches;
 };
 
 /* Undecided and unsent replies of one client at once; beyond it is paused. Nobody knows how long the reply of a read will be
@@ -195,6 +204,8 @@ void slice_replace(struct slice *owned, struct slice bytes); /* n == 0 frees */
 /* client_reply.c: a reply made at once, in its place of the FIFO. */
 struct reply client_local_begin(struct client *c, enum reply_protocol protocol);
 void client_local_end(struct client *c, const struct reply *reply);
+/* Nothing was written and nothing will be. */
+void client_local_cancel(struct client *c, const struct reply *reply);
 void client_error(struct client *c, enum reply_protocol protocol, const char *text);
 bool client_has_undecided(const struct client *c);
 void client_tell_to_wait(struct client_slot *slot);
@@ -228,6 +239,7 @@ struct copies {
     int64_t elsewhere;
 };
 struct copies client_copies(struct client *c);
+void client_wait_for_changes(struct client *c, const struct command *command, uint64_t timeout_us, struct reply *reply);
 void row_wait(struct client *c, const struct command *command, struct reply *reply);
 void row_waitaof(struct client *c, const struct command *command, struct reply *reply);
 void client_sleep(struct client *c, const struct command_row *row, const struct command *command, uint64_t us,

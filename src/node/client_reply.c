@@ -1,6 +1,7 @@
 #include "node/client_internal.h"
 
 #include "base/mem.h"
+#include "node/client_http.h"
 #include "resp/text.h"
 
 /* Replies of one client leave in the order of its commands, whatever order they are made in.
@@ -28,8 +29,15 @@ static void slots_flush(struct client *c)
     while (!list_empty(&c->slots)) {
         struct client_slot *slot = CONTAINER_OF(c->slots.next, struct client_slot, in_client);
 
-        buf_append_slice(&c->output, buf_slice(&slot->reply));
-        buf_clear(&slot->reply, 0);
+        if (slot->exchange && !slot->is_ready) {
+            break; /* A reply becomes a response only as a whole. */
+        }
+        if (slot->exchange) {
+            client_http_finish(c, slot);
+        } else {
+            buf_append_slice(&c->output, buf_slice(&slot->reply));
+            buf_clear(&slot->reply, 0);
+        }
         if (!slot->is_ready) {
             break;
         }
@@ -52,10 +60,23 @@ static bool is_error_reply(struct slice made)
     return made.n > 0 && (made.p[0] == '-' || made.p[0] == 'E');
 }
 
+/* HTTP: a slot even when it is the only one, since what is written there is no response yet. */
+static struct reply local_begin_http(struct client *c, enum reply_protocol protocol)
+{
+    struct client_slot *slot = client_slot_new(c, protocol);
+
+    slot->exchange = http_exchange_keep(c->http->exchange);
+    c->local_mark = 0;
+    return (struct reply){.out = &slot->reply, .protocol = protocol};
+}
+
 struct reply client_local_begin(struct client *c, enum reply_protocol protocol)
 {
     struct reply reply = {.out = &c->output, .protocol = protocol};
 
+    if (c->http) {
+        return local_begin_http(c, protocol);
+    }
     if (!list_empty(&c->slots)) {
         struct client_slot *last = CONTAINER_OF(c->slots.prev, struct client_slot, in_client);
 
@@ -67,6 +88,30 @@ struct reply client_local_begin(struct client *c, enum reply_protocol protocol)
     }
     c->local_mark = buf_size(reply.out);
     return reply;
+}
+
+void client_local_cancel(struct client *c, const struct reply *reply)
+{
+    ASSERT(buf_size(reply->out) == c->local_mark);
+    if (c->http) {
+        c->slot_count--;
+        client_slot_free(c->clients, CONTAINER_OF(reply->out, struct client_slot, reply));
+    }
+}
+
+/* The row made a request or waits, and its reply comes later: then nothing was written. */
+static void local_end_http(struct client *c, const struct reply *reply)
+{
+    struct client_slot *slot = CONTAINER_OF(reply->out, struct client_slot, reply);
+
+    if (buf_size(reply->out) == 0) {
+        client_local_cancel(c, reply);
+        return;
+    }
+    slot->is_ready = true;
+    if (slot_is_first(c, slot)) {
+        slots_flush(c);
+    }
 }
 
 void client_local_end(struct client *c, const struct reply *reply)
@@ -81,6 +126,9 @@ void client_local_end(struct client *c, const struct reply *reply)
         buf_truncate(reply->out, c->local_mark);
     }
     client_mark_dirty(c);
+    if (c->http) {
+        local_end_http(c, reply);
+    }
 }
 
 void client_error(struct client *c, enum reply_protocol protocol, const char *text)
@@ -117,7 +165,7 @@ void client_reply_begin(struct request *request, struct reply *reply)
         return;
     }
     reply->protocol = slot->protocol;
-    reply->out = slot_is_first(c, slot) ? &c->output : &slot->reply;
+    reply->out = slot_is_first(c, slot) && !slot->exchange ? &c->output : &slot->reply;
     slot->mark = buf_size(reply->out);
 }
 
@@ -225,6 +273,8 @@ void client_reply_detach(struct request *request)
     if (heir->open && heir->open->out == &slot->reply) {
         heir->open->out = &heir->reply;
     }
+    heir->exchange = slot->exchange;
+    slot->exchange = NULL;
     heir->mark = slot->mark;
     heir->is_muted = slot->is_muted;
     heir->started_us = slot->started_us;

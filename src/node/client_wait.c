@@ -2,6 +2,7 @@
 
 #include "base/number.h"
 #include "node/membership.h"
+#include "node/rows_changes.h"
 
 /* Clients that stand still: in WAIT and WAITAOF until enough copies are on disk, in a membership command until it is decided, in
  * DEBUG SLEEP, and by CLIENT PAUSE.
@@ -117,6 +118,8 @@ static bool wait_is_over(struct client *c)
 
         return membership_answer(c->node, w->change, &text) != ASK_PENDING;
     }
+    case CLIENT_WAITS_FEED:
+        return changes_wait_is_over(c, &(struct command){w->command.arg, w->command.arg_count});
     }
     UNREACHABLE();
 }
@@ -129,6 +132,9 @@ static void reply_wait(struct client *c, enum client_wait_kind kind, struct repl
     case CLIENT_WAITS_NOT:
     case CLIENT_WAITS_CHANGE:
         UNREACHABLE();
+    case CLIENT_WAITS_FEED:
+        changes_wait_reply(c, &(struct command){c->wait.command.arg, c->wait.command.arg_count}, reply);
+        return;
     case CLIENT_SLEEPS:
         reply_simple(reply, "OK");
         return;
@@ -148,6 +154,7 @@ static void reply_wait(struct client *c, enum client_wait_kind kind, struct repl
 void client_drop_wait(struct client *c)
 {
     if (c->wait.kind != CLIENT_WAITS_NOT) {
+        watches_add_reader(c->clients, c->wait.kind == CLIENT_WAITS_FEED ? -1 : 0);
         command_copy_deinit(&c->wait.command);
         if (c->wait.kind == CLIENT_WAITS_CHANGE) {
             membership_forget(c->node, c->wait.change);
@@ -191,6 +198,12 @@ static void client_wait_begin(struct client *c, enum client_wait_kind kind, cons
     command_copy_init(&c->wait.command, command);
     c->clients->waiting++;
     c->did_submit = true;
+}
+
+void client_wait_for_changes(struct client *c, const struct command *command, uint64_t timeout_us, struct reply *reply)
+{
+    client_wait_begin(c, CLIENT_WAITS_FEED, c->last_row, command, timeout_us, reply);
+    watches_add_reader(c->clients, c->wait.kind == CLIENT_WAITS_FEED ? 1 : 0);
 }
 
 /* Milliseconds, 0: for ever. False after an error was written. */

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "node/client_http.h"
 #include "node/client_internal.h"
+#include "node/http_live.h"
 
 #define SPARE_SLOTS_MAX 4096
 
@@ -19,6 +21,7 @@ struct clients *clients_new(struct node *n)
     cs->next_id = 1;
     cs->had_leader = true;
     list_init(&cs->monitors);
+    watches_init(&cs->watches);
     cs->stats = command_stats_new();
     cs->slowlog = slowlog_new();
     return cs;
@@ -36,9 +39,15 @@ void clients_free(struct clients *cs)
         list_remove(first);
         mem_free(CONTAINER_OF(first, struct client_slot, in_client));
     }
+    watches_deinit(&cs->watches);
     command_stats_free(cs->stats);
     slowlog_free(cs->slowlog);
     mem_free(cs);
+}
+
+struct watches *clients_watches(struct clients *cs)
+{
+    return &cs->watches;
 }
 
 struct client_counters *clients_counters(struct clients *cs)
@@ -80,6 +89,11 @@ void clients_each_second(struct clients *cs, uint64_t now_us)
     }
     cs->last_second = *now;
     cs->last_second_us = now_us;
+    http_live_each_second(cs);
+    for (struct list *at = cs->all.next; at != &cs->all; at = at->next) {
+        client_http_each_second(CONTAINER_OF(at, struct client, in_all), now_us);
+        watch_each_second(CONTAINER_OF(at, struct client, in_all), now_us);
+    }
     cs->memory_peak = mem_used() > cs->memory_peak ? mem_used() : cs->memory_peak;
 }
 
@@ -173,6 +187,7 @@ void client_slot_free(struct clients *cs, struct client_slot *slot)
 {
     buf_deinit(&slot->reply);
     mem_free(slot->block);
+    http_exchange_release(slot->exchange);
     transaction_free(slot->transaction);
     list_remove(&slot->in_client);
     if (cs && cs->spare_count < SPARE_SLOTS_MAX) {
@@ -215,6 +230,7 @@ static void clients_begin_poll(struct clients *cs)
         clients_leader_lost(cs);
     }
     cs->had_leader = has_leader;
+    watches_pump(cs);
     clients_poll_waits(cs);
     if (!node_window_is_full(cs->node)) {
         while (!list_empty(&cs->paused)) {
@@ -242,6 +258,7 @@ struct client *node_next_dirty_client(struct node *n)
     if (c->is_stalled) {
         (void)client_process(c);
     }
+    watch_fill(c);
     list_remove(&c->in_dirty);
     return c;
 }

@@ -45,6 +45,8 @@ size_t clients_blocked(const struct clients *cs);
 uint64_t clients_wake_us(const struct clients *cs);
 /* The node stops: whoever waits for a membership change is told that its outcome is unknown. */
 void clients_stop_waiting(struct clients *cs);
+struct watches;
+struct watches *clients_watches(struct clients *cs);
 size_t clients_count(const struct clients *cs); /* sessions that are decided and no peer's */
 uint64_t clients_started_us(const struct clients *cs);
 

@@ -397,6 +397,8 @@ void node_disk_done(struct node *n, struct disk_job *base)
         return;
     switch (job->kind) {
     case DISK_APPEND:
+        if (job->result == ERR_OK)
+            stage_add(&n->stages, STAGE_FSYNC, n->now_us > job->started_us ? n->now_us - job->started_us : 0);
         disk_on_appended(n, job);
         break;
     case DISK_READ_PEER:

@@ -42,6 +42,8 @@ enum err driver_step(struct node *n, struct raft_event *event)
         return e;
     ASSERT(update.commit >= d->commit); /* R14 */
     d->commit = update.commit;
+    if (n->stages.sample == SAMPLE_PROPOSED)
+        stages_committed(&n->stages, d->commit, n->now_us);
     d->first_proposed = update.first_proposed;
     raft_get_status(n->raft, &d->status);
     if (update.has_persist)

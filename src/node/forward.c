@@ -51,7 +51,7 @@ static uint64_t arg_u64(struct slice arg)
 static bool tail_count_entry(struct node *n, const struct proposal *p)
 {
     struct forward *f = &n->forward;
-    if (p->member == 0)
+    if (p->member == 0 || p->number == PROPOSAL_WATCH)
         return false;
     struct tail *t = p->number == PROPOSAL_OPEN ? tail_make(n, p->member) : tail_find(f, p->member);
     if (!t)
@@ -285,6 +285,7 @@ void forward_receive(struct node *n, struct peer *peer, struct slice body)
         }
     }
     peer->has_forwards_in_batch = true;
+    stages_submitted(&n->stages, n->now_us);
 }
 
 void forward_propose(struct node *n, raft_id from, struct slice payload)
@@ -292,7 +293,7 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
     struct proposal p;
     if (!node_is_leader(n) || !n->forward.is_ready || proposal_decode(payload, &p) != ERR_OK || p.seq != 0 || p.member != from)
         return;
-    if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL)
+    if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL && p.number != PROPOSAL_WATCH)
         return;
     raft_index conf_index;
     if (!raft_conf_find(raft_get_conf(n->raft, &conf_index), from)) {

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/mutant.h"
 #include "node/node_internal.h"
+#include "node/watch.h"
 
 /* The order of one iteration. What arrived was fed to Raft message by message; here the batch of writes and reads becomes one
  * step each, what is committed is applied, and the disk gets everything as one job. */
@@ -63,6 +64,7 @@ void node_on_role_change(struct node *n, const struct raft_status *before)
     node_log_role(n, before);
     if (now->role == RAFT_CANDIDATE && (before->role != RAFT_CANDIDATE || now->term != before->term))
         n->elections++;
+    stages_forget(&n->stages);
     bool was_leader = before->role == RAFT_LEADER;
     bool is_leader = now->role == RAFT_LEADER;
     if (was_leader && (!is_leader || now->term != before->term)) {
@@ -109,6 +111,7 @@ static uint64_t node_timers(struct node *n)
     next = earlier_us(next, snapshots_tick(n));
     next = earlier_us(next, session_tick(n));
     next = earlier_us(next, reads_tick(n));
+    next = earlier_us(next, watch_tick(n));
     if (n->raft) {
         next = earlier_us(next, forward_tick(n));
         peers_spread_status(n);

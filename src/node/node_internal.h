@@ -7,6 +7,7 @@
 #include "node/changes.h"
 #include "node/disk.h"
 #include "node/driver.h"
+#include "node/events.h"
 #include "node/formation.h"
 #include "node/forward.h"
 #include "node/join.h"
@@ -19,6 +20,7 @@
 #include "node/request.h"
 #include "node/session.h"
 #include "node/snapshot.h"
+#include "node/stages.h"
 
 /* The rooms of one node. Each has its own header and keeps its state in its own struct; this is where they meet. */
 struct node {
@@ -53,6 +55,9 @@ struct node {
     struct leave leave;
     struct snapshots snapshots;
 
+    struct events events;        /* newest log lines */
+    struct log_sink storage_log; /* the environment's own, for the storage thread */
+    struct stages stages;
     uint64_t elections;
     uint64_t no_leader_since_us; /* 0: there is one */
     char reason[256];            /* for error texts; borrowed by the caller until the next one */

@@ -263,6 +263,8 @@ static struct node *node_new(const struct node_env *env, struct options *options
     struct node *n = mem_alloc_zero(sizeof *n);
     uint64_t seed;
     n->env = *env;
+    n->storage_log = env->log;
+    n->env.log = events_init(&n->events, &env->log, env->wall_ms, env->ctx);
     n->options = options;
     n->table = table;
     n->env.random(n->env.ctx, &seed, sizeof seed);
@@ -293,7 +295,7 @@ static enum err node_recover(struct node *n)
         .accept_damage = n->options->accept_damaged_log,
         .reserve_bytes = (uint64_t)n->options->disk_reserve,
     };
-    enum err e = wal_open(n->env.vfs, &options, id, &n->env.log, &n->wal, &rec);
+    enum err e = wal_open(n->env.vfs, &options, id, &n->storage_log, &n->wal, &rec);
     if (e != ERR_OK) {
         log_line(&n->env.log, LOG_WARNING, "The data directory can't be used: %s.", err_text(e));
         return e;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "keyspace/used_ids.h"
+#include "node/http_live.h"
 #include "node/node_internal.h"
 
 /* Views of a node for rows, INFO and tests. */
@@ -24,6 +25,16 @@ struct keyspace *node_keyspace(struct node *n)
 const struct command_table *node_commands(const struct node *n)
 {
     return n->table;
+}
+
+const struct events *node_events(const struct node *n)
+{
+    return &n->events;
+}
+
+const struct stages *node_stages(const struct node *n)
+{
+    return &n->stages;
 }
 
 const struct raft *node_raft(const struct node *n)

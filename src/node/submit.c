@@ -24,6 +24,8 @@ void node_submit_write(struct node *n, struct request *r, const struct command *
     entry_begin(at, RAFT_ENTRY_COMMAND, 0, payload_size);
     struct proposal head = {.number = r->row->number, .version = r->row->version, .db = (uint8_t)r->db};
     proposal_encode(at + ENTRY_HEADER_BYTES, &head, arg, arg_count);
+    if (node_is_leader(n) && n->stages.sample == SAMPLE_NONE)
+        stages_submitted(&n->stages, n->env.now_us(n->env.ctx));
     list_append(&n->session.unsent, &r->in_node);
     n->session.unsent_bytes += r->size;
 }

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "node/http_live.h"
 #include "node/proposal.h"
 #include "node/rows.h"
 
@@ -124,6 +125,24 @@ uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t c
                                      .is_voter = true, .is_reachable = true, .is_in_sync = true};
     member[1] = (struct node_member){.id = 8, .address = "127.0.0.1:7002", .is_voter = true, .match = n->other_match};
     return 2;
+}
+
+const struct events *node_events(const struct node *n)
+{
+    (void)n;
+    return NULL;
+}
+
+const struct stages *node_stages(const struct node *n)
+{
+    (void)n;
+    return NULL;
+}
+
+const struct raft *node_raft(const struct node *n)
+{
+    (void)n;
+    return NULL;
 }
 
 static struct fake_request *fake_push(struct node *n, struct request *request)

@@ -14,6 +14,7 @@
 #include "commands/dump_format.h"
 #include "resp/resp_value.h"
 #include "tests/commands/redis_server.h"
+#include "commands/numbers.h"
 #include "tests/commands/rows.h"
 #include "tests/test.h"
 
@@ -845,7 +846,9 @@ TEST(rows_say_of_themselves_what_redis_says)
     rows_init(&r);
     for (size_t i = 0; i < command_table_count(r.table); i++) {
         const struct command_row *row = command_table_at(r.table, i);
-        if (!(row->flags & COMMAND_TEXT_ONLY)) {
+        bool is_ours = row->number >= COMMAND_NUMBER_DELEX && row->number < COMMAND_NUMBER_DELEX + 48; /* 400-447 */
+        is_ours |= strncmp(row->name, "changes", 7) == 0;
+        if (!(row->flags & COMMAND_TEXT_ONLY) && !is_ours) {
             test_context("%s", row->name);
             ask(&s, "info", row, 0, compare_info);
             ask(&s, "docs", row, 1, compare_docs);
