@@ -94,8 +94,10 @@ LDFLAGS_ALL := -pthread $(filter -fsanitize=% --coverage -fno-sanitize-recover=%
 # --- Sources ------------------------------------------------------------------------------------
 
 PARTS ?= resp raft $(patsubst %/,%,$(sort $(dir $(wildcard src/*/*.c))))
-NET_SRC := $(sort $(if $(filter src/net,$(PARTS)),$(wildcard src/net/*.c)))
-LIB_SRC := $(sort $(filter-out src/net/%,$(foreach p,$(PARTS),$(wildcard $(p)/*.c))))
+# What has sockets: not part of the simulator.
+SOCKET_PARTS := src/net src/transfer
+NET_SRC := $(sort $(foreach p,$(filter $(SOCKET_PARTS),$(PARTS)),$(wildcard $(p)/*.c)))
+LIB_SRC := $(sort $(filter-out src/net/% src/transfer/%,$(foreach p,$(PARTS),$(wildcard $(p)/*.c))))
 # The history checker: of the server's rooms it uses base alone.
 CHECK_SRC := $(filter-out check/main.c,$(sort $(wildcard check/*.c)))
 MAIN_SRC := $(if $(filter command line,$(origin PARTS)),,$(wildcard src/main.c))

@@ -8,6 +8,7 @@
 #include "net/server.h"
 #include "node/options.h"
 #include "node/version.h"
+#include "transfer/transfer.h"
 
 /* Read the configuration, then run one server. */
 
@@ -121,6 +122,12 @@ int main(int argc, char **argv)
     struct buf why = {0};
     int status = 2;
 
+    if (argc > 1 && strcmp(argv[1], "import") == 0) {
+        return transfer_import(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "export") == 0) {
+        return transfer_export(argc - 1, argv + 1);
+    }
     if (options_scan_arguments(argc, argv, &line, &why) != ERR_OK) {
         status = refuse(&why);
         buf_deinit(&why);
