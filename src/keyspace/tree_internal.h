@@ -216,6 +216,27 @@ bool tree_digest_step(const struct value *t,
                       const struct siphash_key *key,
                       struct value_digest *digest);
 
+/* --- sorted sets with an index: zset.c --- */
+
+struct zset_pair {
+    struct value_root root;
+    struct value *order; /* both are trees with roots of their own */
+    struct value *index;
+};
+static inline struct zset_pair *zset_pair_of(const struct value *z)
+{
+    ASSERT(z->encoding == VALUE_PAIR);
+    return (struct zset_pair *)(uintptr_t)z;
+}
+struct value *zset_new_pair(void);
+/* For value.c: of a sorted set in any form. */
+size_t zset_memory(const struct value *z);
+bool zset_is_big(const struct value *z);
+bool zset_free_some(struct value *z, size_t *budget);
+struct value *zset_copy_root(const struct value *z);
+/* For tree_piece.c: the next item of the index of a pair. False: it is no sorted set. */
+bool zset_build(struct value **z, const struct tree_put *put);
+
 /* --- editing: tree_edit.c --- */
 
 /* Fixes an own node's children at `at` that hold too little. */

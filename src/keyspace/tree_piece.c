@@ -8,7 +8,9 @@
  *     piece begins one, fills it, and goes on in the next ones, alone in each.
  *
  * Q2  Keys ascend, or the value is refused. What orders equal keys isn't looked at: a snapshot has
- *     checksums. */
+ *     checksums.
+ *
+ * Q3  Of a sorted set with an index the index is what is written: it holds everything. */
 
 #include "base/buf.h"
 #include "base/codec.h"
@@ -21,6 +23,12 @@ enum {
     DIGEST_STEP_ITEMS = 512,
     DIGEST_STEP_BYTES = 65536,
 };
+
+/* The tree that is written, built and hashed. Q3. */
+static const struct value *piece_tree(const struct value *v)
+{
+    return v->encoding == VALUE_PAIR ? zset_pair_of(v)->index : v;
+}
 
 static void piece_write_header(const struct value *t, struct buf *out)
 {
@@ -40,8 +48,9 @@ static void piece_write_prefix(const struct tree_item *item, size_t prefix, stru
     write_u32(out, (uint32_t)item->bytes.n);
 }
 
-bool tree_write_piece(const struct value *t, struct value_cursor *cursor, struct buf *out)
+bool tree_write_piece(const struct value *v, struct value_cursor *cursor, struct buf *out)
 {
+    const struct value *t = piece_tree(v);
     size_t prefix = tree_prefix(t);
     ASSERT(tree_count(t) > 0);
     if (cursor->position == tree_count(t)) {
@@ -83,37 +92,67 @@ bool tree_write_piece(const struct value *t, struct value_cursor *cursor, struct
 
 /* --- building --- */
 
+/* Which forms the types have: keyspace/tree.h. */
+static bool piece_is_known(enum value_type type, uint8_t encoding, uint8_t shape)
+{
+    static const struct {
+        enum value_type type;
+        enum tree_encoding encoding;
+        enum tree_shape shape;
+    } form[] = {
+        {VALUE_LIST, TREE_ENCODING_QUICKLIST, TREE_BY_POSITION},
+        {VALUE_HASH, TREE_ENCODING_LISTPACK, TREE_BY_POSITION},
+        {VALUE_HASH, TREE_ENCODING_HASHTABLE, TREE_BY_KEY},
+        {VALUE_SET, TREE_ENCODING_INTSET, TREE_BY_KEY},
+        {VALUE_SET, TREE_ENCODING_HASHTABLE, TREE_BY_KEY},
+        {VALUE_ZSET, TREE_ENCODING_LISTPACK, TREE_BY_KEY},
+        {VALUE_ZSET, TREE_ENCODING_SKIPLIST, TREE_BY_KEY_EXTRA},
+    };
+    for (size_t i = 0; i < sizeof form / sizeof form[0]; i++) {
+        if (form[i].type == type && form[i].encoding == encoding && form[i].shape == shape) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool piece_begin(struct value_builder *b, enum value_type type, struct reader *r)
 {
     uint8_t encoding = read_u8(r);
     uint8_t shape = read_u8(r);
     uint64_t count = read_u64(r);
-    if (r->failed || encoding > TREE_ENCODING_SKIPLIST || shape > TREE_BY_KEY_EXTRA || count == 0) {
+    if (r->failed || count == 0 || !piece_is_known(type, encoding, shape)) {
         return false;
     }
     if (!b->value) {
         b->expected = count;
-        b->value = tree_new(type, (enum tree_encoding)encoding, (enum tree_shape)shape);
+        bool is_pair = type == VALUE_ZSET && encoding == TREE_ENCODING_SKIPLIST;
+        b->value = is_pair ? zset_new_pair()
+                           : tree_new(type, (enum tree_encoding)encoding, (enum tree_shape)shape);
         return true;
     }
-    return tree_get_encoding(b->value) == encoding && tree_get_shape(b->value) == shape &&
-           b->expected == count;
+    const struct value *t = piece_tree(b->value);
+    return tree_get_encoding(t) == encoding && tree_get_shape(t) == shape && b->expected == count;
 }
 
 static bool piece_append(struct value_builder *b, const struct tree_put *put)
 {
     struct tree_cursor c;
     struct tree_item last;
-    uint64_t count = tree_count(b->value);
+    const struct value *t = piece_tree(b->value);
+    uint64_t count = tree_count(t);
     if (count == b->expected) {
         return false;
     }
-    if (tree_prefix(b->value) && count > 0) {
-        tree_seek_rank(b->value, count - 1, &c);
+    if (tree_prefix(t) && count > 0) {
+        tree_seek_rank(t, count - 1, &c);
         tree_cursor_get(&c, &last);
         if (last.key > put->key) { /* Q2 */
             return false;
         }
+    }
+    if (b->value->encoding == VALUE_PAIR) {
+        return zset_build(&b->value, put);
     }
     tree_append(&b->value, put);
     return true;
@@ -158,7 +197,7 @@ bool tree_add_piece(struct value_builder *b, enum value_type type, struct slice 
     if (b->long_size > 0) {
         return piece_continue_long(b, read_bytes(&r, r.n));
     }
-    size_t prefix = tree_prefix(b->value);
+    size_t prefix = tree_prefix(piece_tree(b->value));
     do {
         b->long_key = prefix >= 8 ? read_u64(&r) : 0;
         b->long_extra = prefix == 16 ? read_u64(&r) : 0;
@@ -177,16 +216,17 @@ bool tree_add_piece(struct value_builder *b, enum value_type type, struct slice 
 
 bool tree_is_complete(const struct value_builder *b)
 {
-    return tree_count(b->value) == b->expected;
+    return tree_count(piece_tree(b->value)) == b->expected;
 }
 
 /* --- digest --- */
 
 /* The hash of the items so far is chained with each item's; a long item is hashed at once. */
-bool tree_digest_step(const struct value *t,
+bool tree_digest_step(const struct value *v,
                       const struct siphash_key *key,
                       struct value_digest *digest)
 {
+    const struct value *t = piece_tree(v);
     bool is_ordered = tree_prefix(t) > 0;
     size_t items = 0;
     size_t bytes = 0;

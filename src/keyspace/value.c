@@ -55,9 +55,10 @@ size_t value_memory(const struct value *v)
         return value_string_memory(v);
     case VALUE_LIST:
     case VALUE_SET:
-    case VALUE_ZSET:
     case VALUE_HASH:
         return tree_memory(v);
+    case VALUE_ZSET:
+        return zset_memory(v);
     case VALUE_STREAM:
         break;
     }
@@ -74,9 +75,10 @@ bool value_is_big(const struct value *v)
         return value_string_is_big(v);
     case VALUE_LIST:
     case VALUE_SET:
-    case VALUE_ZSET:
     case VALUE_HASH:
         return tree_is_big(v);
+    case VALUE_ZSET:
+        return zset_is_big(v);
     case VALUE_STREAM:
         break;
     }
@@ -121,9 +123,10 @@ static struct value *value_copy_root(struct value *v)
         return value_string_copy_root(v);
     case VALUE_LIST:
     case VALUE_SET:
-    case VALUE_ZSET:
     case VALUE_HASH:
         return tree_copy_root(v);
+    case VALUE_ZSET:
+        return zset_copy_root(v);
     case VALUE_STREAM:
         break;
     }
@@ -151,9 +154,10 @@ static bool value_free_chunks(struct value *v, size_t *budget)
         return value_string_free_some(v, budget);
     case VALUE_LIST:
     case VALUE_SET:
-    case VALUE_ZSET:
     case VALUE_HASH:
         return tree_free_some(v, budget);
+    case VALUE_ZSET:
+        return zset_free_some(v, budget);
     case VALUE_STREAM:
         break;
     }

@@ -11,6 +11,7 @@ enum value_encoding {
     VALUE_CHUNKED,      /* struct value_chunked */
     VALUE_LEAF,         /* a collection in one allocation: struct tree_lone */
     VALUE_TREE,         /* struct tree_root */
+    VALUE_PAIR,         /* a sorted set with an index: struct zset_pair */
 };
 
 /* Four bytes: 100-byte strings are the common case and this header is paid for each. */

@@ -443,9 +443,10 @@ static uint64_t digest_of(const struct value *t)
 TEST(pieces_make_it_again)
 {
     size_t used = mem_used();
-    for (int shape = 0; shape < 3; shape++) {
+    for (int shape = 0; shape < 2; shape++) { /* the third one's: test_zset.c */
         test_context("shape %d", shape);
-        struct value *t = tree_new(VALUE_HASH, TREE_ENCODING_HASHTABLE, (enum tree_shape)shape);
+        enum tree_encoding encoding = shape ? TREE_ENCODING_HASHTABLE : TREE_ENCODING_LISTPACK;
+        struct value *t = tree_new(VALUE_HASH, encoding, (enum tree_shape)shape);
         struct prng random;
         prng_seed(&random, (uint64_t)shape);
         uint8_t *bytes = mem_alloc_zero(3 * LIMIT_VALUE_CHUNK_BYTES);
@@ -465,7 +466,7 @@ TEST(pieces_make_it_again)
         CHECK(pieces > 3);
         tree_check(again);
         CHECK_EQ_UINT(tree_count(again), tree_count(t));
-        CHECK(tree_get_encoding(again) == TREE_ENCODING_HASHTABLE);
+        CHECK(tree_get_encoding(again) == encoding);
         CHECK_EQ_UINT(digest_of(again), digest_of(t));
         struct value *gone = tree_remove_range(&again, 1000, 1);
         value_free(gone);
