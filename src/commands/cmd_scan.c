@@ -7,30 +7,21 @@
  * Both run to their end on the loop, so both are bounded: a KEYS on a database of more than
  * LIMIT_KEYS_PER_WALK keys is refused, a COUNT beyond it counts as that many (COUNT is a hint). */
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/glob.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "commands/arguments.h"
 #include "commands/numbers.h"
+#include "commands/scan.h"
 #include "keyspace/value.h"
 
-enum {
-    SCAN_DEFAULT_COUNT = 10,
-    SCAN_CURSOR_BYTES = 64,
-    SCAN_MAX_STARS = 1000, /* as Redis's stringmatchlen: beyond it a pattern matches nothing */
-};
+enum { SCAN_DEFAULT_COUNT = 10 };
 
 /* What a walk wants, and the keys it found: borrowed from the keyspace. */
 struct scan_match {
-    struct slice pattern;
-    bool has_pattern;
-    bool is_hopeless; /* SCAN_MAX_STARS; the time a match takes grows with its stars */
+    struct scan_pattern pattern;
     bool has_type;
     struct slice type;
     struct slice *key;
@@ -41,12 +32,7 @@ struct scan_match {
 static void scan_take(void *ctx, struct slice key, const struct value *value)
 {
     struct scan_match *match = ctx;
-    if (match->is_hopeless) {
-        return;
-    }
-    /* In Redis the empty key matches the empty pattern only, and no number of stars. */
-    if (match->has_pattern &&
-        (key.n == 0 ? match->pattern.n != 0 : !glob_match(match->pattern, key, false))) {
+    if (!scan_pattern_matches(&match->pattern, key)) {
         return;
     }
     if (match->has_type && !argument_is(match->type, value_type_name(value_get_type(value)))) {
@@ -57,17 +43,6 @@ static void scan_take(void *ctx, struct slice key, const struct value *value)
         match->key = mem_realloc_array(match->key, match->key_capacity, sizeof match->key[0]);
     }
     match->key[match->key_count++] = key;
-}
-
-static void scan_set_pattern(struct scan_match *match, struct slice pattern)
-{
-    match->pattern = pattern;
-    match->has_pattern = !(pattern.n == 1 && pattern.p[0] == '*');
-    size_t stars = 0; /* runs of them; the last byte of the pattern costs nothing */
-    for (size_t i = 0; i + 1 < pattern.n; i++) {
-        stars += pattern.p[i] == '*' && pattern.p[i + 1] != '*';
-    }
-    match->is_hopeless = stars > SCAN_MAX_STARS;
 }
 
 static void scan_reply_keys(struct scan_match *match, struct reply *reply)
@@ -92,7 +67,7 @@ static void keys_run(struct command_run *run, const struct command *command, str
         return;
     }
     struct scan_match match = {.key = NULL};
-    scan_set_pattern(&match, command->arg[1]);
+    scan_set_pattern(&match.pattern, command->arg[1]);
     keyspace_scan(&run->view, 0, SIZE_MAX, scan_take, &match);
     scan_reply_keys(&match, reply);
 }
@@ -104,40 +79,6 @@ struct scan_options {
     size_t count;
     struct scan_match match;
 };
-
-/* As Redis's parseScanCursorOrReply: strtoul on a C string, with what that lets through. */
-static bool scan_parse_cursor(struct slice argument, uint64_t *cursor, struct reply *reply)
-{
-    char text[SCAN_CURSOR_BYTES];
-    size_t n = argument.n < sizeof text ? argument.n : sizeof text - 1;
-    if (n) {
-        memcpy(text, argument.p, n);
-    }
-    text[n] = '\0';
-    bool begins_with_blank = text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r');
-    char *end;
-    errno = 0;
-    *cursor = strtoul(text, &end, 10);
-    if (begins_with_blank || *end != '\0' || errno == ERANGE || strlen(text) == sizeof text - 1) {
-        reply_error(reply, "ERR invalid cursor");
-        return false;
-    }
-    return true;
-}
-
-static bool scan_parse_count(struct slice argument, size_t *count, struct reply *reply)
-{
-    int64_t value;
-    if (!argument_integer(argument, &value, reply)) {
-        return false;
-    }
-    if (value < 1) {
-        reply_error(reply, REPLY_SYNTAX);
-        return false;
-    }
-    *count = value < (int64_t)LIMIT_KEYS_PER_WALK ? (size_t)value : LIMIT_KEYS_PER_WALK;
-    return true;
-}
 
 static bool
 scan_parse(const struct command *command, struct scan_options *options, struct reply *reply)
@@ -154,7 +95,7 @@ scan_parse(const struct command *command, struct scan_options *options, struct r
                 return false;
             }
         } else if (has_value && argument_is(name, "match")) {
-            scan_set_pattern(&options->match, command->arg[i + 1]);
+            scan_set_pattern(&options->match.pattern, command->arg[i + 1]);
         } else if (has_value && argument_is(name, "type")) {
             options->match.has_type = true;
             options->match.type = command->arg[i + 1];
@@ -166,7 +107,7 @@ scan_parse(const struct command *command, struct scan_options *options, struct r
     return true;
 }
 
-static bool scan_check(const struct command *command, struct reply *reply)
+static bool scan_keys_check(const struct command *command, struct reply *reply)
 {
     struct scan_options options;
     return scan_parse(command, &options, reply);
@@ -211,7 +152,7 @@ static const struct command_row scan_row[] = {
         .kind = COMMAND_DATA,
         .arity = -2,
         .flags = COMMAND_READONLY,
-        .check = scan_check,
+        .check = scan_keys_check,
         .run = scan_run,
         .group = "generic",
         .acl_categories = "@keyspace @read @slow",

@@ -4,7 +4,9 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/number.h"
+#include "base/prng.h"
 
 bool collection_get(struct command_run *run,
                     struct slice key,
@@ -116,6 +118,45 @@ bool collection_parse_count_option(const struct command *command,
     }
     *count = (uint64_t)value;
     return true;
+}
+
+/* A table of what was drawn, open addressing; 0 is free. */
+static bool sample_insert(uint64_t *table, uint64_t mask, uint64_t number)
+{
+    uint64_t slot = number * UINT64_C(0x9e3779b97f4a7c15) >> 20 & mask;
+    for (; table[slot]; slot = (slot + 1) & mask) {
+        if (table[slot] == number + 1) {
+            return false;
+        }
+    }
+    table[slot] = number + 1;
+    return true;
+}
+
+/* Floyd's: of the numbers up to `last` one more is chosen in each step; then they are shuffled. */
+void collection_sample(struct prng *random, uint64_t size, uint64_t count, uint64_t *number)
+{
+    ASSERT(count <= size);
+    uint64_t slots = 16;
+    while (slots < 2 * count) {
+        slots *= 2;
+    }
+    uint64_t *table = mem_alloc_zero((size_t)slots * sizeof *table);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t last = size - count + i;
+        uint64_t drawn = prng_below(random, last + 1);
+        number[i] = sample_insert(table, slots - 1, drawn) ? drawn : last;
+        if (number[i] == last && drawn != last) {
+            ASSERT(sample_insert(table, slots - 1, last));
+        }
+    }
+    for (uint64_t i = count; i > 1; i--) {
+        uint64_t other = prng_below(random, i);
+        uint64_t held = number[i - 1];
+        number[i - 1] = number[other];
+        number[other] = held;
+    }
+    mem_free(table);
 }
 
 static bool collection_may(uint64_t items, uint64_t limit, const char *what, struct reply *reply)

@@ -50,6 +50,10 @@ bool collection_parse_count_option(const struct command *command,
                                    uint64_t *count,
                                    struct reply *reply);
 
+/* `count` <= size different numbers in [0, size), each choice as likely as any other. O(count). */
+struct prng;
+void collection_sample(struct prng *random, uint64_t size, uint64_t count, uint64_t *number);
+
 /* Whether a command may do that to so many items at once (base/limits.h): it runs to its end on the
  * loop of every node. */
 bool collection_may_read(uint64_t items, struct reply *reply);

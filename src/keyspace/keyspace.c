@@ -512,6 +512,11 @@ void keyspace_bury(struct keyspace_view *view, struct value *value)
     }
 }
 
+const struct siphash_key *keyspace_seed(const struct keyspace *k)
+{
+    return &k->seed;
+}
+
 uint64_t keyspace_hash(const struct keyspace_view *view, struct slice bytes)
 {
     return siphash64_fast(&view->keyspace->seed, bytes.p, bytes.n);

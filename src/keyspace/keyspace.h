@@ -120,6 +120,7 @@ struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key);
 void keyspace_bury(struct keyspace_view *view, struct value *value);
 /* The keyed hash that orders what collections hold: the same on every node. */
 uint64_t keyspace_hash(const struct keyspace_view *view, struct slice bytes);
+const struct siphash_key *keyspace_seed(const struct keyspace *k); /* its key */
 /* The trees are freed in pieces later (keyspace_begin_entry, keyspace_idle), so this is O(1) in the
  * number of keys. */
 void keyspace_flush(struct keyspace_view *view, bool all_databases);

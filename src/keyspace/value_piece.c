@@ -17,6 +17,7 @@
 #include "base/codec.h"
 #include "keyspace/value.h"
 #include "keyspace/tree_internal.h"
+#include "keyspace/zset.h"
 
 enum {
     VALUE_PIECE_VERSION = 1,
@@ -153,9 +154,10 @@ uint64_t value_glance(const struct value *v)
         return value_string_size(v);
     case VALUE_LIST:
     case VALUE_SET:
-    case VALUE_ZSET:
     case VALUE_HASH:
         return tree_count(v);
+    case VALUE_ZSET:
+        return zset_count(v);
     case VALUE_STREAM:
         break;
     }

@@ -36,6 +36,7 @@ struct differential {
     const char *name;
     void (*make)(struct line *l, struct prng *random);
     enum comparison (*how)(const struct line *l); /* NULL: COMPARE_BYTES */
+    void (*amend)(struct buf *theirs);            /* NULL, or takes out argued differences */
     size_t steps;
     uint64_t seed;
 };

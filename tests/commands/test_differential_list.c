@@ -198,7 +198,7 @@ static enum comparison how(const struct line *l)
     return COMPARE_BYTES;
 }
 
-static const struct differential lists = {"list", make_line, how, 15000, 21};
+static const struct differential lists = {"list", make_line, how, NULL, 15000, 21};
 
 TEST(random_commands_on_lists_get_the_same_in_resp2)
 {

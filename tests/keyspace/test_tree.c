@@ -456,7 +456,7 @@ TEST(pieces_make_it_again)
                 text = (struct slice){bytes, 3 * LIMIT_VALUE_CHUNK_BYTES};
             }
             struct tree_put put = {
-                .key = shape ? i / 3 : 0, .extra = shape == 2 ? i : 0, .part = {text}};
+                .key = shape ? i / 3 : 0, .extra = 0, .part = {text}};
             tree_append(&t, &put);
         }
         mem_free(bytes);
