@@ -749,13 +749,19 @@ static void check_words(const char *ours, const char *theirs)
 
 static void flag_words(uint32_t flags, char *text, size_t size)
 {
-    static const char *const name[] = {"write",    "readonly", "denyoom", "admin",
-                                       "noscript", "loading",  "stale",   "fast"};
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } row[] = {{COMMAND_WRITE, "write"},       {COMMAND_READONLY, "readonly"},
+               {COMMAND_DENYOOM, "denyoom"},   {COMMAND_ADMIN, "admin"},
+               {COMMAND_NOSCRIPT, "noscript"}, {COMMAND_BLOCKING, "blocking"},
+               {COMMAND_LOADING, "loading"},   {COMMAND_STALE, "stale"},
+               {COMMAND_FAST, "fast"},         {COMMAND_MOVABLE_KEYS, "movablekeys"}};
     text[0] = 0;
-    for (size_t i = 0; i < 8; i++) {
-        if (flags & (1u << i)) {
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        if (flags & row[i].flag) {
             size_t n = strlen(text);
-            snprintf(text + n, size - n, "%s%s", n ? " " : "", name[i]);
+            snprintf(text + n, size - n, "%s%s", n ? " " : "", row[i].name);
         }
     }
 }
