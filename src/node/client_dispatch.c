@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "node/client_http.h"
+#include "node/cut.h"
 #include "node/planned.h"
 #include "node/rows.h"
 #include "node/rows_changes.h"
@@ -138,6 +139,9 @@ static const char *client_refusal(struct client *c, const struct command_row *ro
     }
     if (!c->is_authenticated && client_needs_password(c) && !(row->flags & COMMAND_NO_AUTH)) {
         return "NOAUTH Authentication required.";
+    }
+    if (node_is_cut(c->node) && (row->kind == COMMAND_DATA || row->run_local == row_exec)) {
+        return "CLUSTERDOWN this node was asked to fail, the command was not executed";
     }
     if (c->transaction && (row->flags & COMMAND_NO_MULTI)) {
         return "ERR Command not allowed inside a transaction";

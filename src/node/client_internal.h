@@ -142,6 +142,7 @@ struct client {
         uint64_t change;          /* number of the ask (membership.h) */
         uint64_t feed_index;      /* XREAD BLOCK on __changes__: behind this one */
         uint64_t feed_part;
+        bool is_feed_new;         /* "$": or behind the entry that switches it on */
     } wait;
 
     struct list slots;

@@ -2,8 +2,10 @@
 
 #include "node/client_http.h"
 #include "base/checksum.h"
+#include "base/number.h"
 #include "http/api.h"
 #include "http/pages.h"
+#include "node/cut.h"
 #include "node/http_live.h"
 #include "node/version.h"
 
@@ -260,6 +262,32 @@ static void answer_cluster(struct client *c, struct http_response *response)
     buf_append_byte(out, '}');
 }
 
+/* /fail/{id}, /recover/{id}: id is the place among the members. */
+static void answer_cut(struct client *c, const struct http_exchange *x, struct http_response *response)
+{
+    struct node_member member[LIMIT_MEMBERS];
+    uint32_t count = node_get_members(c->node, member, LIMIT_MEMBERS);
+    bool is_failing = x->route->id == ROUTE_FAIL;
+    uint64_t position = 0;
+
+    if (!node_options(c->node)->test_mode) {
+        api_error(response, 403, "Forbidden", "Nodes fail on request only with test-mode yes");
+        return;
+    }
+    if (!number_parse_u64(x->key, &position) || position >= count) {
+        api_error(response, 404, "Not found", "No such node");
+        return;
+    }
+    if (!cut_ask(c->node, member[position].id, is_failing)) {
+        api_error(response, 503, "Not done", "That node can't be reached from here now");
+        buf_printf(&response->fields, "Retry-After: 1\r\n");
+        return;
+    }
+    http_response_begin(response, 200, HTTP_TYPE_JSON);
+    buf_printf(&response->body, "{\"status\":\"success\",\"message\":\"Node %llu %s\"}", (unsigned long long)position,
+               is_failing ? "failed" : "recovered");
+}
+
 /* --- health ------------------------------------------------------------------------------------------------ */
 
 /* Alive: the loop runs. A process whose disk fails ends by itself, so there is nothing else to tell an orchestrator. */
@@ -275,7 +303,9 @@ static void answer_readyz(struct client *c, struct http_response *response)
     const char *why = NULL;
 
     node_get_status(c->node, &s);
-    if (!node_has_leader(c->node)) {
+    if (node_is_cut(c->node)) {
+        why = "this node was asked to fail";
+    } else if (!node_has_leader(c->node)) {
         why = s.trouble ? s.trouble : "no leader is known";
     } else if (!s.is_blank && !s.session_is_open) {
         why = "the node's session is not open yet";
@@ -349,7 +379,7 @@ void client_http_node(struct client *c, struct http_exchange *x, const struct ht
         return;
     case ROUTE_FAIL:
     case ROUTE_RECOVER:
-        api_error(response, 403, "Forbidden", "Nodes fail on request only with test-mode yes");
+        answer_cut(c, x, response);
         return;
     case ROUTE_WS:
     case ROUTE_LIVE:

@@ -5,6 +5,7 @@
 #include "node/apply.h"
 #include "node/batch.h"
 #include "node/changes.h"
+#include "node/cut.h"
 #include "node/disk.h"
 #include "node/driver.h"
 #include "node/events.h"
@@ -55,6 +56,7 @@ struct node {
     struct leave leave;
     struct snapshots snapshots;
 
+    bool is_cut;                 /* cut.h */
     struct events events;        /* newest log lines */
     struct log_sink storage_log; /* the environment's own, for the storage thread */
     struct stages stages;

@@ -40,8 +40,10 @@ enum peer_kind {
     PEER_JOIN_ANSWER,
     /* control, to a BLANK node: u64 cluster, u64 id meant, 2 u64 hash seed, its address (u16 size). Answered by ADOPTED */
     PEER_TAKE_IN,
+    /* control, in test mode only: u8 1 cut yourself off, 0 come back (cut.c) */
+    PEER_CUT,
 };
-#define PEER_KIND_LAST PEER_TAKE_IN
+#define PEER_KIND_LAST PEER_CUT
 
 /* What the sender refuses to append now, or would as a leader. */
 enum peer_refusal {

@@ -40,6 +40,8 @@ bool peers_send(struct node *n, struct peer *p, int which, enum peer_kind kind)
     struct peers *ps = &n->peers;
     if (!peer_is_up(p, which))
         return false;
+    if (n->is_cut && kind != PEER_CUT)
+        return true; /* As if the network had lost it. */
     if (ps->part_capacity == 0) {
         ps->part_capacity = 16;
         ps->part = mem_realloc_array(ps->part, ps->part_capacity, sizeof ps->part[0]);
@@ -174,6 +176,9 @@ static enum err dispatch(struct node *n, struct peer *p, int which, enum peer_ki
     case PEER_STATUS:
         peers_receive_status(n, body);
         break;
+    case PEER_CUT:
+        cut_receive(n, body);
+        break;
     case PEER_CHANGE:
         if (!node_is_blank(n))
             membership_receive(n, p, body);
@@ -219,6 +224,8 @@ void peers_receive(struct node *n, struct peer *p, int which, struct slice messa
     struct peer_envelope envelope;
     struct slice body;
     enum err e = peer_envelope_decode(message, &envelope, &body);
+    if (n->is_cut && e == ERR_OK && envelope.kind != PEER_CUT)
+        return;
     if (which == PEER_BULK) {
         p->bulk_received += message.n;
         p->bulk_pending = 0;

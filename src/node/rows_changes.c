@@ -205,6 +205,7 @@ static void row_xread(struct client *c, const struct command *command, struct re
         }
         buf_deinit(&probe);
     }
+    c->wait.is_feed_new = slice_equal(command->arg[x.stream + 1], SLICE_LITERAL("$"));
     c->wait.feed_index = id.index;
     c->wait.feed_part = id.part;
     client_wait_for_changes(c, command, x.block_ms * 1000, reply);
@@ -228,6 +229,11 @@ void changes_wait_reply(struct client *c, const struct command *command, struct 
     if (command->arg_count == 0 || !parse_xread(command, &x) || !changes_are_on(node_keyspace(c->node))) {
         reply_null_array(reply);
         return;
+    }
+    uint32_t part;
+    raft_index dropped = changes_dropped(node_keyspace(c->node), &part);
+    if (c->wait.is_feed_new && id.index < dropped) {
+        id = (struct stream_id){dropped, part};
     }
     reply_xread(node_keyspace(c->node), command, &x, &id, reply);
 }

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "node/cut.h"
 #include "node/http_live.h"
 #include "node/proposal.h"
 #include "node/rows.h"
@@ -125,6 +126,19 @@ uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t c
                                      .is_voter = true, .is_reachable = true, .is_in_sync = true};
     member[1] = (struct node_member){.id = 8, .address = "127.0.0.1:7002", .is_voter = true, .match = n->other_match};
     return 2;
+}
+
+bool node_is_cut(const struct node *n)
+{
+    (void)n;
+    return false;
+}
+
+bool cut_ask(struct node *n, raft_id id, bool is_cut)
+{
+    (void)n;
+    (void)id;
+    return is_cut;
 }
 
 const struct events *node_events(const struct node *n)

@@ -1,8 +1,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "http/head.h"
+#include "http/pages.h"
+#include "http/route.h"
 #include "tests/client/fake_node.h"
 #include "tests/test.h"
 
@@ -277,6 +280,32 @@ TEST(passwords_and_tokens)
     CHECK_EQ_STR(status_with("", "tok", "/read/a", "Authorization: bearer tok\r\n"), "404");
     CHECK_EQ_STR(status_with("pw", "tok", "/healthz", ""), "200");
     CHECK_EQ_STR(status_with("pw", "tok", "/nope", ""), "401");
+}
+
+/* The OpenAPI document names every path and method there is, and no other. */
+TEST(openapi_is_what_the_server_does)
+{
+    static const struct {
+        enum http_verb verb;
+        const char *name;
+    } method[] = {{VERB_GET, "get"}, {VERB_POST, "post"}, {VERB_PUT, "put"}, {VERB_DELETE, "delete"}};
+    struct slice document;
+    struct slice paths;
+    size_t found = 0;
+    REQUIRE(json_check(http_page_openapi(), &document) && json_member(document, "paths", &paths));
+    for (size_t i = 0; i < http_route_count(); i++) {
+        const struct http_route *route = http_route_at(i);
+        struct slice path;
+        struct slice operation;
+        test_context("%s", route->pattern);
+        REQUIRE(json_member(paths, route->pattern, &path));
+        for (size_t k = 0; k < 4; k++) {
+            CHECK_EQ_INT(json_member(path, method[k].name, &operation), http_route_takes(route, method[k].verb));
+        }
+        found++;
+    }
+    test_context("%s", "");
+    CHECK_EQ_UINT(json_count(paths), found);
 }
 
 TEST(slow_requests_are_ended)

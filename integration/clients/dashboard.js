@@ -1,0 +1,99 @@
+'use strict';
+/* The dashboard in headless Chromium: it loads, follows a fail-over live, its buttons and its key browser work, it is usable by
+ * keyboard and on a phone. The first port is the page's node, the second the leader's. DASHBOARD_SHOTS=folder keeps pictures. */
+const {chromium} = require('playwright-core');
+const {say, ask, run} = require('./harness');
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+run(async (page1, leader, other) => {
+    const home = `http://127.0.0.1:${page1}`;
+    const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--headless=new']});
+    const wrong = [];
+    const open = async (scheme, width, height) => {
+        const context = await browser.newContext({colorScheme: scheme, viewport: {width, height}});
+        const page = await context.newPage();
+        page.on('pageerror', (e) => wrong.push(e.message));
+        page.on('console', (m) => m.type() === 'error' && !/WebSocket|ERR_CONNECTION/.test(m.text()) && wrong.push(m.text()));
+        await page.goto(home);
+        return page;
+    };
+    const shot = (page, name) => process.env.DASHBOARD_SHOTS && page.screenshot({path: `${process.env.DASHBOARD_SHOTS}/${name}.png`, fullPage: true});
+    const until = async (what, fn) => {
+        for (let i = 0; i < 300; i++) {
+            if (await fn()) return;
+            await sleep(100);
+        }
+        throw new Error(`not seen within 30 s: ${what}`);
+    };
+    const text = (page, id) => page.textContent(id);
+    const row = (page, port) => page.locator(`tr[data-address="127.0.0.1:${port}"]`);
+
+    const page = await open('dark', 1280, 900);
+    await until('all healthy', async () => /All 3 nodes healthy/.test(await text(page, '#health-text')));
+    if ((await text(page, '#t-leader')) !== `127.0.0.1:${leader}`) throw new Error(`leader: ${await text(page, '#t-leader')}`);
+    const origin = await page.evaluate(() => performance.getEntriesByType('resource').map((r) => new URL(r.name).host).filter((h) => h && h !== location.host));
+    if (origin.length) throw new Error(`assets from elsewhere: ${origin}`);
+
+    /* The key browser. */
+    await fetch(`${home}/v1/pipeline`, {method: 'POST', headers: {'Content-Type': 'application/json'},
+        body: JSON.stringify([['SET', 'user:1', '{"name":"Ada"}', 'EX', 1000], ['RPUSH', 'user:list', 'a', 'b'], ['SET', '<img src=x onerror=alert(1)>', 'x']])});
+    await page.fill('#pattern', '*');
+    await page.keyboard.press('Enter');
+    await until('three keys', async () => (await page.locator('#key-rows tr').count()) === 3);
+    await page.locator('#key-rows button', {hasText: 'user:1'}).click();
+    await until('the value', async () => /"name": "Ada"/.test(await text(page, '#value')));
+    await until('commits', async () => Number((await text(page, '#t-commit')).replace(/\D/g, '')) > 3);
+    await shot(page, 'dark');
+
+    /* The leader dies. */
+    const term = Number(await text(page, '#t-term'));
+    await ask('kill the leader');
+    await until('a new leader', async () => {
+        const now = await text(page, '#t-leader');
+        return now !== `127.0.0.1:${leader}` && now !== 'none' && Number(await text(page, '#t-term')) > term;
+    });
+    await until('2 of 3', async () => /2 of 3 nodes answer/.test(await text(page, '#health-text')));
+    await until('the event', async () => /leads in term/.test(await text(page, '#log')));
+    await shot(page, 'failover');
+    await ask('start it again');
+    await until('all healthy again', async () => /All 3 nodes healthy/.test(await text(page, '#health-text')));
+
+    /* Move the leader: asked first, cancelled once, then done. */
+    const target = (await text(page, '#t-leader')) === `127.0.0.1:${other}` ? page1 : other;
+    const button = row(page, target).getByRole('button', {name: 'Make leader'});
+    await button.focus();
+    await page.keyboard.press('Enter');
+    await until('the question', () => page.locator('#ask').isVisible());
+    await page.keyboard.press('Escape');
+    await until('no question', async () => !(await page.locator('#ask').isVisible()));
+    await button.click();
+    await page.click('#ask-yes');
+    await until('the leader moved', async () => (await text(page, '#t-leader')) === `127.0.0.1:${target}`);
+
+    /* Test mode: fail a node and bring it back. */
+    const victim = [page1, leader, other].find((p) => p !== target && p !== page1);
+    await row(page, victim).getByRole('button', {name: 'Fail'}).click();
+    await page.click('#ask-yes');
+    await until('it failed', async () => /2 of 3 nodes answer/.test(await text(page, '#health-text')));
+    await until('it can be recovered', () => row(page, victim).getByRole('button', {name: 'Recover'}).isVisible());
+    for (let i = 0; i < 50 && !/All 3/.test(await text(page, '#health-text')); i++) {
+        const again = row(page, victim).getByRole('button', {name: 'Recover'});
+        if (await again.isVisible()) await again.click();
+        await sleep(400);
+    }
+    await until('it recovered', async () => /All 3 nodes healthy/.test(await text(page, '#health-text')));
+
+    /* Light, and a phone: nothing sticks out. */
+    const light = await open('light', 1280, 900);
+    await until('light', async () => /healthy/.test(await text(light, '#health-text')));
+    await shot(light, 'light');
+    const phone = await open('dark', 390, 844);
+    await until('phone', async () => /healthy/.test(await text(phone, '#health-text')));
+    const wide = await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (wide > 0) throw new Error(`the page is ${wide} px wider than a phone`);
+    await shot(phone, 'phone');
+    await browser.close();
+    if (wrong.length) throw new Error(`the page complained: ${wrong.join('; ')}`);
+    say('note the dashboard followed the cluster');
+});
