@@ -40,6 +40,7 @@
 #define LIMIT_DATABASES 16
 #define LIMIT_CHANGE_VALUE_BYTES 65536u /* longer values are named in the change feed, not copied */
 #define LIMIT_CHANGES_IDLE_MS 60000     /* of log time without a watcher, then the feed goes off */
+#define LIMIT_PUBLISH_BYTES 4194304u /* channel and message of one PUBLISH */
 #define LIMIT_EXPIRED_PER_ENTRY 16 /* due keys removed while one entry is applied */
 
 #endif

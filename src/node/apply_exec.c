@@ -61,6 +61,8 @@ static enum err exec_items(struct node *n, struct command_run *run, const struct
         struct exec_item item;
         if (exec_item_decode(arg[i], &item) != ERR_OK)
             return ERR_CORRUPT;
+        if (item.number != 0 && request)
+            client_reply_item(request, i);
         if (item.number == 0)
             exec_local(request, i, reply);
         else if (!exec_item(n, run, &item, reply))

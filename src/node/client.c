@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/codec.h"
 #include "base/mem.h"
 #include "node/client_http.h"
 #include "resp/text.h"
@@ -43,8 +44,13 @@ struct client *client_open(struct node *n, const struct client_info *info, void 
     list_init(&c->in_dirty);
     list_init(&c->in_paused);
     list_init(&c->in_monitors);
+    pubsub_open(&c->subscriptions, &cs->pubsub[info->is_sentinel], c);
     list_init(&c->slots);
     list_init(&c->requests);
+    list_init(&c->tracking.prefixes);
+    put_u64(c->id_bytes, c->id);
+    c->by_id.name = (struct slice){c->id_bytes, sizeof c->id_bytes};
+    name_table_add(&cs->by_id, &c->by_id);
     list_append(&cs->all, &c->in_all);
     client_set_authenticated(c, !client_needs_password(c));
     return c;
@@ -76,6 +82,9 @@ void client_close(struct client *c)
     transaction_discard(c);
     client_drop_wait(c);
     c->clients->held_by_pause -= c->is_held_by_pause ? 1 : 0;
+    pubsub_close(&c->subscriptions);
+    tracking_stop(c);
+    name_table_remove(&c->clients->by_id, &c->by_id);
     command_copy_deinit(&c->held);
     slice_replace(&c->name, (struct slice){0});
     slice_replace(&c->library_name, (struct slice){0});
@@ -87,6 +96,7 @@ void client_close(struct client *c)
     text_parser_deinit(&c->text);
     buf_deinit(&c->input);
     buf_deinit(&c->output);
+    buf_deinit(&c->pushes);
     list_remove(&c->in_all);
     list_remove(&c->in_dirty);
     list_remove(&c->in_paused);
@@ -338,7 +348,7 @@ static bool client_may_go_on(struct client *c)
         return false;
     }
     if (c->held.arg || c->is_barred) {
-        return !has_undecided;
+        return !has_undecided && (!c->held.arg || !(c->held_row->flags & COMMAND_PUBSUB) || list_empty(&c->slots));
     }
     if (node_window_is_full(c->node)) {
         if (list_empty(&c->in_paused)) {
@@ -417,8 +427,7 @@ enum client_state client_get_state(const struct client *c)
 bool client_is_idle(const struct client *c)
 {
     return list_empty(&c->slots) && !c->held.arg && c->wait.kind == CLIENT_WAITS_NOT && list_empty(&c->in_monitors) &&
-           !c->watcher &&
-           buf_size(&c->output) == 0;
+           !c->watcher && !client_is_subscriber(c) && buf_size(&c->output) == 0;
 }
 
 bool client_is_answered(const struct client *c)
@@ -458,5 +467,6 @@ void client_output_sent(struct client *c, size_t n)
     buf_consume(&c->output, n);
     if (buf_size(&c->output) == 0) {
         buf_clear(&c->output, OUTPUT_KEEP_BYTES);
+        c->pushed_bytes = c->made_count > 0 ? c->pushed_bytes : 0;
     }
 }

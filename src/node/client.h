@@ -15,6 +15,7 @@ struct client_info {
     int fd;                                  /* for CLIENT LIST only; -1 */
     bool is_local;                           /* loopback or unix socket, for protected-mode */
     bool is_unix;                            /* then the addresses are "path:0" */
+    bool is_sentinel;                        /* came through the Sentinel port */
 };
 
 struct client *client_open(struct node *n, const struct client_info *info, void *owner);

@@ -32,6 +32,8 @@ void client_set_authenticated(struct client *c, bool is_authenticated)
 void client_reset(struct client *c)
 {
     transaction_discard(c);
+    pubsub_close(&c->subscriptions);
+    tracking_stop(c);
     list_remove(&c->in_monitors);
     c->is_reply_off = false;
     c->is_skip_next = false;
@@ -243,6 +245,7 @@ static struct client_slot *client_new_request(struct client *c, const struct com
     slot->is_request = true;
     slot->exchange = c->http ? http_exchange_keep(c->http->exchange) : NULL;
     slot->is_muted = c->is_muted;
+    slot->is_tracked = tracking_wants(c);
     slot->started_us = c->now_us;
     c->did_submit = true;
     request->client = c;
@@ -280,6 +283,9 @@ static bool client_read_now(struct client *c, const struct command_row *row, con
         buf_truncate(reply.out, mark);
         client_local_cancel(c, &reply);
         return false;
+    }
+    if (tracking_wants(c)) {
+        tracking_remember(c, row, command);
     }
     c->clients->counters.reads_at_once++;
     client_note_call(c, row, command, c->now_us, slice_skip(buf_slice(reply.out), mark), reply.is_error);
@@ -354,7 +360,9 @@ static void client_run_local(struct client *c, const struct command_row *row, co
     uint64_t started_us = c->now_us;
 
     c->did_submit = false;
+    c->pushed_in_front = 0;
     row->run_local(c, command, &reply);
+    mark += c->pushed_in_front;
     client_show(c, row, command);
     if (!c->did_submit) {
         client_note_call(c, row, command, started_us, slice_skip(buf_slice(reply.out), mark), reply.is_error);
@@ -366,6 +374,9 @@ static void client_run_local(struct client *c, const struct command_row *row, co
 /* Commands that must see the outcome of everything in front of them, or change what it means. */
 static bool client_must_hold(const struct client *c, const struct command_row *row)
 {
+    if ((row->flags & COMMAND_PUBSUB) && row->kind == COMMAND_CONNECTION && !list_empty(&c->slots)) {
+        return true; /* Its messages must not come before the replies in front of it. */
+    }
     return client_has_undecided(c) && (row->kind == COMMAND_NODE || transaction_must_wait(c, row));
 }
 
@@ -409,6 +420,7 @@ void client_dispatch(struct client *c, const struct command_row *row, bool is_su
         return;
     }
     c->last_row = row;
+    tracking_begin_command(c);
     if (!command_arity_ok(row, command->arg_count) || (row->kind == COMMAND_CONTAINER && !row->run_local)) {
         char text[192];
 
@@ -419,6 +431,15 @@ void client_dispatch(struct client *c, const struct command_row *row, bool is_su
     const char *refusal = client_refusal(c, row, command);
     if (refusal) {
         client_reject(c, row, slice_from_cstr(refusal), protocol);
+        return;
+    }
+    if (c->protocol == REPLY_RESP2 && client_is_subscriber(c) && !client_may_as_subscriber(row)) {
+        char text[192];
+
+        (void)snprintf(text, sizeof text,
+                       "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+                       "context", row->name);
+        client_reject(c, row, slice_from_cstr(text), protocol);
         return;
     }
     client_begin(c, row, command, protocol);

@@ -9,7 +9,11 @@
 #include "node/clients.h"
 #include "node/command_stats.h"
 #include "node/latency.h"
+#include "node/notify.h"
+#include "node/publish.h"
+#include "node/pubsub.h"
 #include "node/slowlog.h"
+#include "node/tracking.h"
 #include "node/watch.h"
 #include "resp/front_door.h"
 #include "resp/resp_parser.h"
@@ -42,6 +46,7 @@ struct transaction {
     size_t count;
     size_t capacity;
     size_t bytes;    /* encoded, about */
+    bool has_publish; /* PUBLISH or SPUBLISH is among them */
     bool is_aborted; /* a command could not be queued: EXEC answers EXECABORT */
 };
 struct transaction *transaction_new(void);
@@ -68,6 +73,9 @@ struct client_slot {
     struct buf reply;           /* while it isn't the first */
     struct request request;
     struct transaction *transaction; /* EXEC under way; owned */
+    struct slot_holes *holes;   /* numbers of PUBLISH that are missing in the reply; owned */
+    bool is_tracked;            /* the keys it reads are remembered (tracking.c) */
+    bool is_made;               /* nothing but such numbers is missing: counted in client->made_count */
     void *block;                /* arguments of a read that don't fit below; owned */
     struct slice arg[SLOT_ARGS];
     uint8_t bytes[SLOT_BYTES];
@@ -128,6 +136,10 @@ struct client {
     bool is_skip_next;
     bool is_no_evict;
     struct list in_monitors;      /* MONITOR */
+    struct pubsub_subscriptions subscriptions;
+    struct client_tracking tracking;
+    struct name_node by_id;       /* in clients->by_id; its name is id_bytes */
+    uint8_t id_bytes[8];
     bool is_held_by_pause;        /* `held` waits for the end of CLIENT PAUSE */
     raft_index last_write;        /* of its last answered write; for WAIT */
     struct client_wait {          /* WAIT, WAITAOF, DEBUG SLEEP: nothing more is parsed before it ends */
@@ -147,6 +159,12 @@ struct client {
 
     struct list slots;
     size_t slot_count;
+    size_t made_count;            /* slots with is_made: replies that a push must not overtake */
+    bool is_replying;             /* between the begin and the end of a reply: pushes wait in `pushes` */
+    struct buf pushes;
+    size_t pushed_bytes;          /* since the output was last empty */
+    size_t pushed_in_front;       /* by the command that runs now, before its reply: not part of it */
+    struct client_slot *exec_slot; /* of the transaction whose local items run, if it has one */
     size_t reply_bytes_recent;    /* longest recent reply of a request, fading; 0: none yet */
     struct list requests;         /* undecided ones, in program order */
     size_t watches_pending;
@@ -183,6 +201,11 @@ struct clients {
     struct slowlog *slowlog;
     struct latency latency;
     struct list monitors;
+    struct pubsub pubsub[2];      /* data port, Sentinel port */
+    struct notify notify;
+    struct tracking tracking;
+    struct name_table by_id;      /* every client */
+    uint64_t pushes_refused;      /* clients closed since they did not read what was pushed */
     size_t waiting;               /* clients with a wait */
     uint64_t pause_until_us;      /* CLIENT PAUSE; 0: not */
     bool is_pause_for_writes;     /* reads go on */
@@ -198,6 +221,8 @@ struct clients {
 
 /* clients.c */
 void client_mark_dirty(struct client *c);
+/* NULL: there is none of that id. */
+struct client *client_by_id(struct clients *cs, uint64_t id);
 struct client_slot *client_slot_new(struct client *c, enum reply_protocol protocol);
 void client_slot_free(struct clients *cs, struct client_slot *slot);
 void slice_replace(struct slice *owned, struct slice bytes); /* n == 0 frees */
@@ -209,6 +234,30 @@ void client_local_end(struct client *c, const struct reply *reply);
 void client_local_cancel(struct client *c, const struct reply *reply);
 void client_error(struct client *c, enum reply_protocol protocol, const char *text);
 bool client_has_undecided(const struct client *c);
+/* What the client did not ask for (a message, an invalidation): behind every reply made so far, never inside one. Closes the client when
+ * too much waits. */
+void client_push(struct client *c, struct slice bytes);
+/* The slot lacked numbers only, and has them now. */
+void client_slot_filled(struct client_slot *slot);
+/* This slot's reply is complete but for its holes. */
+void client_slot_made(struct client *c, struct client_slot *slot);
+
+/* client_publish.c */
+struct slot_holes {
+    struct list hole; /* struct publish_hole, in order of offset */
+    uint32_t missing;
+    bool is_publish;  /* of a PUBLISH of its own, not of an EXEC */
+};
+void client_holes_drop(struct client_slot *slot);
+/* One thing less is missing; the last one completes the reply. */
+void client_holes_less(struct client_slot *slot);
+void row_publish(struct client *c, const struct command *command, struct reply *reply);
+void row_spublish(struct client *c, const struct command *command, struct reply *reply);
+
+/* rows_pubsub.c */
+bool client_is_subscriber(const struct client *c);
+/* In RESP2 a subscriber may send only a few commands. */
+bool client_may_as_subscriber(const struct command_row *row);
 void client_tell_to_wait(struct client_slot *slot);
 
 /* client_observe.c */
@@ -273,6 +322,7 @@ void transaction_queue(struct client *c, const struct command_row *row, const st
 void transaction_discard(struct client *c); /* MULTI's queue and the watches */
 void transaction_run_local(struct client *c, struct transaction *t, size_t position, struct reply *reply);
 bool transaction_must_wait(const struct client *c, const struct command_row *row);
+bool transaction_publishes(const struct transaction *t);
 void client_unwatch(struct client *c);
 void row_multi(struct client *c, const struct command *command, struct reply *reply);
 void row_exec(struct client *c, const struct command *command, struct reply *reply);

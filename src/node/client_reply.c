@@ -12,7 +12,15 @@
  *
  * S1 client->output never holds a byte of a reply while an earlier one is incomplete.
  * S2 The first slot of the FIFO is never ready: ready ones leave at once (slots_flush).
- * S3 client->requests holds exactly the slots with is_request, in the same order. */
+ * S3 client->requests holds exactly the slots with is_request, in the same order.
+ * S4 A reply that lacks numbers (PUBLISH waits for other nodes' counts) stays in its slot until it has them.
+ *
+ * Pushes (messages, invalidations) have no command, but their place is as strict: an invalidation must not overtake the reply whose
+ * value it takes back.
+ *
+ * S5 A push stands behind every reply made before it. Usually that is the end of the output; when replies wait in the FIFO behind one that
+ *    is not made yet, the push waits behind them.
+ * S6 A push never stands inside a reply: while one is open, pushes gather in client->pushes. */
 
 static struct client_slot *slot_of(struct request *request)
 {
@@ -29,6 +37,9 @@ static void slots_flush(struct client *c)
     while (!list_empty(&c->slots)) {
         struct client_slot *slot = CONTAINER_OF(c->slots.next, struct client_slot, in_client);
 
+        if (slot->holes) { /* S4 */
+            break;
+        }
         if (slot->exchange && !slot->is_ready) {
             break; /* A reply becomes a response only as a whole. */
         }
@@ -42,6 +53,7 @@ static void slots_flush(struct client *c)
             break;
         }
         c->slot_count--;
+        c->made_count -= slot->is_made ? 1 : 0;
         client_slot_free(c->clients, slot);
     }
     client_mark_dirty(c);
@@ -50,6 +62,69 @@ static void slots_flush(struct client *c)
 bool client_has_undecided(const struct client *c)
 {
     return !list_empty(&c->requests);
+}
+
+void client_slot_made(struct client *c, struct client_slot *slot)
+{
+    if (!slot->is_made) {
+        slot->is_made = true;
+        c->made_count++;
+    }
+}
+
+/* --- pushes -------------------------------------------------------------------------------------- */
+
+static struct client_slot *slot_add_ready(struct client *c, enum reply_protocol protocol)
+{
+    struct client_slot *slot = client_slot_new(c, protocol);
+
+    slot->is_ready = true;
+    client_slot_made(c, slot);
+    return slot;
+}
+
+static struct client_slot *slot_last(struct client *c)
+{
+    return CONTAINER_OF(c->slots.prev, struct client_slot, in_client);
+}
+
+/* S5 */
+static struct buf *push_place(struct client *c)
+{
+    if (c->made_count == 0) {
+        return &c->output;
+    }
+    COVER("client: a push waits behind replies");
+    return slot_last(c)->is_ready ? &slot_last(c)->reply : &slot_add_ready(c, c->protocol)->reply;
+}
+
+static void pushes_flush(struct client *c)
+{
+    c->is_replying = false;
+    if (buf_size(&c->pushes) > 0) {
+        buf_append_slice(push_place(c), buf_slice(&c->pushes));
+        buf_clear(&c->pushes, 4096);
+        client_mark_dirty(c);
+    }
+}
+
+void client_push(struct client *c, struct slice bytes)
+{
+    size_t limit = (size_t)node_options(c->node)->client_output_limit_pubsub;
+
+    if (c->is_killed || c->is_closing || c->http) {
+        return;
+    }
+    buf_append_slice(c->is_replying ? &c->pushes : push_place(c), bytes);
+    c->pushed_bytes += bytes.n;
+    if (c->pushed_bytes > limit && (c->made_count > 0 || buf_size(&c->output) + buf_size(&c->pushes) > limit)) {
+        COVER("client: a subscriber does not read");
+        log_line(&node_environment(c->node)->log, LOG_WARNING,
+                 "Closing the client %s: more than client-output-limit-pubsub bytes of messages wait for it.", c->info.address);
+        c->clients->pushes_refused++;
+        c->is_killed = true;
+    }
+    client_mark_dirty(c);
 }
 
 /* --- replies made at once ------------------------------------------------------------------------ */
@@ -81,18 +156,19 @@ struct reply client_local_begin(struct client *c, enum reply_protocol protocol)
         struct client_slot *last = CONTAINER_OF(c->slots.prev, struct client_slot, in_client);
 
         if (!last->is_ready) {
-            last = client_slot_new(c, protocol);
-            last->is_ready = true;
+            last = slot_add_ready(c, protocol);
         }
         reply.out = &last->reply;
     }
     c->local_mark = buf_size(reply.out);
+    c->is_replying = true;
     return reply;
 }
 
 void client_local_cancel(struct client *c, const struct reply *reply)
 {
     ASSERT(buf_size(reply->out) == c->local_mark);
+    pushes_flush(c);
     if (c->http) {
         c->slot_count--;
         client_slot_free(c->clients, CONTAINER_OF(reply->out, struct client_slot, reply));
@@ -125,6 +201,7 @@ void client_local_end(struct client *c, const struct reply *reply)
     if (c->is_muted) {
         buf_truncate(reply->out, c->local_mark);
     }
+    pushes_flush(c);
     client_mark_dirty(c);
     if (c->http) {
         local_end_http(c, reply);
@@ -165,8 +242,10 @@ void client_reply_begin(struct request *request, struct reply *reply)
         return;
     }
     reply->protocol = slot->protocol;
-    reply->out = slot_is_first(c, slot) && !slot->exchange ? &c->output : &slot->reply;
+    bool has_holes = slot->transaction && transaction_publishes(slot->transaction);
+    reply->out = slot_is_first(c, slot) && !has_holes && !slot->exchange ? &c->output : &slot->reply;
     slot->mark = buf_size(reply->out);
+    c->is_replying = true;
 }
 
 void client_reply_abort(struct request *request)
@@ -177,6 +256,9 @@ void client_reply_abort(struct request *request)
         buf_truncate(slot->open->out, slot->mark);
     }
     slot->open = NULL;
+    if (request->client) {
+        pushes_flush(request->client);
+    }
 }
 
 static void client_note_reply(struct client *c, const struct client_slot *slot)
@@ -201,6 +283,9 @@ static void slot_note(struct client *c, struct client_slot *slot)
     if (slot->open && slot->open->is_error && is_error_reply(made)) {
         client_note_error(c, made);
     }
+    if (slot->is_tracked && !is_write) {
+        tracking_remember(c, request->row, &request->command);
+    }
     if (is_write) {
         c->last_write = keyspace_index(node_keyspace(c->node));
     }
@@ -219,11 +304,13 @@ static void slot_complete(struct client *c, struct client_slot *slot)
     client_note_reply(c, slot);
     if (slot->is_muted && slot->open && slot->open->out) {
         buf_truncate(slot->open->out, slot->mark);
+        client_holes_drop(slot);
     }
     slot->open = NULL;
     list_remove(&slot->request.in_client);
     slot->is_request = false;
-    slot->is_ready = true;
+    slot->is_ready = !slot->holes;
+    client_slot_made(c, slot);
     if (slot->request.run_fn == watch_run) {
         c->watches_pending--;
         c->is_watch_failed |= !slot->did_run;
@@ -232,6 +319,20 @@ static void slot_complete(struct client *c, struct client_slot *slot)
         c->is_barred = false;
     }
     client_mark_dirty(c);
+    if (slot->holes) {
+        client_holes_less(slot);
+    } else if (slot_is_first(c, slot)) {
+        slots_flush(c);
+    }
+    pushes_flush(c);
+}
+
+void client_slot_filled(struct client_slot *slot)
+{
+    struct client *c = slot->request.client;
+
+    slot->is_ready = true;
+    client_slot_made(c, slot);
     if (slot_is_first(c, slot)) {
         slots_flush(c);
     }
@@ -290,7 +391,21 @@ void client_reply_local(struct request *request, size_t position, struct reply *
     struct client_slot *slot = slot_of(request);
 
     if (request->client && slot->transaction) {
+        request->client->exec_slot = slot;
         transaction_run_local(request->client, slot->transaction, position, reply);
+        request->client->exec_slot = NULL;
+    }
+}
+
+void client_reply_item(struct request *request, size_t position)
+{
+    struct client_slot *slot = slot_of(request);
+
+    if (request->client && slot->transaction && slot->is_tracked) {
+        const struct transaction_item *item = &slot->transaction->item[position];
+        struct command command = {item->command.arg, item->command.arg_count};
+
+        tracking_remember(request->client, item->row, &command);
     }
 }
 

@@ -2,12 +2,29 @@
 
 #include <string.h>
 
+#include "base/codec.h"
 #include "base/mem.h"
 #include "node/client_http.h"
 #include "node/client_internal.h"
 #include "node/http_live.h"
 
 #define SPARE_SLOTS_MAX 4096
+
+/* The order of topics is nobody's business, but foreign names must not be able to collide. */
+static void clients_open_pubsub(struct clients *cs)
+{
+    const struct node_env *env = node_environment(cs->node);
+    struct siphash_key key = {{0}};
+
+    if (env->random) {
+        env->random(env->ctx, key.bytes, sizeof key.bytes);
+    }
+    pubsub_init(&cs->pubsub[0], &key);
+    pubsub_init(&cs->pubsub[1], &key);
+    name_table_init(&cs->by_id, &key);
+    tracking_init(&cs->tracking, cs, node_changes(cs->node), &key);
+    notify_init(&cs->notify, node_changes(cs->node), &cs->pubsub[0], &node_options(cs->node)->notify_keyspace_events);
+}
 
 struct clients *clients_new(struct node *n)
 {
@@ -24,6 +41,7 @@ struct clients *clients_new(struct node *n)
     watches_init(&cs->watches);
     cs->stats = command_stats_new();
     cs->slowlog = slowlog_new();
+    clients_open_pubsub(cs);
     return cs;
 }
 
@@ -42,12 +60,26 @@ void clients_free(struct clients *cs)
     watches_deinit(&cs->watches);
     command_stats_free(cs->stats);
     slowlog_free(cs->slowlog);
+    notify_deinit(&cs->notify);
+    tracking_deinit(&cs->tracking);
+    name_table_deinit(&cs->by_id);
+    pubsub_deinit(&cs->pubsub[0]);
+    pubsub_deinit(&cs->pubsub[1]);
     mem_free(cs);
 }
 
 struct watches *clients_watches(struct clients *cs)
 {
     return &cs->watches;
+}
+
+struct client *client_by_id(struct clients *cs, uint64_t id)
+{
+    uint8_t bytes[8];
+
+    put_u64(bytes, id);
+    struct name_node *found = name_table_find(&cs->by_id, (struct slice){bytes, sizeof bytes});
+    return found ? CONTAINER_OF(found, struct client, by_id) : NULL;
 }
 
 struct client_counters *clients_counters(struct clients *cs)
@@ -186,6 +218,7 @@ struct client_slot *client_slot_new(struct client *c, enum reply_protocol protoc
 void client_slot_free(struct clients *cs, struct client_slot *slot)
 {
     buf_deinit(&slot->reply);
+    client_holes_drop(slot);
     mem_free(slot->block);
     http_exchange_release(slot->exchange);
     transaction_free(slot->transaction);
@@ -228,9 +261,11 @@ static void clients_begin_poll(struct clients *cs)
 
     if (cs->had_leader && !has_leader) {
         clients_leader_lost(cs);
+        tracking_void_all(&cs->tracking);
     }
     cs->had_leader = has_leader;
     watches_pump(cs);
+    tracking_flush(&cs->tracking);
     clients_poll_waits(cs);
     if (!node_window_is_full(cs->node)) {
         while (!list_empty(&cs->paused)) {

@@ -46,7 +46,7 @@ struct node_env {
     void (*send)(void *ctx, link_id id, const struct slice *part, size_t part_count);
     /* Close after telling the peer `reason` (NULL: nothing). No node_link_down follows. */
     void (*hang_up)(void *ctx, link_id id, const char *reason);
-    size_t (*unsent_bytes)(void *ctx, link_id id);
+    size_t (*unsent_bytes)(void *ctx, link_id id); /* NULL: nobody knows */
 
     void (*submit)(void *ctx, struct disk_job *job);
     /* The node can't go on (disk error, removed, divergence): the process ends after `reason` was logged. */

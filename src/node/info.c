@@ -82,7 +82,7 @@ static void section_clients(struct info *i)
     line_number(i, "maxclients", (uint64_t)i->options->maxclients);
     line_number(i, "cluster_connections", 0);
     line_number(i, "blocked_clients", clients_blocked(node_clients(i->node)));
-    line_number(i, "tracking_clients", 0);
+    line_number(i, "tracking_clients", node_clients(i->node)->tracking.client_count);
     line_number(i, "clients_in_timeout_table", clients_blocked(node_clients(i->node)));
 }
 
@@ -157,6 +157,8 @@ static void section_persistence(struct info *i)
 static void section_stats(struct info *i)
 {
     const struct client_rates *rates = clients_rates(node_clients(i->node));
+    const struct pubsub *ps = &node_clients(i->node)->pubsub[0];
+    const struct tracking *t = &node_clients(i->node)->tracking;
 
     line_number(i, "total_connections_received", i->counters->connections_received);
     line_number(i, "total_commands_processed", i->counters->commands);
@@ -174,9 +176,9 @@ static void section_stats(struct info *i)
     line_number(i, "evicted_clients", 0);
     line_number(i, "keyspace_hits", i->counters->keyspace_hits);
     line_number(i, "keyspace_misses", i->counters->keyspace_misses);
-    line_number(i, "pubsub_channels", 0);
-    line_number(i, "pubsub_patterns", 0);
-    line_number(i, "pubsubshard_channels", 0);
+    line_number(i, "pubsub_channels", pubsub_topics(ps, PUBSUB_CHANNEL));
+    line_number(i, "pubsub_patterns", pubsub_topics(ps, PUBSUB_PATTERN));
+    line_number(i, "pubsubshard_channels", pubsub_topics(ps, PUBSUB_SHARD));
     line_number(i, "latest_fork_usec", 0);
     line_number(i, "total_forks", 0);
     line_number(i, "migrate_cached_sockets", 0);
@@ -185,9 +187,9 @@ static void section_stats(struct info *i)
     line_number(i, "active_defrag_misses", 0);
     line_number(i, "active_defrag_key_hits", 0);
     line_number(i, "active_defrag_key_misses", 0);
-    line_number(i, "tracking_total_keys", 0);
-    line_number(i, "tracking_total_items", 0);
-    line_number(i, "tracking_total_prefixes", 0);
+    line_number(i, "tracking_total_keys", t->keys.count);
+    line_number(i, "tracking_total_items", t->item_count);
+    line_number(i, "tracking_total_prefixes", t->prefixes.count);
     line_number(i, "unexpected_error_replies", 0);
     line_number(i, "total_error_replies", i->counters->errors);
 }

@@ -112,6 +112,7 @@ static uint64_t node_timers(struct node *n)
     next = earlier_us(next, session_tick(n));
     next = earlier_us(next, reads_tick(n));
     next = earlier_us(next, watch_tick(n));
+    next = earlier_us(next, publish_tick(n));
     if (n->raft) {
         next = earlier_us(next, forward_tick(n));
         peers_spread_status(n);
@@ -142,6 +143,7 @@ void node_iterate(struct node *n)
         next = earlier_us(next, snapshots_tick(n));
     }
     reads_serve(n);
+    publish_flush(n);
     disk_flush(n);
     if (n->raft)
         next = earlier_us(next, n->driver.wake_us);

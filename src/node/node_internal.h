@@ -17,6 +17,7 @@
 #include "node/membership.h"
 #include "node/node.h"
 #include "node/peers.h"
+#include "node/publish.h"
 #include "node/read.h"
 #include "node/request.h"
 #include "node/session.h"
@@ -47,6 +48,7 @@ struct node {
     struct forward forward;
     struct reads reads;
     struct apply apply;
+    struct publish publish;
     struct changes changes;      /* who hears of changes of the data */
     struct log_time log_time;
     struct peers peers;

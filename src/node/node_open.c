@@ -280,6 +280,7 @@ static struct node *node_new(const struct node_env *env, struct options *options
     session_init(&n->session);
     reads_init(&n->reads);
     snapshots_init(n);
+    publish_init(&n->publish);
     return n;
 }
 
@@ -347,6 +348,7 @@ void node_close(struct node *n)
     /* Clients are gone: what is left belongs to nobody. */
     requests_drop(&n->session.unsent);
     requests_drop(&n->session.window);
+    publish_deinit(&n->publish);
     peers_deinit(n);
     batch_deinit(&n->batch);
     if (n->wal)

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "keyspace/state.h"
 #include "keyspace/used_ids.h"
 #include "node/http_live.h"
 #include "node/node_internal.h"
@@ -35,6 +36,11 @@ const struct events *node_events(const struct node *n)
 const struct stages *node_stages(const struct node *n)
 {
     return &n->stages;
+}
+
+struct changes *node_changes(struct node *n)
+{
+    return &n->changes;
 }
 
 const struct raft *node_raft(const struct node *n)
@@ -165,4 +171,32 @@ uint32_t node_get_members(struct node *n, struct node_member *member, uint32_t c
         member_fill(n, &conf->member[i], &member[at]);
     }
     return count;
+}
+
+void node_get_snapshot(const struct node *n, struct node_snapshot_status *status)
+{
+    const struct snapshots *s = &n->snapshots;
+    const struct snapshot_taking *t = &s->taking;
+    const struct snapshot_loading *l = &s->loading;
+    bool is_running = t->phase != SNAPSHOT_IDLE;
+    *status = (struct node_snapshot_status){
+        .index = s->newest.index,
+        .bytes = s->newest.size,
+        .saved_ms = s->saved_wall_ms,
+        .is_running = is_running || s->is_wanted,
+        .running_us = is_running ? n->now_us - t->started_us : 0,
+        .last_us = s->last_took_us,
+        .last_failed = s->last_failed,
+        .taken = s->taken_total,
+        .kept_bytes = t->walk ? state_walk_preimages(t->walk) + buf_size(&t->blocks) : 0,
+        .is_loading = l->is_active && l->at_start,
+        .is_receiving = s->receiving.id.index != 0,
+        .receiving_bytes = s->receiving.id.size,
+        .receiving_done = s->receiving.offset,
+    };
+    if (status->is_loading) {
+        status->loading_bytes = l->from->size;
+        status->loading_done = l->decoder.file_bytes;
+        status->loading_us = n->now_us - l->begun_us;
+    }
 }

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "node/notify.h"
 #include "node/percentiles.h"
 #include "resp/words.h"
 
@@ -22,6 +23,8 @@
     {name, OPTION_ENUM, OPTION_SCOPE_##scope, flags, offsetof(struct options, field), value, NULL, 0, 0, choices, help},
 #define OPTION_STRING_ROW(field, name, scope, flags, value, max, help) \
     {name, OPTION_STRING, OPTION_SCOPE_##scope, flags, offsetof(struct options, field), 0, value, 0, max, NULL, help},
+#define OPTION_EVENTS_ROW(field, name, scope, flags, value, help) \
+    {name, OPTION_EVENTS, OPTION_SCOPE_##scope, flags, offsetof(struct options, field), value, NULL, 0, 0, NULL, help},
 static const struct option_row option_table[] = {
 #include "node/options.def"
 };
@@ -30,6 +33,7 @@ static const struct option_row option_table[] = {
 #undef OPTION_BOOL_ROW
 #undef OPTION_ENUM_ROW
 #undef OPTION_STRING_ROW
+#undef OPTION_EVENTS_ROW
 
 #define OPTION_COUNT (sizeof option_table / sizeof option_table[0])
 
@@ -83,6 +87,7 @@ void options_init(struct options *o)
         switch (row->type) {
         case OPTION_INT:
         case OPTION_BYTES:
+        case OPTION_EVENTS:
             *field_number(o, row) = row->number;
             break;
         case OPTION_BOOL:
@@ -149,6 +154,9 @@ void options_format(const struct options *o, const struct option_row *row, struc
     }
     case OPTION_STRING:
         buf_printf(out, "%s", *(char *const *)(const void *)field);
+        break;
+    case OPTION_EVENTS:
+        notify_format(*(const int64_t *)(const void *)field, out);
         break;
     }
 }
@@ -259,6 +267,12 @@ enum err options_set(struct options *o, const struct option_row *row, struct sli
         return set_enum(o, row, value, why);
     case OPTION_STRING:
         return set_string(o, row, value, why);
+    case OPTION_EVENTS:
+        if (!notify_parse(value, field_number(o, row))) {
+            buf_printf(why, "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+            return ERR_INVALID;
+        }
+        return ERR_OK;
     }
     UNREACHABLE();
 }

@@ -10,7 +10,7 @@
 /* Every option, in one table (options.def): name, type, scope, default, range, help. Parser, --help, CONFIG and docs come
  * from it. Scope `node`: this process only. Scope `cluster`: would influence what replicas compute, so its value lives
  * in the replicated state and CONFIG SET of one is a log entry; apply reads no option of scope `node` (DESIGN §6). */
-enum option_type { OPTION_INT, OPTION_BYTES, OPTION_BOOL, OPTION_ENUM, OPTION_STRING };
+enum option_type { OPTION_INT, OPTION_BYTES, OPTION_BOOL, OPTION_ENUM, OPTION_STRING, OPTION_EVENTS };
 enum option_scope { OPTION_SCOPE_NODE, OPTION_SCOPE_CLUSTER };
 enum option_flag {
     OPTION_STARTUP_ONLY = 1, /* CONFIG SET refuses it, as Redis: immutable */
@@ -29,12 +29,14 @@ struct options {
 #define OPTION_BOOL_ROW(field, name, scope, flags, value, help) bool field;
 #define OPTION_ENUM_ROW(field, name, scope, flags, value, choices, help) int field; /* position in choices "a|b|c" */
 #define OPTION_STRING_ROW(field, name, scope, flags, value, max, help) char *field;
+#define OPTION_EVENTS_ROW(field, name, scope, flags, value, help) int64_t field; /* enum notify_flag bits */
 #include "node/options.def"
 #undef OPTION_INT_ROW
 #undef OPTION_BYTES_ROW
 #undef OPTION_BOOL_ROW
 #undef OPTION_ENUM_ROW
 #undef OPTION_STRING_ROW
+#undef OPTION_EVENTS_ROW
 };
 
 void options_init(struct options *o); /* defaults */

@@ -177,6 +177,9 @@ static void help_range(const struct option_row *row, struct buf *out)
     case OPTION_ENUM:
         buf_printf(out, "%s", row->choices);
         break;
+    case OPTION_EVENTS:
+        buf_printf(out, "letters of Ag$lshzxeKEtmdn");
+        break;
     case OPTION_STRING:
         buf_printf(out, "text, at most %lld bytes", (long long)row->max);
         break;

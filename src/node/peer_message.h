@@ -42,8 +42,12 @@ enum peer_kind {
     PEER_TAKE_IN,
     /* control, in test mode only: u8 1 cut yourself off, 0 come back (cut.c) */
     PEER_CUT,
+    /* control, to everybody: u64 batch, u32 count, then (u8 is_shard, blob channel, blob message) each; publish.c */
+    PEER_PUBLISH,
+    /* control, back to its sender: u64 batch, u32 count, then u64 receivers each */
+    PEER_PUBLISHED,
 };
-#define PEER_KIND_LAST PEER_CUT
+#define PEER_KIND_LAST PEER_PUBLISHED
 
 /* What the sender refuses to append now, or would as a leader. */
 enum peer_refusal {

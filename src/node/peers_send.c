@@ -192,6 +192,12 @@ static enum err dispatch(struct node *n, struct peer *p, int which, enum peer_ki
     case PEER_JOIN:
     case PEER_JOIN_ANSWER:
         break; /* On probe links only. */
+    case PEER_PUBLISH:
+        publish_receive(n, p, body);
+        break;
+    case PEER_PUBLISHED:
+        publish_receive_counts(n, p, body);
+        break;
     }
     return ERR_OK;
 }

@@ -33,10 +33,6 @@ static const struct {
      " migrate "},
     {"HyperLogLogs",
      " pfadd pfcount pfdebug pfmerge pfselftest "},
-    {"publish and subscribe commands",
-     " psubscribe publish pubsub pubsub|channels pubsub|help pubsub|numpat pubsub|numsub"
-     " pubsub|shardchannels pubsub|shardnumsub punsubscribe spublish ssubscribe subscribe sunsubscribe"
-     " unsubscribe "},
     {"sets",
      " sadd scard sdiff sdiffstore sinter sintercard sinterstore sismember smembers smismember smove spop"
      " srandmember srem sscan sunion sunionstore "},

@@ -62,6 +62,8 @@ struct clients *node_clients(struct node *n);
 /* forward-window-bytes is reached: clients are not read on until it shrinks. */
 bool node_window_is_full(const struct node *n);
 bool node_has_leader(const struct node *n);
+/* Who hears of changes of the data. */
+struct changes *node_changes(struct node *n);
 /* NULL, or the error text ("OOM ...", "MISCONF ...", "LOADING ...") a write of that row is refused with at once. Borrowed. */
 const char *node_write_refusal(struct node *n, const struct command_row *row);
 /* The same for a read: NULL unless the data are being loaded. */
@@ -85,6 +87,8 @@ struct request *client_first_request(struct client *c);
 struct request *client_next_request(struct request *request);
 /* Transaction item `position` is a connection or node command: run it at the origin and write its reply (spliced). */
 void client_reply_local(struct request *request, size_t position, struct reply *reply);
+/* Transaction item `position` is a data command that runs now. */
+void client_reply_item(struct request *request, size_t position);
 void request_free(struct request *request);
 
 #endif

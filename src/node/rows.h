@@ -15,10 +15,12 @@ extern const struct command_family rows_command;    /* COMMAND */
 extern const struct command_family rows_debug;      /* DEBUG */
 extern const struct command_family rows_admin;      /* SAVE SHUTDOWN ROLE WAIT ... */
 extern const struct command_family rows_snapshot;   /* RAFT SNAPSHOT */
+extern const struct command_family rows_pubsub;     /* SUBSCRIBE PUBLISH PUBSUB ... */
+extern const struct command_family rows_tracking;   /* CLIENT TRACKING and its kin */
 extern const struct command_family rows_stats;      /* SLOWLOG LATENCY MONITOR */
 
 /* Every family of the server, the data ones too: what main.c and the simulator give to command_table_new. Returns their count. */
-#define ROWS_FAMILY_COUNT (COMMANDS_FAMILY_COUNT + 12)
+#define ROWS_FAMILY_COUNT (COMMANDS_FAMILY_COUNT + 14)
 size_t rows_all(struct command_family family[ROWS_FAMILY_COUNT]);
 
 #endif

@@ -75,35 +75,57 @@ static size_t client_memory(const struct client *c)
            (c->transaction ? c->transaction->bytes : 0);
 }
 
+static void describe_flags(const struct client *c, char flags[16])
+{
+    const struct {
+        bool is_set;
+        char letter;
+    } flag[] = {
+        {!list_empty(&c->in_monitors), 'O'},
+        {client_is_subscriber(c), 'P'},
+        {c->transaction != NULL, 'x'},
+        {c->wait.kind != CLIENT_WAITS_NOT || c->is_held_by_pause, 'b'},
+        {c->tracking.is_on, 't'},
+        {c->tracking.is_redirect_broken, 'R'},
+        {(c->tracking.mode & TRACKING_BCAST) != 0, 'B'},
+        {c->is_closing && !c->is_killed, 'c'},
+        {c->is_killed, 'A'},
+        {c->info.is_unix, 'U'},
+        {c->is_no_evict, 'e'},
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof flag / sizeof flag[0]; i++) {
+        if (flag[i].is_set) {
+            flags[n++] = flag[i].letter;
+        }
+    }
+    if (n == 0) {
+        flags[n++] = 'N';
+    }
+    flags[n] = '\0';
+}
+
 void client_describe(const struct client *c, struct buf *out)
 {
     const struct node_env *env = node_environment(c->node);
     uint64_t now_us = env->now_us(env->ctx);
-    char flags[4] = "N";
+    char flags[16];
 
-    if (c->is_closing || c->is_killed) {
-        (void)snprintf(flags, sizeof flags, "%s", c->is_killed ? "A" : "c");
-    } else if (!list_empty(&c->in_monitors)) {
-        (void)snprintf(flags, sizeof flags, "O");
-    } else if (c->wait.kind != CLIENT_WAITS_NOT || c->is_held_by_pause) {
-        (void)snprintf(flags, sizeof flags, "b");
-    } else if (c->transaction) {
-        (void)snprintf(flags, sizeof flags, "x");
-    } else if (c->is_no_evict) {
-        (void)snprintf(flags, sizeof flags, "e");
-    }
+    describe_flags(c, flags);
     buf_printf(out, "id=%llu addr=%s laddr=%s fd=%d", (unsigned long long)c->id, c->info.address, c->info.local_address,
                c->info.fd);
     append_name(out, "name", c->name);
-    buf_printf(out, " age=%llu idle=%llu flags=%s db=%u sub=0 psub=0 ssub=0 multi=%lld",
+    buf_printf(out, " age=%llu idle=%llu flags=%s db=%u sub=%zu psub=%zu ssub=%zu multi=%lld",
                (unsigned long long)((now_us - c->opened_us) / 1000000), (unsigned long long)((now_us - c->active_us) / 1000000),
-               flags, c->db, c->transaction ? (long long)c->transaction->count : -1LL);
+               flags, c->db, pubsub_count_of(&c->subscriptions, PUBSUB_CHANNEL), pubsub_count_of(&c->subscriptions, PUBSUB_PATTERN),
+               pubsub_count_of(&c->subscriptions, PUBSUB_SHARD), c->transaction ? (long long)c->transaction->count : -1LL);
     buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu",
                buf_size(&c->input), c->input.capacity - buf_size(&c->input), c->transaction ? c->transaction->bytes : 0,
                c->output.capacity, c->output.capacity, buf_size(&c->output), c->slot_count, output_beyond(c),
                client_memory(c));
-    buf_printf(out, " events=%s cmd=%s user=default redir=-1 resp=%d", buf_size(&c->output) > 0 ? "rw" : "r",
-               c->last_row ? c->last_row->name : "NULL", c->protocol == REPLY_RESP3 ? 3 : 2);
+    buf_printf(out, " events=%s cmd=%s user=default redir=%lld resp=%d", buf_size(&c->output) > 0 ? "rw" : "r",
+               c->last_row ? c->last_row->name : "NULL", c->tracking.is_on ? (long long)c->tracking.redirect : -1LL, c->protocol == REPLY_RESP3 ? 3 : 2);
     append_name(out, "lib-name", c->library_name);
     append_name(out, "lib-ver", c->library_version);
     buf_append_byte(out, '\n');
@@ -120,16 +142,24 @@ static void row_info(struct client *c, const struct command *command, struct rep
 }
 
 /* What a TYPE argument selects. */
-enum client_type { TYPE_NONE, TYPE_NORMAL, TYPE_EMPTY, TYPE_UNKNOWN };
+enum client_type { TYPE_NONE, TYPE_NORMAL, TYPE_PUBSUB, TYPE_EMPTY, TYPE_UNKNOWN };
 
 static enum client_type client_type_of(struct slice word)
 {
     if (slice_equal_nocase(word, "normal")) {
         return TYPE_NORMAL;
     }
-    bool is_other = slice_equal_nocase(word, "master") || slice_equal_nocase(word, "replica") ||
-                    slice_equal_nocase(word, "slave") || slice_equal_nocase(word, "pubsub");
+    if (slice_equal_nocase(word, "pubsub")) {
+        return TYPE_PUBSUB;
+    }
+    bool is_other = slice_equal_nocase(word, "master") || slice_equal_nocase(word, "replica") || slice_equal_nocase(word, "slave");
     return is_other ? TYPE_EMPTY : TYPE_UNKNOWN;
+}
+
+static bool client_is_of_type(const struct client *c, enum client_type type)
+{
+    return type == TYPE_NONE || (type == TYPE_PUBSUB && client_is_subscriber(c)) ||
+           (type == TYPE_NORMAL && !client_is_subscriber(c));
 }
 
 static bool reply_unknown_type(struct reply *reply, struct slice word)
@@ -143,14 +173,12 @@ static struct client *client_of(struct list *in_all)
     return CONTAINER_OF(in_all, struct client, in_all);
 }
 
-static struct client *client_by_id(struct clients *cs, int64_t id)
+/* A session that came in, not a peer's. */
+static struct client *session_by_id(struct clients *cs, int64_t id)
 {
-    for (struct list *at = cs->all.next; at != &cs->all; at = at->next) {
-        if (client_of(at)->is_counted && (int64_t)client_of(at)->id == id) {
-            return client_of(at);
-        }
-    }
-    return NULL;
+    struct client *c = id > 0 ? client_by_id(cs, (uint64_t)id) : NULL;
+
+    return c && c->is_counted ? c : NULL;
 }
 
 static bool list_by_ids(struct clients *cs, const struct command *command, struct buf *text, struct reply *reply)
@@ -162,7 +190,7 @@ static bool list_by_ids(struct clients *cs, const struct command *command, struc
             reply_error(reply, "ERR Invalid client ID");
             return false;
         }
-        struct client *found = client_by_id(cs, id);
+        struct client *found = session_by_id(cs, id);
         if (found) {
             client_describe(found, text);
         }
@@ -186,8 +214,8 @@ static bool list_fill(struct client *c, const struct command *command, struct bu
         reply_error(reply, REPLY_SYNTAX);
         return false;
     }
-    for (struct list *at = c->clients->all.next; type != TYPE_EMPTY && at != &c->clients->all; at = at->next) {
-        if (client_of(at)->is_counted) {
+    for (struct list *at = c->clients->all.next; at != &c->clients->all; at = at->next) {
+        if (client_of(at)->is_counted && client_is_of_type(client_of(at), type)) {
             client_describe(client_of(at), text);
         }
     }
@@ -260,7 +288,7 @@ static bool kill_parse(const struct command *command, struct kill_filter *f, str
 
 static bool kill_matches(const struct kill_filter *f, const struct client *other, const struct client *me)
 {
-    if (!other->is_counted || other->is_killed || f->type == TYPE_EMPTY || (f->skips_me && other == me)) {
+    if (!other->is_counted || other->is_killed || !client_is_of_type(other, f->type) || (f->skips_me && other == me)) {
         return false;
     }
     return (f->id == 0 || (int64_t)other->id == f->id) &&
@@ -388,7 +416,7 @@ static void row_unblock(struct client *c, const struct command *command, struct 
         reply_error(reply, REPLY_NOT_INTEGER);
         return;
     }
-    struct client *other = client_by_id(c->clients, id);
+    struct client *other = session_by_id(c->clients, id);
     bool is_waiting = other && (other->wait.kind == CLIENT_WAITS_COPIES || other->wait.kind == CLIENT_WAITS_AOF);
     if (is_waiting) {
         client_end_wait(other, is_error ? "UNBLOCKED client unblocked via CLIENT UNBLOCK" : NULL);
@@ -396,48 +424,7 @@ static void row_unblock(struct client *c, const struct command *command, struct 
     reply_int(reply, is_waiting ? 1 : 0);
 }
 
-/* --- tracking: there is none yet --------------------------------------------------------------- */
-
-static void row_getredir(struct client *c, const struct command *command, struct reply *reply)
-{
-    (void)c;
-    (void)command;
-    reply_int(reply, -1);
-}
-
-static void row_trackinginfo(struct client *c, const struct command *command, struct reply *reply)
-{
-    (void)c;
-    (void)command;
-    reply_map(reply, 3);
-    reply_bulk_cstr(reply, "flags");
-    reply_set(reply, 1);
-    reply_bulk_cstr(reply, "off");
-    reply_bulk_cstr(reply, "redirect");
-    reply_int(reply, -1);
-    reply_bulk_cstr(reply, "prefixes");
-    reply_array(reply, 0);
-}
-
-static void row_tracking(struct client *c, const struct command *command, struct reply *reply)
-{
-    (void)c;
-    if (argument_is(command, 2, "off") && command->arg_count == 3) {
-        reply_simple(reply, "OK");
-    } else if (argument_is(command, 2, "on")) {
-        reply_error(reply, "ERR client tracking is not available yet: client side caching is planned");
-    } else {
-        reply_error(reply, REPLY_SYNTAX);
-    }
-}
-
-static void row_caching(struct client *c, const struct command *command, struct reply *reply)
-{
-    (void)c;
-    (void)command;
-    reply_error(reply, "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode "
-                       "enabled");
-}
+/* --- HELP, the table ----------------------------------------------------------------------------- */
 
 void reply_help(struct reply *reply, const char *const *line)
 {
@@ -543,14 +530,6 @@ static const struct command_row client_row[] = {
                "O(1)", "LIB-NAME libname | LIB-VER libver"),
     CLIENT_ROW("client|setname", 3, 0, row_setname, "@slow @connection", "Set the current connection name", "2.6.9", "O(1)",
                "connection-name"),
-    {.name = "client|caching", .kind = COMMAND_CONNECTION, .arity = 3,
-     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_caching, .group = "connection",
-     .acl_categories = "@slow @connection", .summary = "Instruct the server about tracking or not keys in the next request",
-     .since = "6.0.0", .complexity = "O(1)", .arguments = "YES | NO"},
-    {.name = "client|getredir", .kind = COMMAND_CONNECTION, .arity = 2,
-     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_getredir, .group = "connection",
-     .acl_categories = "@slow @connection", .summary = "Get tracking notifications redirection client ID if any",
-     .since = "6.0.0", .complexity = "O(1)", .arguments = ""},
     {.name = "client|no-evict", .kind = COMMAND_CONNECTION, .arity = 3,
      .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_no_evict,
      .group = "connection",
@@ -566,16 +545,6 @@ static const struct command_row client_row[] = {
      .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_reply, .group = "connection",
      .acl_categories = "@slow @connection", .summary = "Instruct the server whether to reply to commands",
      .since = "3.2.0", .complexity = "O(1)", .arguments = "ON | OFF | SKIP"},
-    {.name = "client|tracking", .kind = COMMAND_CONNECTION, .arity = -3,
-     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_tracking, .group = "connection",
-     .acl_categories = "@slow @connection", .summary = "Enable or disable server assisted client side caching support",
-     .since = "6.0.0", .complexity = "O(1). Some options may introduce additional complexity.",
-     .arguments = "ON | OFF [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]"},
-    {.name = "client|trackinginfo", .kind = COMMAND_CONNECTION, .arity = 2,
-     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_trackinginfo, .group = "connection",
-     .acl_categories = "@slow @connection",
-     .summary = "Return information about server assisted client side caching for the current connection",
-     .since = "6.2.0", .complexity = "O(1)", .arguments = ""},
     {.name = "client|unblock", .kind = COMMAND_CONNECTION, .arity = -3,
      .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE, .run_local = row_unblock,
      .group = "connection",

@@ -20,9 +20,12 @@ static bool argument_is(const struct command *command, size_t position, const ch
 
 static void row_ping(struct client *c, const struct command *command, struct reply *reply)
 {
-    (void)c;
     if (command->arg_count > 2) {
         reply_error(reply, "ERR wrong number of arguments for 'ping' command");
+    } else if (c->protocol == REPLY_RESP2 && client_is_subscriber(c)) {
+        reply_array(reply, 2);
+        reply_bulk_cstr(reply, "pong");
+        reply_bulk(reply, command->arg_count == 2 ? command->arg[1] : (struct slice){0});
     } else if (command->arg_count == 2) {
         reply_bulk(reply, command->arg[1]);
     } else {

@@ -138,3 +138,8 @@ struct options *node_options_edit(struct node *n)
 {
     return n->options;
 }
+
+bool node_publish(struct node *n, enum pubsub_kind kind, struct slice channel, struct slice message, struct publish_hole *hole)
+{
+    return publish_add(n, kind, channel, message, hole);
+}

@@ -98,6 +98,7 @@ void transaction_queue(struct client *c, const struct command_row *row, const st
         t->item = mem_realloc_array(t->item, t->capacity, sizeof *t->item);
     }
     struct transaction_item *item = &t->item[t->count++];
+    t->has_publish |= row->run_local == row_publish || row->run_local == row_spublish;
     *item = (struct transaction_item){.row = row, .error = transaction_check(row, command)};
     command_copy_init(&item->command, command);
     t->bytes += bytes;
@@ -131,6 +132,12 @@ static bool transaction_needs_entry(const struct client *c)
     return c->watch_count > 0;
 }
 
+/* Its reply holds numbers that other nodes know. */
+bool transaction_publishes(const struct transaction *t)
+{
+    return t->has_publish;
+}
+
 bool transaction_must_wait(const struct client *c, const struct command_row *row)
 {
     bool ends_watch = row->run_local == row_exec || row->run_local == row_discard || row->run_local == row_unwatch ||
@@ -162,16 +169,39 @@ void transaction_run_local(struct client *c, struct transaction *t, size_t posit
     }
 }
 
+/* With a PUBLISH among them its reply may have to wait for numbers: then it has a slot of its own. */
 static void transaction_run_all_local(struct client *c, struct transaction *t, struct reply *reply)
 {
-    size_t mark = reply->out ? buf_size(reply->out) : 0;
+    struct client_slot *slot = t->has_publish ? client_slot_new(c, reply->protocol) : NULL;
+    struct reply own = {.protocol = reply->protocol};
 
+    if (slot) {
+        slot->request.client = c;
+        slot->is_muted = c->is_muted;
+        own.out = &slot->reply;
+        c->exec_slot = slot;
+        reply = &own;
+    }
+    size_t mark = reply->out ? buf_size(reply->out) : 0;
     reply_array(reply, t->count);
     for (size_t i = 0; i < t->count; i++) {
         transaction_run_local(c, t, i, reply);
     }
+    c->exec_slot = NULL;
     client_note_nested(c, t, reply->out ? slice_skip(buf_slice(reply->out), mark) : (struct slice){0}, reply->is_error);
     transaction_free(t);
+    if (slot) {
+        client_slot_made(c, slot);
+        if (slot->is_muted) {
+            client_holes_drop(slot);
+            buf_clear(&slot->reply, 0);
+        }
+        if (slot->holes) {
+            client_holes_less(slot);
+        } else {
+            client_slot_filled(slot);
+        }
+    }
 }
 
 /* The database that a queued SELECT leads to, if it is a valid one. */

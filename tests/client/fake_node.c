@@ -27,12 +27,14 @@ struct node *fake_new(void)
     struct node *n = mem_alloc_zero(sizeof *n);
     struct command_family family[ROWS_FAMILY_COUNT];
     struct siphash_key seed = {{1, 2, 3}};
-    struct keyspace_hooks hooks = {0};
 
     options_init(&n->options);
     n->now_us = 1000000;
     n->env = (struct node_env){.ctx = n, .now_us = fake_now_us, .log = {LOG_WARNING, fake_log, NULL}};
     n->table = command_table_new(family, rows_all(family));
+    changes_init(&n->changes);
+    n->changes.is_history = false;
+    struct keyspace_hooks hooks = changes_hooks(&n->changes);
     n->keyspace = keyspace_new(&seed, &hooks);
     n->has_leader = true;
     n->clients = clients_new(n);
@@ -56,6 +58,7 @@ void fake_free(struct node *n)
         }
         fake_drop(&n->queue[i]);
     }
+    fake_tell_counts(n, 0);
     clients_free(n->clients);
     keyspace_free(n->keyspace);
     command_table_free(n->table);
@@ -90,6 +93,11 @@ const struct command_table *node_commands(const struct node *n)
     return n->table;
 }
 
+struct changes *node_changes(struct node *n)
+{
+    return &n->changes;
+}
+
 struct clients *node_clients(struct node *n)
 {
     return n->clients;
@@ -108,6 +116,18 @@ bool node_has_leader(const struct node *n)
 const char *node_write_refusal(struct node *n, const struct command_row *row)
 {
     return row->flags & COMMAND_DENYOOM ? n->refusal : NULL;
+}
+
+const char *node_read_refusal(struct node *n)
+{
+    (void)n;
+    return NULL;
+}
+
+void node_get_snapshot(const struct node *n, struct node_snapshot_status *status)
+{
+    (void)n;
+    *status = (struct node_snapshot_status){0};
 }
 
 void node_get_status(struct node *n, struct node_status *status)
@@ -157,6 +177,27 @@ const struct raft *node_raft(const struct node *n)
 {
     (void)n;
     return NULL;
+}
+
+bool node_publish(struct node *n, enum pubsub_kind kind, struct slice channel, struct slice message, struct publish_hole *hole)
+{
+    (void)kind;
+    (void)channel;
+    (void)message;
+    if (!n->has_others || n->hole_count == sizeof n->hole / sizeof n->hole[0]) {
+        return false;
+    }
+    n->hole[n->hole_count++] = hole;
+    return true;
+}
+
+void fake_tell_counts(struct node *n, uint64_t receivers)
+{
+    for (size_t i = 0; i < n->hole_count; i++) {
+        n->hole[i]->count += receivers;
+        client_publish_told(n->hole[i]);
+    }
+    n->hole_count = 0;
 }
 
 static struct fake_request *fake_push(struct node *n, struct request *request)
@@ -245,6 +286,7 @@ static void fake_run_exec(struct node *n, struct fake_request *r, struct command
             client_reply_local(r->request, i - 2, reply);
             continue;
         }
+        client_reply_item(r->request, i - 2);
         const struct command_row *row = command_table_by_number(n->table, item.number);
         struct slice *arg = mem_alloc_array(item.arg_count, sizeof *arg);
         struct command command = {arg, item.arg_count};
@@ -283,7 +325,9 @@ void fake_decide(struct node *n, size_t position)
 
     ASSERT(position < n->count && r->request);
     client_reply_begin(r->request, &reply);
+    n->changes.origin = r->request->kind == REQUEST_WRITE ? r->request->client : NULL;
     fake_run(n, r, &reply);
+    n->changes.origin = NULL;
     client_reply_end(r->request);
     fake_drop(r);
 }

@@ -1,9 +1,11 @@
 #ifndef TESTS_CLIENT_FAKE_NODE_H
 #define TESTS_CLIENT_FAKE_NODE_H
 
+#include "node/changes.h"
 #include "node/clients.h"
 #include "node/exec_payload.h"
 #include "node/options.h"
+#include "node/publish.h"
 
 /* The node core as clients see it, without a cluster: requests wait in a queue until the test decides them, in any order. It takes
  * the real one's place at link time, so these tests are a folder of their own. */
@@ -33,6 +35,10 @@ struct node {
     const char *refusal;  /* of writes with DENYOOM */
     size_t abandoned;
     raft_index other_match; /* of the second member */
+    bool has_others;        /* node_publish: they will answer */
+    struct changes changes;
+    struct publish_hole *hole[64];
+    size_t hole_count;
 };
 
 struct node *fake_new(void);
@@ -48,6 +54,8 @@ void fake_give_up(struct node *n, size_t position, const char *error);
 void fake_forget(struct node *n, size_t position);
 /* A read that met a due key: begins its reply and takes it back. */
 void fake_abort(struct node *n, size_t position);
+/* The others said how many of their clients got each message. */
+void fake_tell_counts(struct node *n, uint64_t receivers);
 size_t fake_undecided(const struct node *n);
 
 /* A client and what it was answered. */
