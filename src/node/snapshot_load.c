@@ -387,6 +387,11 @@ static enum err snapshot_open_file(struct node *n, struct snapshot_meta *meta)
     enum err e = snapshot_file_open(&l->file, n->env.vfs, SNAPSHOT_NAME);
     if (e != ERR_OK)
         return e;
+    /* Whether a process that was killed made the name durable isn't known, and what comes next may rely on it. */
+    if (n->env.vfs->call->sync_names(n->env.vfs) != ERR_OK) {
+        snapshot_file_close(&l->file);
+        return ERR_IO;
+    }
     e = snapshot_file_head(&l->file, &head, meta);
     if (e == ERR_OK)
         e = snapshot_file_tail(&l->file, &s->newest.crc, &digest);

@@ -69,6 +69,15 @@ void plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
         plan->disk_full_every_us = plan->rot_every_us = plan->sync_error_every_us = 0;
         plan->crash_every_us = plan->power_every_us = plan->pause_every_us = 0;
     }
+    if (strcmp(profile, "compact") == 0) {
+        /* Snapshots all the time, and hardly anything kept behind them: who was away for a moment needs one. */
+        plan->snapshot_log_bytes = (uint64_t)1 << (9 + prng_below(p, 7));
+        plan->retention_entries = 1 + (uint32_t)prng_below(p, 8);
+        plan->segment_bytes = (uint64_t)4096 << prng_below(p, 5);
+        plan->log_memory_bytes = 65536;
+        if (plan->crash_every_us == 0)
+            plan->crash_every_us = 500000 + prng_below(p, 3000000);
+    }
     if (strcmp(profile, "storm") == 0) {
         plan->crash_every_us = 300000 + prng_below(p, 1000000);
         plan->partition_every_us = 300000 + prng_below(p, 1000000);

@@ -39,6 +39,7 @@ struct ghost_host {
     struct ghost_disk *disk;
     struct ghost_log log;         /* what the node's log holds, as last looked at */
     raft_term seen_term;
+    raft_index seen_first;
     raft_index seen_last;
     raft_term seen_last_term;
     enum raft_role seen_role;
@@ -174,10 +175,25 @@ static void ghost_check_pair(struct ghost *g, uint32_t slot, raft_index index, c
     }
 }
 
+/* What a snapshot stands for is what was committed. */
+static void ghost_read_snapshot(struct ghost *g, uint32_t slot, const struct raft_status *status)
+{
+    struct ghost_host *h = &g->host[slot];
+    for (raft_index i = h->seen_first > 0 ? h->seen_first : 1; i < status->first_index && i <= g->committed.last; i++) {
+        struct ghost_entry e = g->committed.entry[i - 1];
+        bool is_known = i <= h->log.last && h->log.entry[i - 1].term == e.term && h->log.entry[i - 1].crc == e.crc;
+        if (!is_known)
+            ghost_log_set(&h->log, i, e);
+    }
+    h->seen_first = status->first_index;
+}
+
 /* Brings the ghost's copy of a node's log up to date; walks back only as far as something differs. */
 static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r, const struct raft_status *status)
 {
     struct ghost_host *h = &g->host[slot];
+    if (status->first_index > h->seen_first)
+        ghost_read_snapshot(g, slot, status);
     if (status->last_index == h->seen_last && status->last_term == h->seen_last_term)
         return;
     raft_index from = status->last_index;
@@ -199,7 +215,8 @@ static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r,
     }
     h->log.last = status->last_index;
     for (raft_index i = from + 1; i <= status->last_index; i++)
-        ghost_check_pair(g, slot, i, &h->log, raft_get_entry(r, i, &e) ? &e : NULL);
+        if (i > status->first_index) /* what stood before the first one isn't here any more */
+            ghost_check_pair(g, slot, i, &h->log, raft_get_entry(r, i, &e) ? &e : NULL);
     h->seen_last = status->last_index;
     h->seen_last_term = status->last_term;
 }
@@ -459,6 +476,7 @@ void ghost_host_started(struct ghost *g, uint32_t slot)
     h->seen_applied = 0;
     h->seen_role = RAFT_FOLLOWER;
     h->seen_term = 0;
+    h->seen_first = 0;
     h->seen_last = 0;
     h->seen_last_term = 0;
 }

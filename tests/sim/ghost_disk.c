@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "raft/entry.h"
+#include "storage/snapshot_file.h"
 #include "storage/wal_format.h"
 
 #define BATCH_MAGIC "CWB1"
@@ -16,6 +17,7 @@ struct disk_entry {
 };
 
 enum note_kind { NOTE_ENTRY, NOTE_TRUNCATION, NOTE_STATE };
+#define SNAPSHOT_MAGIC "CSB1"
 
 struct disk_note { /* a record that was written */
     char name[64];
@@ -31,6 +33,8 @@ struct ghost_disk {
     struct raft_hard_state hard;
     struct disk_entry *durable; /* [i] is index i + 1 */
     size_t capacity;
+    /* Snapshots: the index that each file's head names; which of them has the name, and which has it durably. */
+    raft_index snapshot_own, snapshot_received, snapshot_named, snapshot_durable;
     struct disk_note *note; /* written, not synced, in order */
     size_t note_count;
     size_t note_capacity;
@@ -55,15 +59,40 @@ struct raft_hard_state ghost_disk_hard_state(const struct ghost_disk *d) { retur
 
 bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term term, uint32_t crc)
 {
+    if (index >= 1 && index <= d->snapshot_durable)
+        return true; /* a snapshot stands for it */
     return index >= 1 && index <= d->capacity && d->durable[index - 1].term == term && d->durable[index - 1].crc == crc;
 }
 
-void ghost_disk_power_loss(struct ghost_disk *d) { d->note_count = 0; }
+void ghost_disk_power_loss(struct ghost_disk *d)
+{
+    d->note_count = 0;
+    d->snapshot_named = d->snapshot_durable; /* or what survived by luck: seen at the next start */
+}
+
+static raft_index *disk_snapshot_of(struct ghost_disk *d, const char *name)
+{
+    struct slice s = slice_from_cstr(name);
+    return slice_equal(s, SLICE_LITERAL(SNAPSHOT_OWN_NAME))        ? &d->snapshot_own
+           : slice_equal(s, SLICE_LITERAL(SNAPSHOT_RECEIVED_NAME)) ? &d->snapshot_received
+           : slice_equal(s, SLICE_LITERAL(SNAPSHOT_NAME))          ? &d->snapshot_named
+                                                                   : NULL;
+}
+
+/* The head of a snapshot file names its index. */
+static void disk_read_snapshot(struct ghost_disk *d, const char *name, uint64_t offset, struct slice bytes)
+{
+    raft_index *index = disk_snapshot_of(d, name);
+    if (index && offset == 0 && bytes.n >= SNAPSHOT_BLOCK_HEADER + 16 &&
+        slice_equal((struct slice){bytes.p, 4}, SLICE_LITERAL(SNAPSHOT_MAGIC)))
+        *index = get_u64(bytes.p + SNAPSHOT_BLOCK_HEADER + 8);
+}
 
 void ghost_disk_wipe(struct ghost_disk *d)
 {
     d->note_count = 0;
     d->hard = (struct raft_hard_state){0, 0};
+    d->snapshot_own = d->snapshot_received = d->snapshot_named = d->snapshot_durable = 0;
     for (size_t i = 0; i < d->capacity; i++)
         d->durable[i] = (struct disk_entry){0, 0};
 }
@@ -104,6 +133,8 @@ static void disk_read_batch(struct vfs_file *f, struct slice bytes)
             return;
         if (type == WAL_RECORD_ENTRY && size >= ENTRY_HEADER_BYTES)
             disk_note(f, NOTE_ENTRY, get_u64(rest.p + 8), (struct disk_entry){get_u64(rest.p + 16), get_u32(rest.p + 4)});
+        else if (type == WAL_RECORD_HEAD && size >= 16) /* a reset voids what stood there; else nothing does */
+            disk_note(f, NOTE_TRUNCATION, get_u64(rest.p + 8), (struct disk_entry){0, 0});
         else if (type == WAL_RECORD_TRUNCATE && size >= 8)
             disk_note(f, NOTE_TRUNCATION, get_u64(rest.p), (struct disk_entry){0, 0});
         else if (type == WAL_RECORD_STATE)
@@ -173,14 +204,19 @@ static void watch_close(struct vfs_file *f)
 
 static enum err watch_read(struct vfs_file *f, uint64_t offset, void *p, size_t n, size_t *got)
 {
-    return watch_call(f)->read(f->inner, offset, p, n, got);
+    enum err e = watch_call(f)->read(f->inner, offset, p, n, got);
+    if (e == ERR_OK)
+        disk_read_snapshot(f->disk, f->name, offset, (struct slice){p, *got});
+    return e;
 }
 
 static enum err watch_write(struct vfs_file *f, uint64_t offset, const void *p, size_t n)
 {
     enum err e = watch_call(f)->write(f->inner, offset, p, n);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
         disk_read_batch(f, (struct slice){p, n});
+        disk_read_snapshot(f->disk, f->name, offset, (struct slice){p, n});
+    }
     return e;
 }
 
@@ -203,6 +239,9 @@ static enum err watch_rename(struct vfs *v, const char *from, const char *to)
         if (slice_equal(slice_from_cstr(d->note[i].name), slice_from_cstr(from)))
             snprintf(d->note[i].name, sizeof d->note[i].name, "%s", to);
     }
+    raft_index *index = disk_snapshot_of(d, from);
+    if (e == ERR_OK && index && slice_equal(slice_from_cstr(to), SLICE_LITERAL(SNAPSHOT_NAME)))
+        d->snapshot_named = *index;
     return e;
 }
 
@@ -211,7 +250,14 @@ static enum err watch_remove(struct vfs *v, const char *name)
     return watch_inner(v)->call->remove(watch_inner(v), name);
 }
 
-static enum err watch_sync_names(struct vfs *v) { return watch_inner(v)->call->sync_names(watch_inner(v)); }
+static enum err watch_sync_names(struct vfs *v)
+{
+    struct ghost_disk *d = CONTAINER_OF(v, struct ghost_disk, watch);
+    enum err e = d->inner->call->sync_names(d->inner);
+    if (e == ERR_OK)
+        d->snapshot_durable = d->snapshot_named;
+    return e;
+}
 
 static enum err watch_list(struct vfs *v, void (*fn)(void *ctx, const char *name), void *ctx)
 {

@@ -217,6 +217,13 @@ void host_init(struct sim *s, uint32_t slot, const char *cluster_list)
     h->options.log_memory = (int64_t)s->plan.log_memory_bytes;
     h->options.disk_reserve = 0;
     h->options.peer_append_bytes = s->plan.append_bytes ? (int64_t)s->plan.append_bytes : 258048;
+    if (s->plan.snapshot_log_bytes > 0) {
+        h->options.snapshot_log_size = (int64_t)s->plan.snapshot_log_bytes;
+        h->options.snapshot_log_ratio = 0;
+        h->options.log_retention_entries = s->plan.retention_entries;
+        h->options.snapshot_slice = 0;
+        h->options.snapshot_transfer_rate = 1000000;
+    }
     list_init(&h->jobs);
     int64_t rate = (int64_t)s->plan.clock_rate_ppm;
     h->rate_ppm = (int64_t)world_between(&s->world, 0, (uint64_t)(2 * rate)) - rate;

@@ -278,7 +278,7 @@ static void write_counts(const char *name)
 
 static void usage(void)
 {
-    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm|fig8] [--seconds N] [--mutant K] [--verbose]\n"
+    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm|fig8|compact] [--seconds N] [--mutant K] [--verbose]\n"
            "       coracle-sim --scenario NAME|all\n");
 }
 

@@ -51,6 +51,8 @@ struct sim_plan {
     bool has_expiry;
     bool has_big_values;
     bool has_transactions;
+    uint64_t snapshot_log_bytes;  /* 0: as the server has it, that is never here */
+    uint32_t retention_entries;
     bool has_crash_in_write;      /* power fails in the middle of a disk call */
 };
 
