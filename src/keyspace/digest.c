@@ -8,6 +8,7 @@
 
 #include "base/codec.h"
 #include "keyspace/keyspace_internal.h"
+#include "keyspace/keyspace_running.h"
 #include "keyspace/used_ids.h"
 #include "keyspace/value.h"
 
@@ -118,4 +119,26 @@ void digest_change(struct keyspace *k, uint32_t db, uint64_t hash, const struct 
         x = digest_mix(x ^ (uint64_t)keyspace_entry_expiry(&k->db[db], e));
     }
     k->running_digest = x + db;
+}
+
+uint64_t keyspace_running_digest(const struct keyspace *k)
+{
+    return k->running_digest;
+}
+
+bool keyspace_corrupt(struct keyspace *k, uint32_t db, struct slice key)
+{
+    struct dict_entry *e =
+        dict_find(&k->db[db].dict, siphash64_fast(&k->seed, key.p, key.n), key);
+    if (!e) {
+        return false;
+    }
+    if (value_get_type(e->value) != VALUE_STRING || value_string_size(e->value) == 0) {
+        e->last_change ^= 1;
+        return true;
+    }
+    uint8_t byte = value_string_part(e->value, 0).p[0] ^ 1;
+    e->value = value_unshare(e->value);
+    value_string_write(e->value, 0, (struct slice){&byte, 1});
+    return true;
 }

@@ -230,6 +230,9 @@ static void apply_proposal(struct node *n, const struct raft_entry *e)
     case PROPOSAL_WATCH:
         changes_touch(n->keyspace);
         break;
+    case PROPOSAL_VERIFY:
+        verify_begin(n, e->index);
+        break;
     default: /* Not an enumeration: any u16 may stand in a log. */
         apply_unknown(n, e, &p);
         break;
@@ -274,4 +277,5 @@ void apply_entry(struct node *n, const struct raft_entry *e)
         break;
     }
     n->apply.applied = e->index;
+    verify_applied(n, e->index);
 }

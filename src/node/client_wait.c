@@ -113,6 +113,8 @@ static bool wait_is_over(struct client *c)
     case CLIENT_WAITS_AOF:
         copies = client_copies(c);
         return copies.here >= w->local_wanted && copies.elsewhere >= w->copies_wanted;
+    case CLIENT_WAITS_VERIFY:
+        return verify_is_over(c);
     case CLIENT_WAITS_CHANGE: {
         const char *text;
 
@@ -134,6 +136,9 @@ static void reply_wait(struct client *c, enum client_wait_kind kind, struct repl
         UNREACHABLE();
     case CLIENT_WAITS_FEED:
         changes_wait_reply(c, &(struct command){c->wait.command.arg, c->wait.command.arg_count}, reply);
+        return;
+    case CLIENT_WAITS_VERIFY:
+        reply_verify(c, reply);
         return;
     case CLIENT_SLEEPS:
         reply_simple(reply, "OK");
@@ -261,6 +266,14 @@ void client_wait_for_change(struct client *c, uint64_t number, const struct comm
 {
     c->wait.change = number;
     client_wait_begin(c, CLIENT_WAITS_CHANGE, c->last_row, command, 0, reply);
+}
+
+#define VERIFY_MOST_US 30000000
+
+void client_wait_for_verify(struct client *c, raft_index applied, const struct command *command, struct reply *reply)
+{
+    c->wait.change = applied;
+    client_wait_begin(c, CLIENT_WAITS_VERIFY, c->last_row, command, VERIFY_MOST_US, reply);
 }
 
 void clients_stop_waiting(struct clients *cs)

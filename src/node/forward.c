@@ -293,7 +293,7 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
     struct proposal p;
     if (!node_is_leader(n) || !n->forward.is_ready || proposal_decode(payload, &p) != ERR_OK || p.seq != 0 || p.member != from)
         return;
-    if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL && p.number != PROPOSAL_WATCH)
+    if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL && p.number != PROPOSAL_WATCH && p.number != PROPOSAL_VERIFY)
         return;
     raft_index conf_index;
     if (!raft_conf_find(raft_get_conf(n->raft, &conf_index), from)) {
@@ -302,7 +302,7 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
     }
     const struct tail *t = tail_find(&n->forward, from);
     /* In the log already (proposals are repeated until they are seen applied), or without effect. */
-    bool is_moot = p.number == PROPOSAL_OPEN ? t && p.session <= t->session : !t || p.session != t->session || !t->is_open;
+    bool is_moot = p.number == PROPOSAL_VERIFY ? false : p.number == PROPOSAL_OPEN ? t && p.session <= t->session : !t || p.session != t->session || !t->is_open;
     if (is_moot && !(MUT(33) || MUT(34))) /* These two take the second look away, too: apply's is the one that must hold. */
         return;
     struct chunk *chunk;

@@ -115,6 +115,7 @@ static uint64_t node_timers(struct node *n)
     next = earlier_us(next, publish_tick(n));
     if (n->raft) {
         next = earlier_us(next, forward_tick(n));
+        next = earlier_us(next, verify_tick(n));
         peers_spread_status(n);
     }
     return next;
@@ -140,6 +141,7 @@ void node_iterate(struct node *n)
         peers_nudge(n);
         disk_heal(n);
         snapshots_pump(n);
+        verify_pump(n);
         next = earlier_us(next, snapshots_tick(n));
     }
     reads_serve(n);

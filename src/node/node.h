@@ -99,6 +99,19 @@ void node_get_snapshot(const struct node *n, struct node_snapshot_status *status
 /* Begins one, if there is anything new. False: one is under way, or the data are not there to be saved (blank, loading). */
 bool node_snapshot(struct node *n);
 
+/* Do all members hold the same (verify.c)? node_verify asks all for a digest; false: nobody to ask now. */
+struct node_verify_member {
+    raft_id id;
+    const char *address;             /* borrowed until the next step */
+    bool has_answered, is_equal, is_reachable;
+    uint64_t digest;
+};
+bool node_verify(struct node *n);
+/* What is known of the newest digest of an index > `after`; *index 0: this node has none yet. */
+uint32_t node_get_verify(struct node *n, raft_index after, struct node_verify_member *member, uint32_t capacity, raft_index *index);
+/* NULL, or a sentence: the nodes disagree and no majority agrees. */
+const char *node_verify_alarm(const struct node *n);
+
 /* One member as `status`, RAFT MEMBERS and INFO show it. */
 struct node_member {
     raft_id id;

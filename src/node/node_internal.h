@@ -23,6 +23,7 @@
 #include "node/session.h"
 #include "node/snapshot.h"
 #include "node/stages.h"
+#include "node/verify.h"
 
 /* The rooms of one node. Each has its own header and keeps its state in its own struct; this is where they meet. */
 struct node {
@@ -57,6 +58,7 @@ struct node {
     struct join join;
     struct leave leave;
     struct snapshots snapshots;
+    struct verify verify;
 
     bool is_cut;                 /* cut.h */
     struct events events;        /* newest log lines */

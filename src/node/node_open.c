@@ -354,6 +354,7 @@ void node_close(struct node *n)
     if (n->wal)
         disk_deinit(n);
     snapshots_deinit(n);
+    verify_deinit(n);
     driver_deinit(&n->driver);
     reads_deinit(&n->reads);
     apply_deinit(&n->apply);

@@ -66,6 +66,8 @@ static const char *node_trouble(struct node *n)
         return formation_trouble(n);
     if (node_lacks_configuration(n))
         return "this node was taken in and waits for the cluster's log";
+    if (n->verify.has_alarm)
+        return node_verify_alarm(n);
     if (n->disk.is_full)
         return "the disk is full: writes are refused";
     if (n->disk.is_tainted)

@@ -46,8 +46,10 @@ enum peer_kind {
     PEER_PUBLISH,
     /* control, back to its sender: u64 batch, u32 count, then u64 receivers each */
     PEER_PUBLISHED,
+    /* control, to all members: u8 enum verify_kind, u64 index, u64 digest of the state there */
+    PEER_DIGEST,
 };
-#define PEER_KIND_LAST PEER_PUBLISHED
+#define PEER_KIND_LAST PEER_DIGEST
 
 /* What the sender refuses to append now, or would as a leader. */
 enum peer_refusal {

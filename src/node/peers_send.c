@@ -179,6 +179,9 @@ static enum err dispatch(struct node *n, struct peer *p, int which, enum peer_ki
     case PEER_CUT:
         cut_receive(n, body);
         break;
+    case PEER_DIGEST:
+        verify_receive(n, p, body);
+        break;
     case PEER_CHANGE:
         if (!node_is_blank(n))
             membership_receive(n, p, body);

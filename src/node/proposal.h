@@ -29,6 +29,7 @@ enum proposal_number {
     PROPOSAL_GENESIS = 0xff07,  /* args: hash seed (16 bytes); entry 2 of every cluster */
     PROPOSAL_OPTION = 0xff08,   /* CONFIG SET of a cluster option: name, value */
     PROPOSAL_EXEC = 0xff09,
+    PROPOSAL_VERIFY = 0xff0a,   /* every node makes a full digest of the state after it; member: who asked */
     PROPOSAL_WATCH = 0xff10,    /* a node's watchers want the change feed on */
 };
 

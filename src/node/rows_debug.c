@@ -6,6 +6,7 @@
 
 #include "base/checksum.h"
 #include "base/number.h"
+#include "keyspace/keyspace_running.h"
 #include "keyspace/value.h"
 #include "node/client_internal.h"
 #include "node/debug_protocol.h"
@@ -200,6 +201,18 @@ static void debug_error(const struct command *command, struct reply *reply)
     reply_error_slice(reply, command->arg[2]);
 }
 
+/* Memory that rots, for tests of what finds it: only where test-mode says that this node's data are there to be hurt. */
+static void debug_corrupt_key(struct client *c, const struct command *command, struct reply *reply)
+{
+    if (!node_options(c->node)->test_mode) {
+        reply_error(reply, "ERR DEBUG CORRUPT-KEY spoils this node's data: it needs test-mode yes");
+    } else if (keyspace_corrupt(node_keyspace(c->node), c->db, command->arg[2])) {
+        reply_simple(reply, "OK");
+    } else {
+        reply_error(reply, "ERR no such key");
+    }
+}
+
 static void debug_help(struct reply *reply)
 {
     static const char *const line[] = {
@@ -224,6 +237,8 @@ void row_debug(struct client *c, const struct command *command, struct reply *re
 
     if (argument_is(command, 1, "sleep") && count == 3) {
         debug_sleep(c, command, reply);
+    } else if (argument_is(command, 1, "corrupt-key") && count == 3) {
+        debug_corrupt_key(c, command, reply);
     } else if (argument_is(command, 1, "object") && count == 3) {
         debug_object(c, command, reply);
     } else if (argument_is(command, 1, "digest") && count == 2) {

@@ -96,6 +96,7 @@ static void load_take_over(struct node *n)
 {
     struct snapshots *s = &n->snapshots;
     struct snapshot_loading *l = &s->loading;
+    verify_stop(n);
     keyspace_take_over(n->keyspace, l->keyspace);
     l->keyspace = NULL;
     s->conf = l->meta.conf;
