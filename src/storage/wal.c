@@ -189,7 +189,7 @@ add_head_records(struct wal *w, const struct wal_batch *b, struct wal_batch_buil
 {
     const bool resets = b->reset_index != 0;
     const struct wal_head head = {
-        .previous = resets ? 0 : builder->header.durable, /* W11 */
+        .previous = builder->header.durable,
         .first_index = (resets ? b->reset_index : w->last_index) + 1,
         .prev_term = resets ? b->reset_term : w->last_term,
         .identity = b->identity,
@@ -388,7 +388,7 @@ enum err wal_commit_batch(struct wal *w, const struct wal_batch *batch)
         .sector_bytes = w->vfs->sector_bytes,
         .segment = id,
         .offset = b.rolls ? 0 : tail,
-        .durable = s ? wal_lsn_at(s->id, tail) : 0,
+        .durable = s && b.reset_index == 0 ? wal_lsn_at(s->id, tail) : 0, /* W11 */
         .chain_before = b.rolls ? key : w->chain,
         .node_id = b.identity.node_id,
     };

@@ -480,6 +480,7 @@ static enum err clean_up(struct recovery *r)
     struct wal *w = r->w;
     char name[WAL_NAME_BYTES];
     enum err e = ERR_OK;
+    bool has_removed = false;
     w->garbage = mem_alloc_array((size_t)r->survey.segment_count + 1, sizeof(uint64_t));
     for (uint32_t i = 0; i < r->survey.segment_count && e == ERR_OK; i++) {
         if (is_in_log(w, r->survey.segment[i].id)) {
@@ -491,7 +492,13 @@ static enum err clean_up(struct recovery *r)
         }
         wal_segment_name(r->survey.segment[i].id, name);
         e = w->vfs->call->remove(w->vfs, name);
+        has_removed = has_removed || e == ERR_OK;
         e = e == ERR_NOT_FOUND ? ERR_OK : e; /* The prepared one, when there was no room. */
+    }
+    /* Before anything else is removed: an older file beside a chain that lost its front means a gap
+     * (W7). */
+    if (e == ERR_OK && has_removed && !MUT(20)) {
+        e = w->vfs->call->sync_names(w->vfs);
     }
     /* Unused zeros and superseded bytes of the segment before give their room back, unless they are
      * needed for the next start (make_room). */
