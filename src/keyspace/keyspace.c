@@ -110,6 +110,10 @@ void keyspace_take_over(struct keyspace *k, struct keyspace *from)
     k->used_count = from->used_count;
     k->used_capacity = from->used_capacity;
     k->running_digest = from->running_digest;
+    struct change_history changes = k->changes; /* freed with `from` */
+    k->changes = from->changes;
+    k->changes.generation = changes.generation + 1;
+    from->changes = changes;
     from->session = NULL;
     from->creation = NULL;
     from->used = NULL;
