@@ -16,6 +16,7 @@
 #define LIMIT_ITEMS_CHANGED 1024u /* each at a place of its own */
 #define LIMIT_CHANGES_BYTES 16384u  /* history of the change feed */
 #define LIMIT_WATCH_BYTES 16384u    /* frames a slow watcher may be behind */
+#define LIMIT_RANDOM_REPLY_BYTES 1048576u /* of items drawn with repetitions */
 #else
 #define LIMIT_FRAME_BYTES 262144u
 #define LIMIT_LOG_CHUNK_BYTES 262144u
@@ -26,6 +27,7 @@
 #define LIMIT_ITEMS_CHANGED 200000u
 #define LIMIT_CHANGES_BYTES 16777216u
 #define LIMIT_WATCH_BYTES 8388608u
+#define LIMIT_RANDOM_REPLY_BYTES 67108864u
 #endif
 
 #define LIMIT_INLINE_BYTES 65536u   /* Redis PROTO_INLINE_MAX_SIZE */

@@ -24,7 +24,7 @@ static void dump_run(struct command_run *run, const struct command *command, str
     if (dump_write(&payload, value)) {
         reply_bulk(reply, buf_slice(&payload));
     } else {
-        reply_error(reply, "ERR DUMP is only implemented for strings yet");
+        reply_error(reply, "ERR DUMP does not know this type yet");
     }
     buf_deinit(&payload);
 }
@@ -109,10 +109,10 @@ static bool restore_parse_ttl(const struct command_run *run,
     return true;
 }
 
-static struct value *restore_read(struct slice payload, struct reply *reply)
+static struct value *restore_read(const struct command_run *run, struct slice payload, struct reply *reply)
 {
     struct value *value;
-    switch (dump_read(payload, &value)) {
+    switch (dump_read(&run->view, payload, &value)) {
     case DUMP_OK:
         return value;
     case DUMP_BAD_FOOTER:
@@ -122,7 +122,7 @@ static struct value *restore_read(struct slice payload, struct reply *reply)
         reply_error(reply, "ERR Bad data format");
         return NULL;
     case DUMP_UNSUPPORTED:
-        reply_error(reply, "ERR RESTORE is only implemented for strings yet");
+        reply_error(reply, "ERR RESTORE does not know this type yet");
         return NULL;
     }
     return NULL;
@@ -143,7 +143,7 @@ static void restore_run(struct command_run *run, const struct command *command, 
     if (!restore_parse_ttl(run, command, options.is_absolute, &at_ms, reply)) {
         return;
     }
-    struct value *value = restore_read(command->arg[3], reply);
+    struct value *value = restore_read(run, command->arg[3], reply);
     if (!value) {
         return;
     }

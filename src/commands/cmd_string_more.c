@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "commands/command_row.h"
+#include "commands/long_float.h"
 #include "commands/numbers.h"
 #include "commands/string_common.h"
 #include "keyspace/value.h"
@@ -279,77 +280,30 @@ setrange_run(struct command_run *run, const struct command *command, struct repl
     reply_int(reply, (int64_t)(end > size ? end : size));
 }
 
-/* --- INCRBYFLOAT ---
- *
- * Redis adds in `long double` and writes the sum with 17 digits behind the point. On x86-64 that is
- * the 80-bit format, and so it is here, since the reply must be Redis's. The sum is computed while
- * the entry is applied: members of one cluster must therefore be of one processor family. strtold
- * and printf round exactly in glibc and the locale is never set, so within a family all agree. */
+/* --- INCRBYFLOAT --- */
 
-enum { FLOAT_TEXT_MAX = 5 * 1024 }; /* the largest long double has 4933 digits before the point */
-
-static bool float_parse(const char *text, size_t size, long double *number)
+static bool float_of_value(const struct value *value, long double *number)
 {
-    char *end;
-    errno = 0;
-    *number = strtold(text, &end);
-    bool is_blank = strchr(" \t\n\v\f\r", text[0]) != NULL; /* the NUL of "" too */
-    return !is_blank && (size_t)(end - text) == size && !isnan(*number) &&
-           !(errno == ERANGE && (isinf(*number) || fpclassify(*number) == FP_ZERO));
-}
-
-/* The text of the sum, without zeros at its end; returns its size. */
-static size_t float_format(long double number, char *text)
-{
-    int n = snprintf(text, FLOAT_TEXT_MAX, "%.17Lf", number);
-    ASSERT(n > 0 && n < FLOAT_TEXT_MAX);
-    size_t size = (size_t)n;
-    if (memchr(text, '.', size)) {
-        while (text[size - 1] == '0') {
-            size--;
-        }
-        size -= text[size - 1] == '.';
-    }
-    if (size == 2 && memcmp(text, "-0", 2) == 0) {
-        text[0] = '0';
-        size = 1;
-    }
-    return size;
-}
-
-static bool float_of_slice(struct slice s, long double *number, char *text)
-{
-    if (s.n == 0 || s.n >= FLOAT_TEXT_MAX) {
-        return false;
-    }
-    memcpy(text, s.p, s.n);
-    text[s.n] = 0;
-    return float_parse(text, s.n, number);
-}
-
-static bool float_of_value(const struct value *value, long double *number, char *text)
-{
+    uint8_t text[LONG_FLOAT_TEXT_MAX];
     size_t size = value_string_size(value);
-    if (size == 0 || size >= FLOAT_TEXT_MAX) {
+    if (size >= sizeof text) {
         return false;
     }
     value_string_read(value, 0, text, size);
-    text[size] = 0;
-    return float_parse(text, size, number);
+    return long_float_parse((struct slice){text, size}, number);
 }
 
 static void
 incrbyfloat_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
-    char text[FLOAT_TEXT_MAX];
+    char text[LONG_FLOAT_TEXT_MAX];
     long double sum = 0;
     long double increment;
     const struct value *value = keyspace_get(&run->view, command->arg[1]);
     if (value && !argument_is_string(value, reply)) {
         return;
     }
-    if ((value && !float_of_value(value, &sum, text)) ||
-        !float_of_slice(command->arg[2], &increment, text)) {
+    if ((value && !float_of_value(value, &sum)) || !long_float_parse(command->arg[2], &increment)) {
         reply_error(reply, "ERR value is not a valid float");
         return;
     }
@@ -358,7 +312,7 @@ incrbyfloat_run(struct command_run *run, const struct command *command, struct r
         reply_error(reply, "ERR increment would produce NaN or Infinity");
         return;
     }
-    struct slice shown = {(const uint8_t *)text, float_format(sum, text)};
+    struct slice shown = {(const uint8_t *)text, long_float_format(sum, text)};
     keyspace_set_string(&run->view, command->arg[1], shown, true, "incrbyfloat");
     reply_bulk(reply, shown);
 }

@@ -25,10 +25,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "commands/dump_internal.h"
 
 enum {
     DUMP_FOOTER_BYTES = 10,
-    DUMP_TYPE_STRING = 0,
     DUMP_TYPE_NO_KIND = 8, /* the one number below DUMP_TYPE_LAST that is none */
     DUMP_TYPE_LAST = 19,
     DUMP_LENGTH_6 = 0,
@@ -46,19 +46,26 @@ enum {
 
 /* --- writing --- */
 
-static void dump_write_length(struct buf *out, size_t size)
+void dump_write_length(struct buf *out, uint64_t length)
 {
-    if (size < 64) {
-        buf_append_byte(out, (uint8_t)size);
-    } else if (size < 16384) {
-        buf_append_byte(out, (uint8_t)(0x40 | size >> 8));
-        buf_append_byte(out, (uint8_t)size);
-    } else { /* 32 bits are enough for any string */
+    if (length < 64) {
+        buf_append_byte(out, (uint8_t)length);
+    } else if (length < 16384) {
+        buf_append_byte(out, (uint8_t)(0x40 | length >> 8));
+        buf_append_byte(out, (uint8_t)length);
+    } else { /* 32 bits are enough for any string, and any count that memory holds here */
+        ASSERT(length <= UINT32_MAX);
         buf_append_byte(out, DUMP_LENGTH_32);
         for (int shift = 24; shift >= 0; shift -= 8) {
-            buf_append_byte(out, (uint8_t)(size >> shift));
+            buf_append_byte(out, (uint8_t)(length >> shift));
         }
     }
+}
+
+void dump_write_bytes(struct buf *out, struct slice bytes)
+{
+    dump_write_length(out, bytes.n);
+    buf_append_slice(out, bytes);
 }
 
 static void dump_write_little(struct buf *out, uint64_t number, size_t bytes)
@@ -80,24 +87,58 @@ static void dump_write_integer(struct buf *out, int64_t number)
     dump_write_little(out, (uint64_t)number, (size_t)1 << kind);
 }
 
-bool dump_write(struct buf *out, const struct value *value)
+void dump_write_text(struct buf *out, struct slice bytes)
 {
-    if (value_get_type(value) != VALUE_STRING) {
-        return false;
+    int64_t number;
+    if (number_parse_i64(bytes, &number) && number >= INT32_MIN && number <= INT32_MAX) {
+        dump_write_integer(out, number);
+    } else {
+        dump_write_bytes(out, bytes);
     }
-    size_t start = buf_size(out);
+}
+
+static void dump_write_string(struct buf *out, const struct value *value)
+{
     size_t size = value_string_size(value);
     int64_t number;
     buf_append_byte(out, DUMP_TYPE_STRING);
     if (value_string_integer(value, &number) && number >= INT32_MIN && number <= INT32_MAX) {
         dump_write_integer(out, number);
-    } else {
-        dump_write_length(out, size);
-        for (size_t done = 0; done < size;) {
-            struct slice part = value_string_part(value, done);
-            buf_append_slice(out, part);
-            done += part.n;
-        }
+        return;
+    }
+    dump_write_length(out, size);
+    for (size_t done = 0; done < size;) {
+        struct slice part = value_string_part(value, done);
+        buf_append_slice(out, part);
+        done += part.n;
+    }
+}
+
+static bool dump_write_value(struct buf *out, const struct value *value)
+{
+    switch (value_get_type(value)) {
+    case VALUE_STRING:
+        dump_write_string(out, value);
+        return true;
+    case VALUE_SET:
+        dump_write_set(out, value);
+        return true;
+    case VALUE_HASH:
+        dump_write_hash(out, value);
+        return true;
+    case VALUE_LIST:
+    case VALUE_ZSET:
+    case VALUE_STREAM:
+        break;
+    }
+    return false;
+}
+
+bool dump_write(struct buf *out, const struct value *value)
+{
+    size_t start = buf_size(out);
+    if (!dump_write_value(out, value)) {
+        return false;
     }
     dump_write_little(out, DUMP_RDB_VERSION, 2);
     struct slice all = slice_skip(buf_slice(out), start);
@@ -107,7 +148,7 @@ bool dump_write(struct buf *out, const struct value *value)
 
 /* --- reading --- */
 
-static bool dump_take_byte(struct slice *in, uint8_t *byte)
+bool dump_take_byte(struct slice *in, uint8_t *byte)
 {
     if (in->n == 0) {
         return false;
@@ -154,59 +195,73 @@ static bool dump_take_length(struct slice *in, uint64_t *length, bool *is_encode
     return true;
 }
 
-static struct value *dump_read_integer(struct slice *in, unsigned kind)
+bool dump_take_count(struct slice *in, uint64_t *count)
+{
+    bool is_encoded;
+    return dump_take_length(in, count, &is_encoded) && !is_encoded;
+}
+
+static bool dump_take_integer(struct slice *in, unsigned kind, struct buf *room)
 {
     size_t bytes = (size_t)1 << kind;
     if (in->n < bytes) {
-        return NULL;
+        return false;
     }
     uint64_t number = dump_take_number(in, bytes, false);
     uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
     char text[NUMBER_TEXT_MAX];
-    size_t n = number_format_i64((int64_t)((number ^ sign) - sign), text);
-    return value_new_string((struct slice){(const uint8_t *)text, n});
+    buf_append(room, text, number_format_i64((int64_t)((number ^ sign) - sign), text));
+    return true;
 }
 
-static struct value *dump_read_lzf(struct slice *in)
+static bool dump_take_lzf(struct slice *in, struct buf *room)
 {
     uint64_t compressed;
     uint64_t size;
-    bool is_encoded[2];
-    if (!dump_take_length(in, &compressed, &is_encoded[0]) ||
-        !dump_take_length(in, &size, &is_encoded[1]) || is_encoded[0] || is_encoded[1] ||
-        compressed == 0 || compressed > in->n || size > LIMIT_BULK_BYTES ||
-        size > compressed * DUMP_LZF_RATIO_MAX) {
-        return NULL;
+    if (!dump_take_count(in, &compressed) || !dump_take_count(in, &size) || compressed == 0 || compressed > in->n ||
+        size > LIMIT_BULK_BYTES || size > compressed * DUMP_LZF_RATIO_MAX) {
+        return false;
     }
-    uint8_t *bytes = mem_alloc((size_t)size + 1);
-    struct value *value = NULL;
-    if (lzf_decompress((struct slice){in->p, (size_t)compressed}, bytes, (size_t)size)) {
-        value = value_new_string((struct slice){bytes, (size_t)size});
-    }
-    mem_free(bytes);
-    return value;
+    uint8_t *bytes = buf_reserve(room, (size_t)size + 1);
+    struct slice packed = {in->p, (size_t)compressed};
+    *in = slice_skip(*in, (size_t)compressed);
+    buf_commit(room, (size_t)size);
+    return lzf_decompress(packed, bytes, (size_t)size);
 }
 
-/* NULL: damaged. */
-static struct value *dump_read_string(struct slice *in)
+bool dump_take_text(struct slice *in, struct buf *room, struct slice *bytes)
 {
     uint64_t length;
     bool is_encoded;
     if (!dump_take_length(in, &length, &is_encoded)) {
-        return NULL;
+        return false;
     }
     if (is_encoded) {
-        return length == DUMP_LZF          ? dump_read_lzf(in)
-               : length <= DUMP_INTEGER_32 ? dump_read_integer(in, (unsigned)length)
-                                           : NULL;
+        buf_clear(room, SIZE_MAX);
+        bool is_ok = length == DUMP_LZF          ? dump_take_lzf(in, room)
+                     : length <= DUMP_INTEGER_32 ? dump_take_integer(in, (unsigned)length, room)
+                                                 : false;
+        *bytes = buf_slice(room);
+        return is_ok;
     }
     if (length > in->n || length > LIMIT_BULK_BYTES) {
-        return NULL;
+        return false;
     }
-    return value_new_string((struct slice){in->p, (size_t)length});
+    *bytes = (struct slice){in->p, (size_t)length};
+    *in = slice_skip(*in, (size_t)length);
+    return true;
 }
 
-enum dump_verdict dump_read(struct slice payload, struct value **value)
+static struct value *dump_read_string(struct slice *in)
+{
+    struct buf room = {0};
+    struct slice bytes;
+    struct value *value = dump_take_text(in, &room, &bytes) ? value_new_string(bytes) : NULL;
+    buf_deinit(&room);
+    return value;
+}
+
+enum dump_verdict dump_read(const struct keyspace_view *view, struct slice payload, struct value **value)
 {
     *value = NULL;
     if (payload.n < DUMP_FOOTER_BYTES) {
@@ -222,9 +277,20 @@ enum dump_verdict dump_read(struct slice payload, struct value **value)
     if (!dump_take_byte(&body, &type) || type == DUMP_TYPE_NO_KIND || type > DUMP_TYPE_LAST) {
         return DUMP_BAD_FORMAT;
     }
-    if (type != DUMP_TYPE_STRING) {
+    switch (type) { /* Not an enumeration: any byte may stand there. */
+    case DUMP_TYPE_STRING:
+        *value = dump_read_string(&body);
+        break;
+    case DUMP_TYPE_SET:
+    case DUMP_TYPE_SET_INTSET:
+        *value = dump_read_set(view, (enum dump_type)type, &body);
+        break;
+    case DUMP_TYPE_HASH:
+    case DUMP_TYPE_HASH_LISTPACK:
+        *value = dump_read_hash(view, (enum dump_type)type, &body);
+        break;
+    default:
         return DUMP_UNSUPPORTED;
     }
-    *value = dump_read_string(&body);
     return *value ? DUMP_OK : DUMP_BAD_FORMAT;
 }

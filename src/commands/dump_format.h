@@ -2,6 +2,7 @@
 #define COMMANDS_DUMP_FORMAT_H
 
 #include "base/buf.h"
+#include "keyspace/keyspace.h"
 #include "keyspace/value.h"
 
 /* Redis's serialized values, as DUMP, RESTORE and MIGRATE carry them. The format is in
@@ -18,8 +19,9 @@ enum dump_verdict {
     DUMP_BAD_FORMAT,
     DUMP_UNSUPPORTED, /* a type that Redis has, but not (yet) this server */
 };
-/* On DUMP_OK *value is owned by the caller. Any bytes are safe. */
-enum dump_verdict dump_read(struct slice payload, struct value **value);
+/* On DUMP_OK *value is owned by the caller, and not empty; collections are converted as the settings of `view`'s keyspace ask for. Any
+ * bytes are safe. */
+enum dump_verdict dump_read(const struct keyspace_view *view, struct slice payload, struct value **value);
 
 /* Redis's checksum, chained: pass 0 or the value so far. */
 uint64_t crc64(uint64_t crc, const void *p, size_t n);

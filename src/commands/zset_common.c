@@ -6,12 +6,18 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "keyspace/settings.h"
 
+enum { ZSET_SMALL_MAX = 1024 };
 enum { SCORE_TEXT_MAX = 512 }; /* as a C string; none that is longer is read */
 
+/* A member of the small form is found by looking at all: however great the setting, it doesn't grow beyond ZSET_SMALL_MAX. */
 struct zset_rules zset_rules_of(const struct command_run *run)
 {
-    return (struct zset_rules){keyspace_seed(run->view.keyspace), 128, 64};
+    const struct keyspace *k = run->view.keyspace;
+    uint64_t entries = (uint64_t)keyspace_setting(k, SETTING_ZSET_MAX_LISTPACK_ENTRIES);
+    uint64_t value = (uint64_t)keyspace_setting(k, SETTING_ZSET_MAX_LISTPACK_VALUE);
+    return (struct zset_rules){keyspace_seed(k), entries < ZSET_SMALL_MAX ? entries : ZSET_SMALL_MAX, value};
 }
 
 /* --- numbers --- */

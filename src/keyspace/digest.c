@@ -1,5 +1,6 @@
-/* The digest of the whole state: a sum of keyed hashes, one per key, one per session and
- * one per used id, plus one of the clock. A sum does not depend on the order of its terms, so nodes whose tables have
+/* The digest of the whole state: a sum of keyed hashes, one per key, one per session, one per used id
+ * and one per setting that is not at its default, plus one of the clock. A sum does not depend on the
+ * order of its terms, so nodes whose tables have
  * different sizes agree, and a running digest can be kept by adding and subtracting terms. The seed
  * keys it: nobody outside can construct a collision.
  *
@@ -66,6 +67,19 @@ uint64_t digest_creation(const struct keyspace *k, size_t slot, raft_index index
     return digest_words(k, (const uint64_t[]){DIGEST_CREATION, slot, index}, 3);
 }
 
+/* By name, since a place in the table is this program's own. */
+static uint64_t digest_setting(const struct keyspace *k, enum setting s)
+{
+    const struct setting_row *row = setting_at(s);
+    if (k->setting[s] == row->value) {
+        return 0;
+    }
+    struct slice name = slice_from_cstr(row->name);
+    const uint64_t word[] = {DIGEST_SETTING, siphash64_fast(&k->seed, name.p, name.n),
+                             (uint64_t)k->setting[s]};
+    return digest_words(k, word, sizeof word / sizeof word[0]);
+}
+
 uint64_t digest_rest(const struct keyspace *k)
 {
     uint64_t sum = 0;
@@ -79,6 +93,9 @@ uint64_t digest_rest(const struct keyspace *k)
         const uint64_t word[] = {DIGEST_SESSION, s->member,       s->number,
                                  s->is_open,     s->is_suspended, s->last};
         sum += digest_words(k, word, sizeof word / sizeof word[0]);
+    }
+    for (unsigned i = 0; i < SETTING_COUNT; i++) {
+        sum += digest_setting(k, (enum setting)i);
     }
     sum += k->creation_digest;
     sum += used_ids_digest(k);

@@ -24,6 +24,8 @@
 
 #include "keyspace/keyspace.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/mutant.h"
@@ -49,6 +51,9 @@ struct keyspace *keyspace_new(const struct siphash_key *seed, const struct keysp
     for (size_t i = 0; i < LIMIT_DATABASES; i++) {
         dict_init(&k->db[i].dict);
         expiry_init(&k->db[i].expiry);
+    }
+    for (unsigned i = 0; i < SETTING_COUNT; i++) {
+        k->setting[i] = setting_at((enum setting)i)->value;
     }
     k->creation = mem_alloc_zero(KEYSPACE_CREATION_SLOTS * sizeof k->creation[0]);
     graveyard_init(&k->graveyard);
@@ -104,6 +109,7 @@ void keyspace_take_over(struct keyspace *k, struct keyspace *from)
     k->time_ms = from->time_ms;
     k->session = from->session;
     k->session_count = from->session_count;
+    memcpy(k->setting, from->setting, sizeof k->setting);
     k->creation = from->creation;
     k->creation_digest = from->creation_digest;
     k->used = from->used;

@@ -156,7 +156,7 @@ size_t keyspace_key_memory(struct keyspace_view *view, struct slice key);
 uint64_t keyspace_expired_total(const struct keyspace *k); /* since start */
 
 /* Full digest of everything that is state (keys, values, expiries, last-change indices, log time,
- * sessions): order-independent sum of per-key keyed hashes. O(n). Equal on nodes that applied the
+ * sessions, settings): order-independent sum of per-key keyed hashes. O(n). Equal on nodes that applied the
  * same entries. */
 uint64_t keyspace_digest(const struct keyspace *k);
 

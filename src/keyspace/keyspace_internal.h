@@ -8,6 +8,7 @@
 #include "keyspace/graveyard.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/sessions.h"
+#include "keyspace/settings.h"
 #include "keyspace/state.h"
 
 /* For the files of keyspace/ and their tests. */
@@ -29,6 +30,7 @@ struct keyspace {
     struct keyspace_db db[LIMIT_DATABASES];
     struct session_state *session; /* sorted by member */
     size_t session_count;
+    int64_t setting[SETTING_COUNT];
     /* K6: index of the last creation of a key, by the low bits of its hash; 0: none. Snapshots must
      * carry them. */
     raft_index *creation;     /* KEYSPACE_CREATION_SLOTS of them */
@@ -70,6 +72,7 @@ enum digest_kind {
     DIGEST_CREATION = 5,
     DIGEST_USED_ID = 6,
     DIGEST_RUNNING = 7,
+    DIGEST_SETTING = 8, /* of those that differ from their default: new ones change no digest */
 }; /* first word of what is hashed: terms of different kinds differ */
 
 /* What a key adds to the digest; `value_digest` of its value (value_digest_step). */

@@ -177,6 +177,44 @@ static enum err changes_read(struct keyspace *k, uint16_t version, struct slice 
     return changes_decode(k, bytes);
 }
 
+/* --- settings: u16 count, for each u8 size of the name, the name, u64 value --- */
+
+static void settings_write(const struct keyspace *k, struct buf *out)
+{
+    write_u16(out, SETTING_COUNT);
+    for (unsigned i = 0; i < SETTING_COUNT; i++) {
+        struct slice name = slice_from_cstr(setting_at((enum setting)i)->name);
+        write_u8(out, (uint8_t)name.n);
+        buf_append_slice(out, name);
+        write_u64(out, (uint64_t)k->setting[i]);
+    }
+}
+
+static enum err settings_read(struct keyspace *k, uint16_t version, struct slice bytes)
+{
+    struct reader r = reader_of(bytes);
+    uint16_t count = read_u16(&r);
+    bool is_read[SETTING_COUNT] = {false};
+    (void)version;
+    for (uint16_t i = 0; i < count && !r.failed; i++) {
+        struct slice name = read_bytes(&r, read_u8(&r));
+        int64_t value = (int64_t)read_u64(&r);
+        enum setting s;
+        if (r.failed) {
+            break;
+        }
+        if (!setting_find(name, &s)) {
+            return ERR_FORMAT; /* of a newer version */
+        }
+        if (is_read[s] || value < setting_at(s)->min || value > setting_at(s)->max) {
+            return ERR_CORRUPT;
+        }
+        is_read[s] = true;
+        k->setting[s] = value;
+    }
+    return reader_done(&r) ? ERR_OK : ERR_CORRUPT;
+}
+
 const struct state_section state_section[] = {
     {"clock", 1, true, clock_write, clock_read},
     {"databases", 1, true, databases_write, databases_read},
@@ -186,5 +224,6 @@ const struct state_section state_section[] = {
     {"used-ids", 1, true, used_ids_encode, used_ids_read},
     {"running-digest", 1, true, running_write, running_read},
     {"changes", 1, false, changes_encode, changes_read},
+    {"settings", 1, false, settings_write, settings_read},
 };
 const size_t state_section_count = sizeof state_section / sizeof state_section[0];

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "node/node_internal.h"
+#include "node/settings.h"
 
 /* Which entry comes next, from memory or, after a restart, from disk; and how many in one iteration (R9). What an entry does is
  * in apply_entry.c. Committed entries may be applied before they are durable here (DESIGN §2). */
@@ -104,6 +105,10 @@ void apply_run(struct node *n)
     if (a->applied == n->driver.commit && n->driver.status.leader != 0) {
         a->has_caught_up = true;
         n->changes.is_history = false;
+    }
+    if (a->has_caught_up && !a->has_settings && a->applied >= FORMATION_ENTRIES) {
+        a->has_settings = true;
+        settings_warn(&n->env.log, n->options, n->keyspace);
     }
 }
 

@@ -14,6 +14,7 @@ struct apply {
     raft_index fetched_first;    /* ... from this index on */
     bool is_fetching;
     bool has_caught_up;          /* once since the start: then never LOADING again */
+    bool has_settings;           /* caught up, GENESIS applied: those that differ from the file's were reported */
     bool has_more;               /* the budget ended before the commit index */
     struct slice *arg;           /* scratch */
     size_t arg_capacity;

@@ -183,13 +183,13 @@ static void apply_cancel(struct node *n, const struct raft_entry *e, const struc
 
 static void apply_genesis(struct node *n, const struct raft_entry *e, const struct proposal *p)
 {
-    struct slice seed;
-    if (p->arg_count != 1 || proposal_args(p, &seed) != ERR_OK || seed.n != 16) {
+    uint64_t seed[2];
+    if (!genesis_read(p, seed, n->keyspace)) {
         apply_unknown(n, e, p);
         return;
     }
     /* The keyspace got the seed with the identity; the entry must say the same. */
-    if (get_u64(seed.p) != n->identity.hash_seed[0] || get_u64(seed.p + 8) != n->identity.hash_seed[1])
+    if (seed[0] != n->identity.hash_seed[0] || seed[1] != n->identity.hash_seed[1])
         node_fatal(n, "Entry %llu names another hash seed than this data directory.", (unsigned long long)e->index);
 }
 
@@ -204,7 +204,7 @@ static void apply_proposal(struct node *n, const struct raft_entry *e)
         apply_session_entry(n, e, &p);
         return;
     }
-    if (p.version != 1) {
+    if (p.version != 1 && p.number != PROPOSAL_GENESIS) {
         apply_unknown(n, e, &p);
         return;
     }

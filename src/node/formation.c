@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "node/node_internal.h"
+#include "node/settings.h"
 
 /* A data directory is BLANK or belongs to one cluster for ever; leaving BLANK is one durable record: cluster id, hard state, entry
  * 1 (the configuration) and entry 2 (GENESIS: the hash seed).
@@ -42,9 +43,12 @@ static void formation_encode(struct node *n, const struct raft_conf *conf, const
     uint8_t seed_bytes[16];
     put_u64(seed_bytes, seed[0]);
     put_u64(seed_bytes + 8, seed[1]);
-    struct slice arg = {seed_bytes, 16};
+    struct slice arg[1 + 2 * SETTING_COUNT] = {{seed_bytes, 16}};
+    struct buf values = {0};
+    size_t settings = settings_to_genesis(n->options, &values, arg + 1);
+    size_t arg_count = 1 + 2 * settings;
     size_t first = ENTRY_HEADER_BYTES + buf_size(&text);
-    size_t second = ENTRY_HEADER_BYTES + proposal_size(&arg, 1);
+    size_t second = ENTRY_HEADER_BYTES + proposal_size(arg, arg_count);
     chunk_unref(f->chunk);
     f->chunk = chunk_new(first + second);
     uint8_t *at = f->chunk->data;
@@ -52,12 +56,13 @@ static void formation_encode(struct node *n, const struct raft_conf *conf, const
     memcpy(at + ENTRY_HEADER_BYTES, buf_slice(&text).p, buf_size(&text));
     entry_seal(at, 1, 1);
     entry_begin(at + first, RAFT_ENTRY_COMMAND, 0, second - ENTRY_HEADER_BYTES);
-    struct proposal genesis = {.number = PROPOSAL_GENESIS, .version = 1};
-    proposal_encode(at + first + ENTRY_HEADER_BYTES, &genesis, &arg, 1);
+    struct proposal genesis = {.number = PROPOSAL_GENESIS, .version = settings > 0 ? GENESIS_VERSION : 1};
+    proposal_encode(at + first + ENTRY_HEADER_BYTES, &genesis, arg, arg_count);
     entry_seal(at + first, 2, 1);
     f->chunk->used = first + second;
     f->entry[0] = (struct slice){at, first};
     f->entry[1] = (struct slice){at + first, second};
+    buf_deinit(&values);
     buf_deinit(&text);
 }
 
@@ -294,21 +299,30 @@ void formation_send_adopt(struct node *n, struct peer *p)
     peers_send(n, p, PEER_CONTROL, PEER_ADOPT);
 }
 
+bool genesis_read(const struct proposal *p, uint64_t seed[2], struct keyspace *k)
+{
+    struct slice arg[1 + 2 * SETTING_COUNT];
+    bool has_settings = p->arg_count > 1;
+    if (p->version != (has_settings ? GENESIS_VERSION : 1) || p->arg_count < 1 || p->arg_count > sizeof arg / sizeof arg[0] ||
+        proposal_args(p, arg) != ERR_OK || arg[0].n != 16 || !settings_from_genesis(arg + 1, p->arg_count - 1, k))
+        return false;
+    seed[0] = get_u64(arg[0].p);
+    seed[1] = get_u64(arg[0].p + 8);
+    return true;
+}
+
 /* Entries 1 and 2 as they came; false: not what ADOPT should hold. */
 static bool adopt_decode(struct slice bytes, struct raft_conf *conf, uint64_t seed[2], struct raft_entry entry[2])
 {
     struct proposal genesis;
-    struct slice arg;
     if (entry_decode(bytes, &entry[0]) != ERR_OK || entry[0].index != 1 || entry[0].type != RAFT_ENTRY_CONF ||
         raft_conf_decode(entry[0].payload, conf) != ERR_OK)
         return false;
     if (entry_decode(slice_skip(bytes, entry[0].bytes.n), &entry[1]) != ERR_OK || entry[1].index != 2 ||
         entry[1].type != RAFT_ENTRY_COMMAND || proposal_decode(entry[1].payload, &genesis) != ERR_OK ||
-        genesis.number != PROPOSAL_GENESIS || genesis.arg_count != 1 || proposal_args(&genesis, &arg) != ERR_OK || arg.n != 16)
+        genesis.number != PROPOSAL_GENESIS)
         return false;
-    seed[0] = get_u64(arg.p);
-    seed[1] = get_u64(arg.p + 8);
-    return true;
+    return genesis_read(&genesis, seed, NULL);
 }
 
 void formation_receive_adopt(struct node *n, struct peer *p, struct slice body)

@@ -4,6 +4,9 @@
 #include "node/env.h"
 #include "raft/conf.h"
 
+#define GENESIS_VERSION 2  /* with settings of the cluster; 1: without */
+#define FORMATION_ENTRIES 2 /* that every log begins with: the configuration, GENESIS */
+
 /* How a BLANK node gets its cluster (DESIGN §4 Formation). formation.c holds the essay. */
 struct probe {
     char address[LIMIT_ADDRESS_BYTES];
@@ -52,6 +55,10 @@ void formation_send_adopt(struct node *n, struct peer *p);
 /* join.c: the node belongs to that cluster, without any entry. */
 void formation_taken_in(struct node *n, uint64_t cluster_id, const uint64_t seed[2], const char *own_address);
 bool formation_is_lone(const struct node *n);
+/* What GENESIS says: the hash seed and, into `k` unless that is NULL, settings. False: nonsense, or of a newer version. */
+struct proposal;
+struct keyspace;
+bool genesis_read(const struct proposal *p, uint64_t seed[2], struct keyspace *k);
 /* One sentence, or NULL. */
 const char *formation_trouble(struct node *n);
 

@@ -69,7 +69,8 @@ const char *forward_check(struct node *n, const struct proposal *p)
         return forward_refusal(n, 0);
     }
     const struct command_row *row = command_table_by_number(n->table, p->number);
-    if (!row || row->version != p->version || !(row->flags & COMMAND_WRITE) || !row->run ||
+    bool is_write = row && ((row->flags & COMMAND_WRITE) || row->number == PROPOSAL_OPTION);
+    if (!row || row->version != p->version || !is_write || !row->run ||
         !command_is_sound(row, arg, (size_t)p->arg_count + 1))
         return NOT_KNOWN;
     return forward_refusal(n, row->flags);

@@ -25,6 +25,7 @@
     {name, OPTION_STRING, OPTION_SCOPE_##scope, flags, offsetof(struct options, field), 0, value, 0, max, NULL, help},
 #define OPTION_EVENTS_ROW(field, name, scope, flags, value, help) \
     {name, OPTION_EVENTS, OPTION_SCOPE_##scope, flags, offsetof(struct options, field), value, NULL, 0, 0, NULL, help},
+#define OPTION_ALIAS_ROW(alias, name)
 static const struct option_row option_table[] = {
 #include "node/options.def"
 };
@@ -34,8 +35,29 @@ static const struct option_row option_table[] = {
 #undef OPTION_ENUM_ROW
 #undef OPTION_STRING_ROW
 #undef OPTION_EVENTS_ROW
+#undef OPTION_ALIAS_ROW
 
 #define OPTION_COUNT (sizeof option_table / sizeof option_table[0])
+
+#define OPTION_INT_ROW(field, name, scope, flags, value, min, max, help)
+#define OPTION_BYTES_ROW(field, name, scope, flags, value, min, max, help)
+#define OPTION_BOOL_ROW(field, name, scope, flags, value, help)
+#define OPTION_ENUM_ROW(field, name, scope, flags, value, choices, help)
+#define OPTION_STRING_ROW(field, name, scope, flags, value, max, help)
+#define OPTION_EVENTS_ROW(field, name, scope, flags, value, help)
+#define OPTION_ALIAS_ROW(alias, name) {alias, name},
+static const struct option_alias option_alias[] = {
+#include "node/options.def"
+};
+#undef OPTION_INT_ROW
+#undef OPTION_BYTES_ROW
+#undef OPTION_BOOL_ROW
+#undef OPTION_ENUM_ROW
+#undef OPTION_STRING_ROW
+#undef OPTION_EVENTS_ROW
+#undef OPTION_ALIAS_ROW
+
+#define ALIAS_COUNT (sizeof option_alias / sizeof option_alias[0])
 
 size_t options_count(void)
 {
@@ -48,8 +70,25 @@ const struct option_row *options_at(size_t position)
     return &option_table[position];
 }
 
+size_t options_alias_count(void)
+{
+    return ALIAS_COUNT;
+}
+
+const struct option_alias *options_alias_at(size_t position)
+{
+    ASSERT(position < ALIAS_COUNT);
+    return &option_alias[position];
+}
+
 const struct option_row *options_find(struct slice name)
 {
+    for (size_t i = 0; i < ALIAS_COUNT; i++) {
+        if (slice_equal_nocase(name, option_alias[i].alias)) {
+            name = slice_from_cstr(option_alias[i].name);
+            break;
+        }
+    }
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (slice_equal_nocase(name, option_table[i].name)) {
             return &option_table[i];

@@ -30,6 +30,7 @@ struct options {
 #define OPTION_ENUM_ROW(field, name, scope, flags, value, choices, help) int field; /* position in choices "a|b|c" */
 #define OPTION_STRING_ROW(field, name, scope, flags, value, max, help) char *field;
 #define OPTION_EVENTS_ROW(field, name, scope, flags, value, help) int64_t field; /* enum notify_flag bits */
+#define OPTION_ALIAS_ROW(alias, name)
 #include "node/options.def"
 #undef OPTION_INT_ROW
 #undef OPTION_BYTES_ROW
@@ -37,6 +38,7 @@ struct options {
 #undef OPTION_ENUM_ROW
 #undef OPTION_STRING_ROW
 #undef OPTION_EVENTS_ROW
+#undef OPTION_ALIAS_ROW
 };
 
 void options_init(struct options *o); /* defaults */
@@ -58,7 +60,14 @@ struct option_row {
 };
 size_t options_count(void);
 const struct option_row *options_at(size_t position);
-const struct option_row *options_find(struct slice name); /* in any case; NULL */
+const struct option_row *options_find(struct slice name); /* in any case, by any of its names; NULL */
+/* Other names of some options, as Redis has them: hash-max-ziplist-entries for hash-max-listpack-entries. */
+struct option_alias {
+    const char *alias;
+    const char *name;
+};
+size_t options_alias_count(void);
+const struct option_alias *options_alias_at(size_t position);
 /* The known name nearest to a mistyped one; NULL when none is near. */
 const char *options_nearest(struct slice name);
 

@@ -195,11 +195,12 @@ void options_help(struct buf *out)
                     "       coracle --help | --version\n\n"
                     "Without arguments: one durable node on port 6379. A file holds one option a line, in Redis's format;\n"
                     "flags override it.\n\n"
-                    "Options (range; default; s: set at start only, otherwise CONFIG SET changes it too):\n\n");
+                    "Options (range; default; s: set at start only, otherwise CONFIG SET changes it too; c: the cluster's, the same\n"
+                    "on all nodes and changed by CONFIG SET on any, given here it counts only when this node forms a cluster):\n\n");
     for (size_t i = 0; i < options_count(); i++) {
         const struct option_row *row = options_at(i);
 
-        buf_printf(out, "  --%s%s\n      %s.\n      ", row->name, row->flags & OPTION_STARTUP_ONLY ? "  [s]" : "", row->help);
+        buf_printf(out, "  --%s%s\n      %s.\n      ", row->name, row->flags & OPTION_STARTUP_ONLY ? "  [s]" : row->scope == OPTION_SCOPE_CLUSTER ? "  [c]" : "", row->help);
         help_range(row, out);
         buf_printf(out, "; default: ");
         size_t before = buf_size(out);

@@ -26,16 +26,8 @@ static const struct {
     {"geo commands",
      " geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro"
      " geosearch geosearchstore "},
-    {"hashes",
-     " hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx"
-     " hstrlen hvals "},
     {"commands that move keys between servers",
      " migrate "},
-    {"HyperLogLogs",
-     " pfadd pfcount pfdebug pfmerge pfselftest "},
-    {"sets",
-     " sadd scard sdiff sdiffstore sinter sintercard sinterstore sismember smembers smismember smove spop"
-     " srandmember srem sscan sunion sunionstore "},
     {"lists, sets and their sorting",
      " sort sort_ro "},
     {"streams",

@@ -26,8 +26,8 @@ enum proposal_number {
     PROPOSAL_CANCEL = 0xff04,   /* args: from, to (u64 each), error text */
     PROPOSAL_SUSPEND = 0xff05,
     PROPOSAL_RESUME = 0xff06,
-    PROPOSAL_GENESIS = 0xff07,  /* args: hash seed (16 bytes); entry 2 of every cluster */
-    PROPOSAL_OPTION = 0xff08,   /* CONFIG SET of a cluster option: name, value */
+    PROPOSAL_GENESIS = 0xff07,  /* args: hash seed (16 bytes); entry 2 of every cluster. Version 2: then (name, value) of settings */
+    PROPOSAL_OPTION = 0xff08,   /* CONFIG SET of options of the cluster: "set", (name, value)...; one of a session, as a command */
     PROPOSAL_EXEC = 0xff09,
     PROPOSAL_VERIFY = 0xff0a,   /* every node makes a full digest of the state after it; member: who asked */
     PROPOSAL_WATCH = 0xff10,    /* a node's watchers want the change feed on */

@@ -70,6 +70,8 @@ const char *node_write_refusal(struct node *n, const struct command_row *row);
 const char *node_read_refusal(struct node *n);
 /* For CONFIG SET of options of scope `node`. */
 struct options *node_options_edit(struct node *n);
+/* The state that holds the settings of the cluster; NULL while the node is BLANK. Borrowed. */
+const struct keyspace *node_settings(struct node *n);
 
 /* --- the client's side, implemented in client.c, called by the core --- */
 

@@ -4,40 +4,54 @@
 
 #include "base/glob.h"
 #include "node/client_internal.h"
+#include "node/proposal.h"
+#include "node/settings.h"
 
-/* CONFIG GET and SET over the option table. All options are of scope `node` so far: they change this process only. */
+/* CONFIG GET and SET over the option table. Options of scope `node` change this process only; those of scope `cluster` are state, and
+ * setting one is an entry in the log (settings.c). */
 
-static void config_pair(const struct options *o, const struct option_row *row, struct reply *reply)
+static void config_pair(struct node *n, const char *name, const struct option_row *row, struct reply *reply)
 {
     struct buf value = {0};
 
-    options_format(o, row, &value);
-    reply_bulk_cstr(reply, row->name);
+    settings_format(node_options(n), node_settings(n), row, &value);
+    reply_bulk_cstr(reply, name);
     reply_bulk(reply, buf_slice(&value));
     buf_deinit(&value);
 }
 
-static bool config_is_asked(const struct option_row *row, const struct command *command)
+static bool config_is_asked(const char *name, const struct command *command)
 {
     for (size_t i = 2; i < command->arg_count; i++) {
-        if (glob_match(command->arg[i], slice_from_cstr(row->name), true)) {
+        if (glob_match(command->arg[i], slice_from_cstr(name), true)) {
             return true;
         }
     }
     return false;
 }
 
+/* By all names: an option with two of them is there twice where both are asked for, as in Redis. */
 static void row_config_get(struct client *c, const struct command *command, struct reply *reply)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < options_count(); i++) {
-        count += config_is_asked(options_at(i), command) ? 1 : 0;
+        count += config_is_asked(options_at(i)->name, command) ? 1 : 0;
+    }
+    for (size_t i = 0; i < options_alias_count(); i++) {
+        count += config_is_asked(options_alias_at(i)->alias, command) ? 1 : 0;
     }
     reply_map(reply, count);
     for (size_t i = 0; i < options_count(); i++) {
-        if (config_is_asked(options_at(i), command)) {
-            config_pair(node_options(c->node), options_at(i), reply);
+        if (config_is_asked(options_at(i)->name, command)) {
+            config_pair(c->node, options_at(i)->name, options_at(i), reply);
+        }
+    }
+    for (size_t i = 0; i < options_alias_count(); i++) {
+        const struct option_alias *alias = options_alias_at(i);
+
+        if (config_is_asked(alias->alias, command)) {
+            config_pair(c->node, alias->alias, options_find(slice_from_cstr(alias->name)), reply);
         }
     }
 }
@@ -101,6 +115,26 @@ static void config_announce(struct client *c, const struct command *command)
     }
 }
 
+/* Options of the cluster: an entry, done when it is applied here. */
+static void config_set_cluster(struct client *c, const struct command *command, struct reply *reply)
+{
+    const struct command_row *row = command_table_by_name(node_commands(c->node), SLICE_LITERAL("config|set"));
+    const char *refusal = node_write_refusal(c->node, row);
+
+    if (!settings_check(command, reply)) {
+        return;
+    }
+    if (refusal) {
+        reply_error(reply, refusal);
+        return;
+    }
+    for (size_t i = 2; i < command->arg_count; i += 2) {
+        log_line(&node_environment(c->node)->log, LOG_NOTICE, "Option '%s' of the cluster: CONFIG SET from %s.",
+                 options_find(command->arg[i])->name, c->info.address);
+    }
+    client_submit_write(c, row, command, reply->protocol, NULL);
+}
+
 static void row_config_set(struct client *c, const struct command *command, struct reply *reply)
 {
     struct options *o = node_options_edit(c->node);
@@ -112,6 +146,10 @@ static void row_config_set(struct client *c, const struct command *command, stru
         return;
     }
     if (!config_set_check(command, reply)) {
+        return;
+    }
+    if (settings_are_named(command)) {
+        config_set_cluster(c, command, reply);
         return;
     }
     struct buf *old = mem_alloc_zero(pairs * sizeof *old);
@@ -154,6 +192,7 @@ static void row_config_rewrite(struct client *c, const struct command *command, 
     struct buf why = {0};
 
     (void)command;
+    settings_mirror(node_options_edit(c->node), node_settings(c->node));
     if (!env->rewrite_config) {
         reply_error(reply, "ERR The server is running without a config file");
     } else if (env->rewrite_config(env->ctx, &why)) {
@@ -208,9 +247,11 @@ static const struct command_row config_row[] = {
                "Reset the stats returned by INFO", "2.0.0", "O(1)", ""),
     CONFIG_ROW("config|rewrite", 2, CONFIG_FLAGS, row_config_rewrite, CONFIG_CATEGORIES,
                "Rewrite the configuration file with the in memory configuration", "2.8.0", "O(1)", ""),
-    CONFIG_ROW("config|set", -4, CONFIG_FLAGS, row_config_set, CONFIG_CATEGORIES,
-               "Set configuration parameters to the given values", "2.0.0",
-               "O(N) when N is the number of configuration parameters provided",
-               "parameter value [parameter value ...]"),
+    /* The number and what runs are those of the entry that options of the cluster make. */
+    {.name = "config|set", .number = PROPOSAL_OPTION, .version = SETTINGS_VERSION, .kind = COMMAND_NODE, .arity = -4,
+     .flags = CONFIG_FLAGS, .check = settings_check, .run = settings_run, .run_local = row_config_set, .group = "server",
+     .acl_categories = CONFIG_CATEGORIES, .summary = "Set configuration parameters to the given values", .since = "2.0.0",
+     .complexity = "O(N) when N is the number of configuration parameters provided",
+     .arguments = "parameter value [parameter value ...]"},
 };
 const struct command_family rows_config = {config_row, sizeof config_row / sizeof config_row[0]};

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "base/checksum.h"
+#include "base/codec.h"
 #include "base/number.h"
+#include "keyspace/hash.h"
 #include "keyspace/keyspace_running.h"
+#include "keyspace/set.h"
 #include "keyspace/value.h"
 #include "node/client_internal.h"
 #include "node/debug_protocol.h"
@@ -89,7 +92,7 @@ static void debug_object(struct client *c, const struct command *command, struct
     }
     bool is_string = value_get_type(v) == VALUE_STRING;
     buf_printf(&text, "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:0 lru_seconds_idle:0", (const void *)v,
-               is_string ? string_encoding(v) : value_type_name(value_get_type(v)),
+               is_string ? string_encoding(v) : tree_encoding_name(tree_get_encoding(v)),
                is_string ? serialized_size(v) : value_memory(v));
     buf_append_byte(&text, 0);
     reply_simple(reply, (const char *)buf_slice(&text).p);
@@ -105,16 +108,90 @@ struct digest_walk {
     uint32_t db;
 };
 
-static void digest_value(const struct value *v, struct buf *out)
+static void digest_string(const struct value *v, struct buf *out)
 {
-    if (value_get_type(v) != VALUE_STRING) {
-        return;
-    }
     for (size_t at = 0; at < value_string_size(v);) {
         struct slice part = value_string_part(v, at);
 
         buf_append_slice(out, part);
         at += part.n;
+    }
+}
+
+/* The items of a list or sorted set in their order. */
+static void digest_items(const struct value *v, struct buf *out)
+{
+    struct tree_cursor c;
+    struct tree_item item;
+
+    for (tree_seek_rank(v, 0, &c); tree_cursor_get(&c, &item); tree_cursor_next(&c)) {
+        write_u64(out, value_get_type(v) == VALUE_ZSET ? item.key : 0);
+        write_u64(out, item.bytes.n);
+        buf_append_slice(out, item.bytes);
+    }
+}
+
+static void digest_xor(uint8_t sum[32], struct slice first, struct slice second)
+{
+    struct buf bytes = {0};
+    uint8_t hash[32];
+
+    write_u64(&bytes, first.n);
+    buf_append_slice(&bytes, first);
+    buf_append_slice(&bytes, second);
+    sha256(buf_slice(&bytes).p, buf_size(&bytes), hash);
+    for (size_t i = 0; i < sizeof hash; i++) {
+        sum[i] ^= hash[i];
+    }
+    buf_deinit(&bytes);
+}
+
+/* Members and fields have no order that anybody should depend on. */
+static void digest_set(const struct value *v, struct buf *out)
+{
+    uint8_t sum[32] = {0};
+    struct set_cursor c;
+    struct slice member;
+
+    set_seek(v, 0, &c);
+    while (set_next(&c, &member)) {
+        digest_xor(sum, member, (struct slice){NULL, 0});
+    }
+    buf_append(out, sum, sizeof sum);
+}
+
+static void digest_hash(const struct value *v, struct buf *out)
+{
+    uint8_t sum[32] = {0};
+    struct tree_cursor c;
+    struct tree_item item;
+
+    for (tree_seek_rank(v, 0, &c); tree_cursor_get(&c, &item); tree_cursor_next(&c)) {
+        struct hash_pair pair = hash_pair_of(&item);
+
+        digest_xor(sum, pair.field, pair.value);
+    }
+    buf_append(out, sum, sizeof sum);
+}
+
+static void digest_value(const struct value *v, struct buf *out)
+{
+    switch (value_get_type(v)) {
+    case VALUE_STRING:
+        digest_string(v, out);
+        break;
+    case VALUE_LIST:
+    case VALUE_ZSET:
+        digest_items(v, out);
+        break;
+    case VALUE_SET:
+        digest_set(v, out);
+        break;
+    case VALUE_HASH:
+        digest_hash(v, out);
+        break;
+    case VALUE_STREAM:
+        break;
     }
 }
 

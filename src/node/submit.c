@@ -143,3 +143,8 @@ bool node_publish(struct node *n, enum pubsub_kind kind, struct slice channel, s
 {
     return publish_add(n, kind, channel, message, hole);
 }
+
+const struct keyspace *node_settings(struct node *n)
+{
+    return node_is_blank(n) ? NULL : n->keyspace;
+}

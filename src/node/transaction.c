@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "node/exec_payload.h"
 #include "node/proposal.h"
+#include "node/settings.h"
 
 /* MULTI, EXEC, DISCARD, WATCH, UNWATCH (DESIGN §6).
  *
@@ -107,9 +108,18 @@ void transaction_queue(struct client *c, const struct command_row *row, const st
 
 /* --- EXEC ------------------------------------------------------------------------------------- */
 
+/* CONFIG SET of options of the cluster changes the state, like a data command. */
+static bool item_is_setting(const struct transaction_item *item)
+{
+    struct command command = {item->command.arg, item->command.arg_count};
+    struct reply nobody = {.protocol = REPLY_DISCARD};
+
+    return item->row->number == PROPOSAL_OPTION && settings_are_named(&command) && settings_check(&command, &nobody);
+}
+
 static bool item_is_local(const struct transaction_item *item)
 {
-    return item->row->kind != COMMAND_DATA || item->error;
+    return (item->row->kind != COMMAND_DATA && !item_is_setting(item)) || item->error;
 }
 
 static bool transaction_has_local(const struct transaction *t)

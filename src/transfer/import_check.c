@@ -23,7 +23,8 @@ void import_append_name(struct buf *out, struct slice name)
 }
 
 static enum err check_key(
-    const struct rdb_reader *r, const struct rdb_key *key, struct import_census *census, struct buf *payload, struct buf *why)
+    const struct rdb_reader *r, const struct rdb_key *key, const struct keyspace_view *view, struct import_census *census,
+    struct buf *payload, struct buf *why)
 {
     struct value *value = NULL;
 
@@ -34,7 +35,7 @@ static enum err check_key(
     }
     buf_clear(payload, 1 << 20);
     rdb_append_payload(r, key, payload);
-    enum dump_verdict verdict = dump_read(buf_slice(payload), &value);
+    enum dump_verdict verdict = dump_read(view, buf_slice(payload), &value);
     if (value) {
         value_free(value);
     }
@@ -62,6 +63,9 @@ static enum err check_key(
 
 enum err import_check(struct rdb_reader *r, struct import_census *census, struct buf *why)
 {
+    static const struct siphash_key no_seed = {{0}};
+    struct keyspace *defaults = keyspace_new(&no_seed, NULL); /* values are made only to be looked at */
+    struct keyspace_view view = {.keyspace = defaults};
     struct buf payload = {0};
     struct rdb_key key;
     enum err error;
@@ -69,12 +73,13 @@ enum err import_check(struct rdb_reader *r, struct import_census *census, struct
     *census = (struct import_census){.keys = 0};
     rdb_reader_rewind(r);
     while ((error = rdb_reader_next(r, &key, why)) == ERR_OK) {
-        error = check_key(r, &key, census, &payload, why);
+        error = check_key(r, &key, &view, census, &payload, why);
         if (error) {
             break;
         }
     }
     buf_deinit(&payload);
+    keyspace_free(defaults);
     return error == ERR_NOT_FOUND ? ERR_OK : error;
 }
 

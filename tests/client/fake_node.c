@@ -78,6 +78,17 @@ struct options *node_options_edit(struct node *n)
     return &n->options;
 }
 
+const char *node_read_refusal(struct node *n)
+{
+    (void)n;
+    return NULL;
+}
+
+const struct keyspace *node_settings(struct node *n)
+{
+    return n->keyspace;
+}
+
 const struct node_env *node_environment(const struct node *n)
 {
     return &n->env;

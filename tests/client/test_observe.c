@@ -257,8 +257,8 @@ TEST(what_is_planned_and_what_is_unknown)
     struct node *n = fake_new();
     struct client *c = fake_client(n);
 
-    (void)fake_feed(c, "PING\r\nHSET a b c\r\nXADD\r\nhse t\r\nDEBUG SLEEP 0\r\nCLUSTER INFO\r\nSHUTDOWN ABORT\r\n");
-    CHECK_EQ_STR(fake_output(c), "+PONG\r\n-ERR 'HSET' is not available yet: hashes are planned\r\n"
+    (void)fake_feed(c, "PING\r\nEVAL a 0\r\nXADD\r\nhse t\r\nDEBUG SLEEP 0\r\nCLUSTER INFO\r\nSHUTDOWN ABORT\r\n");
+    CHECK_EQ_STR(fake_output(c), "+PONG\r\n-ERR 'EVAL' is not available yet: scripts and functions are planned\r\n"
                                  "-ERR 'XADD' is not available yet: streams are planned\r\n"
                                  "-ERR unknown command 'hse', with args beginning with: 't' \r\n"
                                  "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run "

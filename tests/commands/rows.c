@@ -46,6 +46,7 @@ struct slice rows_run(struct rows *r, const struct slice *arg, size_t arg_count)
                      .time_ms = r->time_ms,
                      .is_write = is_write},
             .index = r->index,
+            .seed = r->seed,
         };
         row->run(&run, &command, &reply);
         r->met_due = run.view.met_due;

@@ -12,6 +12,7 @@ struct rows {
     uint32_t db;
     raft_index index;
     int64_t time_ms; /* of the next entry and read */
+    uint64_t seed;   /* of their random choices */
     struct buf out;  /* the last reply */
     bool is_error;
     bool met_due;

@@ -98,7 +98,7 @@ TEST(dumps_are_those_of_redis)
     test_context("%s", "");
     CHECK_EQ_STR(rows_line(&r, "dump none"), "$-1\r\n");
     rows_put_list(&r, "list");
-    CHECK_EQ_STR(rows_line(&r, "dump list"), "-ERR DUMP is only implemented for strings yet\r\n");
+    CHECK_EQ_STR(rows_line(&r, "dump list"), "-ERR DUMP does not know this type yet\r\n");
     rows_deinit(&r);
     buf_deinit(&expected);
 }
@@ -172,7 +172,7 @@ TEST(restore_judges_payloads)
                {BODY("\x00\xc3\x01\x80\x1f\xff\xff\xff\x00"), 10, "-ERR Bad data format\r\n"},
                {BODY("\x08\x01x"), 10, "-ERR Bad data format\r\n"},
                {BODY("\x14\x01x"), 10, "-ERR Bad data format\r\n"},
-               {BODY("\x12\x01x"), 10, "-ERR RESTORE is only implemented for strings yet\r\n"}};
+               {BODY("\x12\x01x"), 10, "-ERR RESTORE does not know this type yet\r\n"}};
     struct buf b;
     buf_init(&b);
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
@@ -218,6 +218,10 @@ TEST(restore_sets_the_expiry)
 /* Random bytes in a payload whose checksum is right: no crash, no value that is too long. */
 TEST(damaged_payloads_are_safe)
 {
+    static const uint8_t type[] = {0, 2, 4, 11, 16};
+    struct rows r;
+    rows_init(&r);
+    struct keyspace_view view = {.keyspace = r.keyspace};
     struct buf b;
     buf_init(&b);
     struct prng random;
@@ -228,19 +232,30 @@ TEST(damaged_payloads_are_safe)
         for (size_t i = 0; i < n; i++) {
             body[i] = (uint8_t)prng_next(&random);
         }
-        body[0] = 0;
-        if (prng_below(&random, 2) && n > 3) { /* LZF of plausible sizes */
+        body[0] = type[step % sizeof type];
+        if (body[0] >= 11 && n > 16) { /* an intset or a listpack of the right size */
+            static const uint8_t intset[] = {2, 0, 0, 0, 3, 0, 0, 0, 1, 0};
+            n = body[0] == 11 ? 16 : n;
+            body[1] = (uint8_t)(n - 2);
+            memcpy(body + 2, body[0] == 11 ? intset : (const uint8_t[]){(uint8_t)(n - 2), 0, 0, 0, 1, 0, 0x81, 'x', 2, 0x81},
+                   sizeof intset);
+            body[n - 1] = body[0] == 11 ? body[n - 1] : 0xff;
+        } else if (body[0] == 2 || body[0] == 4) {
+            body[1] = (uint8_t)prng_below(&random, 4);
+            body[2] = (uint8_t)prng_below(&random, 4);
+        } else if (prng_below(&random, 2) && n > 3) { /* LZF of plausible sizes */
             body[1] = 0xc3;
             body[2] = (uint8_t)prng_below(&random, n);
             body[3] = (uint8_t)prng_below(&random, 64);
         }
         struct value *value;
-        if (dump_read(payload_of(&b, (struct slice){body, n}, 10), &value) == DUMP_OK) {
+        if (dump_read(&view, payload_of(&b, (struct slice){body, n}, 10), &value) == DUMP_OK) {
             value_free(value);
         } else {
             CHECK(value == NULL);
         }
     }
+    rows_deinit(&r);
     buf_deinit(&b);
 }
 

@@ -585,7 +585,8 @@ static bool dumps_match(struct slice ours, struct slice theirs)
         if (is_same) {
             struct slice bytes = slice_skip(reply[i], (size_t)(end - reply[i].p) + 1);
             bytes.n -= 2;
-            is_same = dump_read(bytes, &value[i]) == DUMP_OK;
+            const struct keyspace_view strings_need_none = {.keyspace = NULL};
+            is_same = dump_read(&strings_need_none, bytes, &value[i]) == DUMP_OK;
         }
     }
     is_same = is_same && value_string_size(value[0]) == value_string_size(value[1]);

@@ -73,6 +73,9 @@ static void do_entry(struct world *w)
     char b_text[16];
     w->time_ms += (int64_t)draw(w, 5);
     keyspace_begin_entry(k, ++w->index, w->time_ms);
+    if (draw(w, 20) == 0) {
+        keyspace_set_setting(k, SETTING_SET_MAX_INTSET_ENTRIES, (int64_t)draw(w, 1000));
+    }
     for (size_t i = draw(w, 4); i > 0; i--) {
         struct slice a = draw_key(w, a_text);
         struct slice b = draw_key(w, b_text);

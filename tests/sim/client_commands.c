@@ -256,6 +256,30 @@ static void send_big(struct sim_client *c, uint32_t key)
     buf_deinit(&text);
 }
 
+/* Hashes and sets that grow beyond a leaf and shrink again. */
+static void send_members(struct sim_client *c)
+{
+    struct world *w = &c->sim->world;
+    struct buf text = {0};
+    uint32_t key = (uint32_t)world_below(w, 5);
+    bool is_set = world_chance(w, 500000);
+    bool is_removal = world_chance(w, 300000);
+    bool is_text = world_chance(w, 300000);
+    client_expect(c, EXPECT_ANY);
+    buf_printf(&text, is_set ? (is_removal ? "SREM m%u" : "SADD m%u") : (is_removal ? "HDEL h%u" : "HSET h%u"), key);
+    for (uint64_t i = 20 + world_below(w, 60); i > 0; i--) {
+        uint32_t n = (uint32_t)world_below(w, 300);
+        buf_printf(&text, is_text ? " member-%u" : " %u", n);
+        if (!is_set && !is_removal) {
+            buf_printf(&text, " %u", n * n);
+        }
+    }
+    buf_printf(&text, "\r\n");
+    buf_append_byte(&text, 0);
+    client_say(c, (const char *)text.data + text.start);
+    buf_deinit(&text);
+}
+
 /* Any command at all on a few keys whose replies nobody follows: what counts is that all nodes hold the same afterwards. */
 static void send_any(struct sim_client *c)
 {
@@ -265,8 +289,18 @@ static void send_any(struct sim_client *c)
         "EXPIRE x%u 1",      "PEXPIRE x%u 700 NX",  "PERSIST x%u",       "GETEX x%u PX 500",     "PSETEX x%u 300 v",
         "MSETNX x%u a x4 b", "SETBIT z%u 1000 1",   "BITOP NOT z9 z%u",  "BITFIELD z%u INCRBY u8 3 7", "MOVE x%u 1",
         "SET x%u v KEEPTTL", "DECRBY n%u 7",        "SET x%u v XX GET",  "SETEX x%u 1 w",        "SWAPDB 1 2",
+        "CONFIG SET set-max-intset-entries %u hash-max-listpack-value 7",
+        "HSET h%u a 1 b 2",  "HSET h%u a longer-than-7", "HSETNX h%u c 3", "HINCRBY h%u n 3",      "HINCRBYFLOAT h%u x 0.1",
+        "HDEL h%u a b",      "HGETALL h%u",         "HRANDFIELD h%u -3", "COPY h%u h9 REPLACE",  "SADD m%u 1 2 3",
+        "SADD m%u a b c",    "SREM m%u 1 a 60",     "SPOP m%u",          "SPOP m%u 3",           "SPOP m%u 70",
+        "SMOVE m%u m1 b",    "SINTERSTORE m9 m%u m1", "SUNIONSTORE m8 m9 m%u", "SDIFFSTORE m%u m8 m1", "SRANDMEMBER m%u 2",
+        "PEXPIRE m%u 500",   "RENAME m%u m7",       "PFADD g%u a b c",   "PFMERGE g9 g%u g1",    "DEL m%u h1",
     };
-    char text[64];
+    char text[96];
+    if (world_chance(&c->sim->world, 200000)) {
+        send_members(c);
+        return;
+    }
     client_expect(c, EXPECT_ANY);
     const char *form = forms[world_below(&c->sim->world, sizeof forms / sizeof forms[0])];
     size_t n = strcspn(form, "%");

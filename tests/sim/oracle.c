@@ -258,7 +258,7 @@ static void model_exec(struct oracle *o, const struct proposal *p, const struct 
             exec_item_args(&item, inner) != ERR_OK)
             continue;
         const struct command_row *row = command_table_by_number(o->table, item.number);
-        if (!row)
+        if (!row || row->kind != COMMAND_DATA) /* CONFIG SET of an option of the cluster */
             continue;
         if (!is_touched)
             model_command(o, row->name, inner, item.arg_count, index, time_ms);
@@ -286,7 +286,7 @@ void oracle_entry(struct oracle *o, raft_index index, int64_t time_ms, const str
         return;
     }
     const struct command_row *row = command_table_by_number(o->table, p->number);
-    if (row && proposal_args(p, arg + 1) == ERR_OK)
+    if (row && row->kind == COMMAND_DATA && proposal_args(p, arg + 1) == ERR_OK)
         model_command(o, row->name, arg, p->arg_count + 1u, index, o->time[index]);
 }
 
