@@ -247,6 +247,13 @@ conformance:
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@CORACLE=$(B)/release/coracle tests/conformance/run $(UNITS)
 
+# The same random commands to coracle and to redis-server, every reply compared. COMMANDS=1000000.
+.PHONY: differential
+differential:
+	@tests/install-deps test
+	@$(MAKE) --no-print-directory BUILD=release coracle integration-programs
+	@CORACLE_BUILD=$(B)/release DIFFERENTIAL_COMMANDS=$(or $(COMMANDS),1000000) ITEST_SLOW=30 V=1 integration/run differential
+
 # What the program knows about itself: docs/OPTIONS.md, the commands in docs/PROTOCOL.md, etc/coracle.conf, docs/coracle.1.
 .PHONY: docs
 docs:
@@ -298,6 +305,7 @@ help:
 	@echo "make integration  real processes: redis-cli, hiredis, nc, kill -9"
 	@echo "make lint includes   the rules of the house"
 	@echo "make conformance  Redis 7.0's own test suite against coracle"
+	@echo "make differential COMMANDS=1000000 random commands, each compared with redis-server's answer"
 	@echo "make bench        figures beside redis-server"
 	@echo "make docs         write what the program knows about itself: options, commands, coracle.conf, man page"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it back"

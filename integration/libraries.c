@@ -2,12 +2,24 @@
  * to the cluster meanwhile. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "integration/lib/cluster.h"
 #include "integration/lib/script.h"
 
 static struct cluster libraries_cluster;
+static pid_t libraries_redis;
+
+static void libraries_redis_kill(void *ctx)
+{
+    (void)ctx;
+    kill(libraries_redis, SIGKILL);
+    waitpid(libraries_redis, NULL, 0);
+}
 
 /* node-redis 4 puts SCAN's cursors through a double, and its iterator hides them. */
 ITEST(node_redis_scan_through_failover, ITEST_CLUSTER, 150)
@@ -32,6 +44,39 @@ ITEST(node_redis_scan_through_failover, ITEST_CLUSTER, 150)
     REQUIRE(script_answer(&s, "it is dead"));
     script_end(&s, 60000);
     REQUIRE(cluster_leader(c, (int)asked, 5000) >= 0);
+}
+
+/* Random commands, each to a redis-server too: the same bytes. DIFFERENTIAL_COMMANDS says how many (`make differential`: a
+ * million). */
+ITEST(differential, ITEST_CLUSTER, 120)
+{
+    static struct script s;
+    struct cluster *c = &libraries_cluster;
+    const char *commands = getenv("DIFFERENTIAL_COMMANDS");
+    uint16_t redis = cluster_free_port();
+    char out[200];
+    cluster_start(c, 1, 0, "");
+    libraries_redis = fork();
+    REQUIRE(libraries_redis >= 0);
+    if (libraries_redis == 0) {
+        char port[8];
+        snprintf(port, sizeof port, "%u", redis);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        execlp("redis-server", "redis-server", "--port", port, "--dir", itest_dir(), "--save", "", "--appendonly", "no", "--logfile",
+               "redis.log", (char *)NULL);
+        _exit(127);
+    }
+    itest_at_end(libraries_redis_kill, NULL);
+    for (int64_t deadline = itest_now_ms() + 15000; itest_now_ms() < deadline; itest_sleep_ms(20)) {
+        wire_once(redis, 500, out, sizeof out, "PING");
+        if (strcmp(out, "+PONG\r\n") == 0) {
+            break;
+        }
+    }
+    CHECK_STR(out, "+PONG\r\n");
+    script_start(&s, "differential.js %u %u %s %llu", c->node[0].port, redis, commands != NULL ? commands : "20000",
+                 (unsigned long long)(itest_random() % 1000000));
+    script_end(&s, commands != NULL ? 3600000 : 110000);
 }
 
 ITEST_MAIN()

@@ -116,6 +116,84 @@ ITEST(redis_cli_pipe, ITEST_ANY_SERVER, 60)
     }
 }
 
+/* A million, as the documentation of Redis's mass insertion has it. */
+ITEST(redis_cli_pipe_a_million, ITEST_ANY_SERVER, 300)
+{
+    uint16_t follower;
+    uint16_t leader = tools_start(&follower);
+    char out[4096];
+    itest_shell(out, sizeof out,
+                "awk 'BEGIN { for (i = 0; i < 1000000; i++) printf \"*3\\r\\n$3\\r\\nSET\\r\\n$%%d\\r\\nk%%d\\r\\n$1\\r\\nv\\r\\n\","
+                " 1 + length(i \"\"), i }' | redis-cli -p %u --pipe 2>&1", leader);
+    if (strstr(out, "errors: 0, replies: 1000000") == NULL) {
+        itest_fail("redis-cli --pipe said %s", out);
+    }
+    tools_expect("1000000\n", "redis-cli -p {port} DBSIZE 2>&1", leader);
+}
+
+/* ---- redis-cli's looks at a whole server ---- */
+
+/* `format` has {port}; each of the wanted texts must be in what it prints, and "rr" of no error. */
+static void tools_must_say(uint16_t port, const char *format, const char *const *wanted, size_t count)
+{
+    char command[1024];
+    static char out[262144];
+    const char *rest = strstr(format, "{port}");
+    snprintf(command, sizeof command, "%.*s%u%s", (int)(rest - format), format, port, rest + 6);
+    itest_shell(out, sizeof out, "%s", command);
+    for (size_t i = 0; i < count; i++) {
+        if (strstr(out, wanted[i]) == NULL) {
+            itest_fail("%s: no \"%s\" in\n%.3000s", command, wanted[i], out);
+        }
+    }
+}
+#define TOOLS_MUST_SAY(port, command, ...)                                                       \
+    do {                                                                                         \
+        static const char *const wanted_[] = {__VA_ARGS__};                                      \
+        tools_must_say((port), (command), wanted_, sizeof wanted_ / sizeof *wanted_);            \
+    } while (0)
+
+static void tools_look(uint16_t port)
+{
+    tools_expect("OK\n", "redis-cli -p {port} FLUSHALL 2>&1", port);
+    tools_expect("100\n", "for i in $(seq 1 100); do echo SET look:$i $(seq 1 $i | tr -d '\\n'); done | redis-cli -p {port} 2>&1 | grep -c OK", port);
+    TOOLS_MUST_SAY(port, "redis-cli -p {port} --bigkeys 2>&1", "Sampled 100 keys in the keyspace!", "Biggest string found '\"look:100\"' has 192 bytes",
+                   "100 strings with");
+    TOOLS_MUST_SAY(port, "redis-cli -p {port} --memkeys 2>&1", "Sampled 100 keys in the keyspace!", "Biggest string found", "100 strings with");
+    /* As on a redis-server without an LFU policy. */
+    TOOLS_MUST_SAY(port, "redis-cli -p {port} --hotkeys 2>&1", "An LFU maxmemory policy is not selected");
+    TOOLS_MUST_SAY(port, "timeout -s INT 4 script -qec 'redis-cli -p {port} --stat -i 0.2' /dev/null 2>&1", "keys       mem      clients blocked requests", "\n100 ");
+    TOOLS_MUST_SAY(port, "timeout 6 redis-cli --raw -p {port} --latency -i 1 2>&1", " ");
+    TOOLS_MUST_SAY(port, "timeout -s INT 6 script -qec 'redis-cli -p {port} --latency-history -i 1' /dev/null 2>&1", "samples) -- 1.0");
+    tools_expect("100\n", "redis-cli -p {port} --scan --pattern 'look:*' 2>&1 | sort -u | wc -l", port);
+    tools_expect("11\n", "redis-cli -p {port} --scan --pattern 'look:9*' 2>&1 | wc -l", port);
+    tools_expect("\"1\",NULL,\"12\"\n", "redis-cli --csv -p {port} MGET look:1 none look:2 2>&1", port);
+    tools_expect("{\"databases\":\"16\"}\n", "redis-cli --json -p {port} CONFIG GET databases 2>&1", port);
+    tools_expect("[\"1\",null]\n", "redis-cli --json -p {port} MGET look:1 none 2>&1", port);
+    tools_expect("(integer) 1\n(integer) 2\n", "printf 'set x 0\nincr y\nincr y\n' | redis-cli --no-raw -p {port} 2>&1 | tail -2", port);
+}
+
+ITEST(redis_cli_looks, ITEST_ANY_SERVER, 120)
+{
+    uint16_t follower;
+    uint16_t leader = tools_start(&follower);
+    for (uint16_t port = leader; port != 0; port = port == leader ? follower : 0) {
+        tools_look(port);
+    }
+}
+
+/* On a terminal redis-cli shows the rest of a command's syntax while it is typed, and `help`: both come from COMMAND DOCS. */
+ITEST(redis_cli_hints, ITEST_ANY_SERVER, 60)
+{
+    uint16_t follower;
+    uint16_t leader = tools_start(&follower);
+    TOOLS_MUST_SAY(leader,
+                   "(sleep 1.5; for part in 'GET' 'RANGE ' 'k 0 ' '-1'; do printf %s \"$part\"; sleep 0.4; done; printf '\\r'; sleep 0.5;"
+                   " printf 'help setrange\\r'; sleep 0.5; printf 'exit\\r'; sleep 0.5) |"
+                   " TERM=xterm timeout 30 script -qec 'stty cols 140; redis-cli -p {port}' /dev/null 2>&1",
+                   " start end", "\"\"", "key offset value", "Overwrite part of a string at key starting at the specified offset", " 2.2.0");
+}
+
 ITEST(redis_cli_password, ITEST_ANY_SERVER, 40)
 {
     uint16_t follower;

@@ -72,6 +72,8 @@ static void row_select(struct client *c, const struct command *command, struct r
 
     if (!number_parse_i64(command->arg[1], &db)) {
         reply_error(reply, REPLY_NOT_INTEGER);
+    } else if (db < INT32_MIN || db > INT32_MAX) {
+        reply_error(reply, "ERR value is out of range, value must between -2147483648 and 2147483647");
     } else if (db < 0 || db >= node_options(c->node)->databases || db >= LIMIT_DATABASES) {
         reply_error(reply, "ERR DB index is out of range");
     } else {
