@@ -134,6 +134,18 @@ static bool env_abort_shutdown(void *ctx)
     return false;
 }
 
+static enum err env_open_directory(void *ctx, const char *path, struct vfs **vfs)
+{
+    (void)ctx;
+    return vfs_posix_open(path, vfs);
+}
+
+static void env_close_directory(void *ctx, struct vfs *vfs)
+{
+    (void)ctx;
+    vfs_posix_close(vfs);
+}
+
 static void server_make_env(struct server *s, struct vfs *vfs)
 {
     s->env = (struct node_env){
@@ -149,6 +161,8 @@ static void server_make_env(struct server *s, struct vfs *vfs)
         .unsent_bytes = peer_unsent_bytes,
         .submit = env_submit,
         .fatal = env_fatal,
+        .open_directory = env_open_directory,
+        .close_directory = env_close_directory,
         .process_info = env_process_info,
         .option_changed = env_option_changed,
         .rewrite_config = s->config_file ? env_rewrite_config : NULL,

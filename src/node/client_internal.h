@@ -87,7 +87,7 @@ struct client_watch {
     struct slice key; /* owned bytes */
 };
 
-enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS, CLIENT_WAITS_CHANGE, CLIENT_WAITS_FEED, CLIENT_WAITS_VERIFY };
+enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS, CLIENT_WAITS_CHANGE, CLIENT_WAITS_FEED, CLIENT_WAITS_VERIFY, CLIENT_WAITS_BACKUP };
 
 struct client {
     struct list in_all;
@@ -151,7 +151,7 @@ struct client {
         uint64_t deadline_us;     /* UINT64_MAX: none */
         int64_t local_wanted;
         int64_t copies_wanted;
-        uint64_t change;          /* number of the ask (membership.h); VERIFY: applied when it was asked for */
+        uint64_t change;          /* number of the ask (membership.h); VERIFY: applied when it was asked for; BACKUP: its number */
         uint64_t feed_index;      /* XREAD BLOCK on __changes__: behind this one */
         uint64_t feed_part;
         bool is_feed_new;         /* "$": or behind the entry that switches it on */
@@ -296,6 +296,9 @@ void client_sleep(struct client *c, const struct command_row *row, const struct 
                   struct reply *reply);
 /* RAFT VERIFY: until every reachable member has told its digest of an entry behind `applied`. rows_snapshot.c answers. */
 void client_wait_for_verify(struct client *c, raft_index applied, const struct command *command, struct reply *reply);
+/* RAFT BACKUP: until that one has ended. */
+void client_wait_for_backup(struct client *c, uint64_t number, const struct command *command, struct reply *reply);
+void reply_backup(struct client *c, struct reply *reply);
 bool verify_is_over(struct client *c);
 void reply_verify(struct client *c, struct reply *reply);
 void client_wait_for_change(struct client *c, uint64_t number, const struct command *command, struct reply *reply);

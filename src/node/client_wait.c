@@ -115,6 +115,13 @@ static bool wait_is_over(struct client *c)
         return copies.here >= w->local_wanted && copies.elsewhere >= w->copies_wanted;
     case CLIENT_WAITS_VERIFY:
         return verify_is_over(c);
+    case CLIENT_WAITS_BACKUP: {
+        const char *error;
+        raft_index index;
+        uint64_t bytes;
+
+        return node_backup_ended(c->node, w->change, &error, &index, &bytes);
+    }
     case CLIENT_WAITS_CHANGE: {
         const char *text;
 
@@ -139,6 +146,9 @@ static void reply_wait(struct client *c, enum client_wait_kind kind, struct repl
         return;
     case CLIENT_WAITS_VERIFY:
         reply_verify(c, reply);
+        return;
+    case CLIENT_WAITS_BACKUP:
+        reply_backup(c, reply);
         return;
     case CLIENT_SLEEPS:
         reply_simple(reply, "OK");
@@ -274,6 +284,12 @@ void client_wait_for_verify(struct client *c, raft_index applied, const struct c
 {
     c->wait.change = applied;
     client_wait_begin(c, CLIENT_WAITS_VERIFY, c->last_row, command, VERIFY_MOST_US, reply);
+}
+
+void client_wait_for_backup(struct client *c, uint64_t number, const struct command *command, struct reply *reply)
+{
+    c->wait.change = number;
+    client_wait_begin(c, CLIENT_WAITS_BACKUP, c->last_row, command, 0, reply);
 }
 
 void clients_stop_waiting(struct clients *cs)

@@ -52,6 +52,10 @@ struct node_env {
     /* The node can't go on (disk error, removed, divergence): the process ends after `reason` was logged. */
     void (*fatal)(void *ctx, const char *reason);
 
+    /* Another directory than the data's, for a backup; made if it isn't there. Optional, NULL in the simulator. The caller gives it
+     * back. */
+    enum err (*open_directory)(void *ctx, const char *path, struct vfs **vfs);
+    void (*close_directory)(void *ctx, struct vfs *vfs);
     /* Optional, NULL in the simulator. */
     void (*process_info)(void *ctx, struct process_info *info);
     /* CONFIG SET changed an option of scope `node`. */

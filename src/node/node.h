@@ -99,6 +99,12 @@ void node_get_snapshot(const struct node *n, struct node_snapshot_status *status
 /* Begins one, if there is anything new. False: one is under way, or the data are not there to be saved (blank, loading). */
 bool node_snapshot(struct node *n);
 
+/* A backup of this node's data into a file that must not exist yet, while it goes on: a snapshot file, for `coracle restore`. Returns
+ * its number, 0 and an error text (with its code word, static or in the node's own buffer) when it can't begin. */
+uint64_t node_backup(struct node *n, struct slice path, const char **error);
+/* True when that one has ended: *error is NULL if it is good, and was read back. */
+bool node_backup_ended(const struct node *n, uint64_t number, const char **error, raft_index *index, uint64_t *bytes);
+
 /* Do all members hold the same (verify.c)? node_verify asks all for a digest; false: nobody to ask now. */
 struct node_verify_member {
     raft_id id;

@@ -3,7 +3,8 @@
 #include "node/client_internal.h"
 #include "node/rows.h"
 
-/* RAFT SNAPSHOT: one of this node, now (BGSAVE is the same in Redis's words: rows_admin.c). RAFT VERIFY: do all nodes hold the same? */
+/* RAFT SNAPSHOT: one of this node, now (BGSAVE is the same in Redis's words: rows_admin.c). RAFT VERIFY: do all nodes hold the same?
+ * RAFT BACKUP: a copy elsewhere. */
 
 static void row_raft_snapshot(struct client *c, const struct command *command, struct reply *reply)
 {
@@ -92,7 +93,46 @@ static void row_raft_verify(struct client *c, const struct command *command, str
     }
 }
 
+void reply_backup(struct client *c, struct reply *reply)
+{
+    const char *error;
+    raft_index index;
+    uint64_t bytes;
+
+    (void)node_backup_ended(c->node, c->wait.change, &error, &index, &bytes);
+    if (error) {
+        reply_error(reply, error);
+    } else {
+        reply_map(reply, 2);
+        reply_word(reply, "index");
+        reply_int(reply, (int64_t)index);
+        reply_word(reply, "bytes");
+        reply_int(reply, (int64_t)bytes);
+    }
+}
+
+static void row_raft_backup(struct client *c, const struct command *command, struct reply *reply)
+{
+    const char *error = NULL;
+    uint64_t number = 0;
+
+    if (c->is_in_exec) {
+        reply_error(reply, "ERR RAFT BACKUP takes time: not in a transaction");
+        return;
+    }
+    number = node_backup(c->node, command->arg[2], &error);
+    if (number == 0) {
+        reply_error(reply, error);
+    } else {
+        client_wait_for_backup(c, number, command, reply);
+    }
+}
+
 static const struct command_row snapshot_row[] = {
+    {.name = "raft|backup", .kind = COMMAND_NODE, .arity = 3, .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT,
+     .run_local = row_raft_backup, .group = "server", .acl_categories = "@admin @slow @dangerous",
+     .summary = "Write this node's data to a new file, while it goes on, and read it back", .since = "7.0.0",
+     .complexity = "O(N) where N is the number of keys, in the background", .arguments = "file"},
     {.name = "raft|snapshot", .kind = COMMAND_NODE, .arity = 2, .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT,
      .run_local = row_raft_snapshot, .group = "server", .acl_categories = "@admin @slow @dangerous",
      .summary = "Begin a snapshot of this node's data; the log before it is dropped then", .since = "7.0.0",

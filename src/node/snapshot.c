@@ -51,7 +51,7 @@ static struct snapshot_job *job_of(struct node_job *job)
 static void run_create(struct node_job *base)
 {
     struct snapshot_job *job = job_of(base);
-    job->result = snapshot_file_create(job->file, base->vfs, job->name);
+    job->result = snapshot_file_create(job->file, job->elsewhere ? job->elsewhere : base->vfs, job->name);
 }
 
 static void run_append(struct node_job *base)
@@ -119,6 +119,12 @@ static bool taking_may_go_on(struct node *n)
     enum err e = t->job.result;
     if (e == ERR_OK && !t->is_given_up)
         return true;
+    if (t->reason == SNAPSHOT_FOR_BACKUP) { /* Another disk, or another place: no reason to end. */
+        backup_failed(n, e == ERR_OK ? "a newer state took the place of this node's" : err_text(e));
+        t->is_given_up = true;
+        taking_discard(n);
+        return false;
+    }
     if (e != ERR_OK && e != ERR_FULL) {
         node_fatal(n, "Writing a snapshot failed: %s.", err_text(e));
         return false;
@@ -142,6 +148,16 @@ static void on_published(struct node *n, struct node_job *base)
     struct snapshots *s = &n->snapshots;
     struct snapshot_taking *t = &s->taking;
     (void)base;
+    if (t->reason == SNAPSHOT_FOR_BACKUP) {
+        if (t->job.result == ERR_OK) {
+            t->phase = SNAPSHOT_CHECKING;
+            backup_written(n);
+        } else {
+            backup_failed(n, err_text(t->job.result));
+            taking_free(n);
+        }
+        return;
+    }
     if (t->job.result != ERR_OK) {
         node_fatal(n, "A snapshot could not be made durable: %s.", err_text(t->job.result));
         return;
@@ -171,7 +187,7 @@ static void taking_publish(struct node *n)
     if (n->driver.status.durable_index < t->meta.index && !MUT(50))
         return; /* T2 */
     t->phase = SNAPSHOT_PUBLISHING;
-    t->job.name = SNAPSHOT_NAME;
+    t->job.name = t->reason == SNAPSHOT_FOR_BACKUP ? n->snapshots.backup.name : SNAPSHOT_NAME;
     snapshot_submit(n, &t->job, run_publish, on_published);
 }
 
@@ -287,9 +303,20 @@ static void taking_begin(struct node *n, enum snapshot_reason reason)
     buf_deinit(&birth);
     t->phase = SNAPSHOT_CREATING;
     t->job.file = &t->file;
-    t->job.name = SNAPSHOT_OWN_NAME;
+    t->job.name = reason == SNAPSHOT_FOR_BACKUP ? s->backup.part : SNAPSHOT_OWN_NAME;
+    t->job.elsewhere = reason == SNAPSHOT_FOR_BACKUP ? s->backup.vfs : NULL;
     snapshot_submit(n, &t->job, run_create, on_created);
-    s->is_wanted = false;
+    s->is_wanted = s->is_wanted && reason == SNAPSHOT_FOR_BACKUP;
+}
+
+void snapshot_begin_backup(struct node *n)
+{
+    taking_begin(n, SNAPSHOT_FOR_BACKUP);
+}
+
+void snapshot_backup_ended(struct node *n)
+{
+    taking_free(n);
 }
 
 bool node_snapshot(struct node *n)
@@ -328,6 +355,7 @@ void snapshots_pump(struct node *n)
         break;
     case SNAPSHOT_CREATING:
     case SNAPSHOT_PUBLISHING:
+    case SNAPSHOT_CHECKING:
         break;
     case SNAPSHOT_WALKING:
         if (!s->taking.is_given_up)
@@ -378,5 +406,8 @@ void snapshots_deinit(struct node *n)
     }
     snapshot_load_stop(n);
     snapshot_transfer_deinit(n);
+    buf_deinit(&s->backup.rest);
+    if (s->backup.vfs)
+        n->env.close_directory(n->env.ctx, s->backup.vfs);
     buf_deinit(&s->loading.birth);
 }

@@ -14,6 +14,7 @@ struct state_reader;
 struct snapshot_job {
     struct node_job job;
     struct snapshot_file *file;
+    struct vfs *elsewhere;         /* NULL: the data directory */
     struct buf bytes;              /* to write, or read */
     uint64_t offset;               /* to read from */
     size_t most;
@@ -31,6 +32,7 @@ enum snapshot_phase {
     SNAPSHOT_WALKING,
     SNAPSHOT_WAITING,    /* all written; the log isn't durable up to its index yet */
     SNAPSHOT_PUBLISHING,
+    SNAPSHOT_CHECKING,   /* a backup: it is read back */
 };
 
 /* Why one is taken; a backup goes to a file of its own and leaves the log alone. */
@@ -50,6 +52,22 @@ struct snapshot_taking {
     uint64_t started_us;
     uint64_t slice_us;             /* not before: the walk leaves most of the loop to others */
     uint64_t log_bytes;            /* wal append_bytes when it began */
+};
+
+/* RAFT BACKUP: backup.c. */
+struct snapshot_backup {
+    uint64_t number;               /* of the last one asked for */
+    uint64_t done;                 /* of the last one that ended */
+    char path[4096];
+    char name[256];                /* in its directory */
+    char part[264];                /* until it is whole */
+    char error[256];               /* of the last one; "": it is good */
+    uint64_t bytes;
+    raft_index index;
+    struct vfs *vfs;
+    struct snapshot_decoder decoder;
+    struct buf rest;
+    uint64_t offset;
 };
 
 struct snapshot_receiving {
@@ -114,6 +132,7 @@ struct snapshots {
     struct snapshot_receiving receiving;
     struct snapshot_sending sending;
     struct snapshot_loading loading;
+    struct snapshot_backup backup;
     /* In force at `applied`: what a snapshot says of it (J12). */
     struct raft_conf conf;
     raft_index conf_index;
@@ -133,6 +152,12 @@ const char *snapshot_loading_text(struct node *n);
 
 /* For the files of this room. */
 void snapshot_submit(struct node *n, struct snapshot_job *job, void (*run)(struct node_job *), void (*done)(struct node *, struct node_job *));
+/* A walk to a file of its own, by backup.c. */
+void snapshot_begin_backup(struct node *n);
+/* backup.c: the file is written and has its name; or it failed (then it is gone). */
+void backup_written(struct node *n);
+void backup_failed(struct node *n, const char *why);
+void snapshot_backup_ended(struct node *n);
 /* Gives up what is being taken (a received snapshot takes its place). */
 void snapshot_give_up(struct node *n);
 /* snapshot_load.c */
