@@ -242,6 +242,13 @@ bench:
 	@$(MAKE) --no-print-directory BUILD=release coracle load
 	@if [ -x tests/bench/run ]; then CORACLE_BUILD=$(B)/release tests/bench/run; else echo "tests/bench/run is missing"; exit 1; fi
 
+# HTTP beside our own Redis protocol; what watchers cost.
+.PHONY: bench-http
+bench-http:
+	@tests/install-deps test
+	@$(MAKE) --no-print-directory BUILD=release coracle $(B)/release/integration/watchers
+	@CORACLE_BUILD=$(B)/release tests/bench/http-figures
+
 # Redis's own test suite, fetched from Debian. UNITS="type/string keyspace" for some; see tests/conformance/run.
 conformance:
 	@$(MAKE) --no-print-directory BUILD=release coracle
@@ -307,6 +314,7 @@ help:
 	@echo "make conformance  Redis 7.0's own test suite against coracle"
 	@echo "make differential COMMANDS=1000000 random commands, each compared with redis-server's answer"
 	@echo "make bench        figures beside redis-server"
+	@echo "make bench-http   HTTP beside RESP, and watchers"
 	@echo "make docs         write what the program knows about itself: options, commands, coracle.conf, man page"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it back"
 	@echo "make coverage     line coverage of the unit tests"

@@ -6,6 +6,7 @@
 #include "http/head.h"
 #include "http/pages.h"
 #include "http/route.h"
+#include "http/websocket.h"
 #include "tests/client/fake_node.h"
 #include "tests/test.h"
 
@@ -334,6 +335,131 @@ TEST(an_idle_connection_is_no_slow_request)
     CHECK_EQ_STR(fake_output(c), "");
     (void)fake_feed(c, "GET /healthz HTTP/1.1\r\n" HOST "\r\n");
     CHECK_CONTAINS(fake_output(c), "200 OK");
+    CLOSE;
+}
+
+/* --- watchers ------------------------------------------------------------------------------------- */
+
+static struct client *watch(struct node *n, const char *target, const char *fields)
+{
+    struct client *c = fake_client(n);
+    char text[512];
+    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\n" HOST "%s\r\n", target, fields);
+    (void)fake_feed(c, text);
+    fake_decide_all(n);
+    fake_poll(n);
+    return c;
+}
+
+static void write_key(struct node *n, struct client *writer, const char *command)
+{
+    (void)fake_feed(writer, command);
+    fake_decide_all(n);
+    fake_poll(n);
+    (void)fake_output(writer);
+}
+
+TEST(watchers_get_every_change_once)
+{
+    SKIP_UNBUILT;
+    OPEN;
+    (void)fake_feed(c, "PING\r\n");
+    struct client *all = watch(n, "/v1/watch", "");
+    struct client *some = watch(n, "/v1/watch?prefix=b", "");
+    CHECK_CONTAINS(fake_output(all), "text/event-stream");
+    CHECK_CONTAINS(fake_output(some), "text/event-stream");
+    write_key(n, c, "SET a 1\r\n");
+    write_key(n, c, "SET b 2\r\n");
+    write_key(n, c, "DEL a\r\n");
+    CHECK_EQ_STR(fake_output(all), "id: 3-0\ndata: {\"key\":\"a\",\"value\":\"1\",\"old\":null,\"event\":\"set\",\"index\":3,\"part\":0}\n\n"
+                                   "id: 4-0\ndata: {\"key\":\"b\",\"value\":\"2\",\"old\":null,\"event\":\"set\",\"index\":4,\"part\":0}\n\n"
+                                   "id: 5-0\ndata: {\"key\":\"a\",\"value\":null,\"old\":\"1\",\"event\":\"del\",\"index\":5,\"part\":0}\n\n");
+    CHECK_EQ_STR(fake_output(some), "id: 4-0\ndata: {\"key\":\"b\",\"value\":\"2\",\"old\":null,\"event\":\"set\",\"index\":4,\"part\":0}\n\n");
+    /* Resumed behind the second one. */
+    struct client *again = watch(n, "/v1/watch", "Last-Event-ID: 4-0\r\n");
+    CHECK_CONTAINS(fake_output(again), "\r\n\r\nid: 5-0\n");
+    struct client *old = watch(n, "/v1/watch?from=1", "");
+    CHECK_EQ_INT(strncmp(fake_output(old), "HTTP/1.1 200", 12), 0);
+    client_close(all);
+    client_close(some);
+    client_close(again);
+    client_close(old);
+    CLOSE;
+}
+
+/* A watcher that never reads is cut off; one that reads in small pieces is not, and gets whole frames in order. */
+TEST(slow_watchers_are_bounded_and_told)
+{
+    SKIP_UNBUILT;
+    OPEN;
+    (void)fake_feed(c, "PING\r\n");
+    struct client *slow = watch(n, "/v1/watch", "");
+    struct client *good = watch(n, "/v1/watch", "");
+    (void)fake_output(slow);
+    (void)fake_output(good);
+    struct buf command = {0};
+    struct buf value = {0};
+    for (int i = 0; i < 30000; i++) {
+        buf_append_byte(&value, 'x');
+    }
+    size_t sent = 0;
+    bool is_told = false;
+    for (int i = 0; i < 700 && !is_told; i++) {
+        buf_clear(&command, SIZE_MAX);
+        buf_printf(&command, "SET k%d ", i);
+        buf_append_slice(&command, buf_slice(&value));
+        buf_append(&command, "\r\n", 2);
+        (void)fake_feed_bytes(c, buf_slice(&command).p, buf_size(&command));
+        fake_decide_all(n);
+        fake_poll(n);
+        client_output_sent(c, client_output(c).n);
+        n->count = 0;
+        if (i == 0) {
+            client_output_sent(slow, 10); /* In the middle of a frame. */
+        }
+        for (struct slice out = client_output(good); out.n > 0; out = client_output(good)) {
+            client_output_sent(good, out.n < 7777 ? out.n : 7777);
+            sent += out.n < 7777 ? out.n : 7777;
+        }
+        is_told = client_get_state(slow) != CLIENT_READ;
+    }
+    CHECK(is_told);
+    CHECK(sent > LIMIT_WATCH_BYTES / 2);
+    CHECK_EQ_INT(client_get_state(good), CLIENT_READ);
+    const char *said = fake_output(slow);
+    CHECK_CONTAINS(said, "\n\nevent: slow\ndata: {\"error\":\"too slow\",\"code\":1013}\n\n");
+    CHECK_EQ_INT(client_get_state(slow), CLIENT_CLOSE);
+    buf_deinit(&command);
+    buf_deinit(&value);
+    client_close(slow);
+    client_close(good);
+    CLOSE;
+}
+
+TEST(a_websocket)
+{
+    SKIP_UNBUILT;
+    OPEN;
+    (void)fake_feed(c, "PING\r\n");
+    static const char upgrade[] = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    struct client *w = watch(n, "/ws", upgrade);
+    const char *said = fake_output(w);
+    if (!ws_is_built) {
+        CHECK_CONTAINS(said, "HTTP/1.1 501");
+        client_close(w);
+        CLOSE;
+        return;
+    }
+    CHECK_CONTAINS(said, "HTTP/1.1 101 Switching Protocols\r\n");
+    CHECK_CONTAINS(said, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"); /* RFC 6455 1.3 */
+    write_key(n, c, "SET a 1\r\n");
+    CHECK_EQ_STR(fake_output(w), "\x81\x17{\"key\":\"a\",\"value\":\"1\"}");
+    (void)fake_feed_bytes(w, "\x89\x82\x01\x02\x03\x04ij", 8); /* a ping of "hh" */
+    CHECK_EQ_STR(fake_output(w), "\x8a\x02hh");
+    (void)fake_feed_bytes(w, "\x88\x82\x00\x00\x00\x00\x03\xe8", 8);
+    CHECK_EQ_STR(fake_output(w), "\x88\x02\x03\xe8");
+    CHECK_EQ_INT(client_get_state(w), CLIENT_CLOSE);
+    client_close(w);
     CLOSE;
 }
 
