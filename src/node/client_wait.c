@@ -328,6 +328,9 @@ uint64_t clients_wake_us(const struct clients *cs)
 {
     uint64_t wake_us = cs->held_by_pause > 0 && cs->pause_until_us != 0 ? cs->pause_until_us : FOREVER;
 
+    uint64_t watch_us = watches_wake_us(&cs->watches);
+
+    wake_us = watch_us < wake_us ? watch_us : wake_us;
     for (struct list *at = cs->all.next; cs->waiting > 0 && at != &cs->all; at = at->next) {
         const struct client *c = CONTAINER_OF(at, struct client, in_all);
 

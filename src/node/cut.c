@@ -10,14 +10,6 @@ bool node_is_cut(const struct node *n)
     return n->is_cut;
 }
 
-void cut_set(struct node *n, bool is_cut)
-{
-    if (n->is_cut != is_cut)
-        log_line(&n->env.log, LOG_WARNING, is_cut ? "This node was asked to fail: it is cut off from peers and clients."
-                                                  : "This node was asked to recover: it talks to its peers again.");
-    n->is_cut = is_cut;
-}
-
 bool cut_ask(struct node *n, raft_id id, bool is_cut)
 {
     if (id == n->identity.node_id) {
@@ -29,10 +21,4 @@ bool cut_ask(struct node *n, raft_id id, bool is_cut)
         return false;
     buf_append_byte(peers_begin(n), is_cut);
     return peers_send(n, p, PEER_CONTROL, PEER_CUT);
-}
-
-void cut_receive(struct node *n, struct slice body)
-{
-    if (n->options->test_mode && body.n == 1)
-        cut_set(n, body.p[0] != 0);
 }

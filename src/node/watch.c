@@ -26,6 +26,8 @@
 #define FILTERED_BYTES_MAX 1048576u /* unsent of one filtered watcher */
 #define PING_US 30000000u
 #define SILENCE_US 90000000u        /* no pong, no byte: gone */
+#define GATHER_ABOVE 50u            /* watchers */
+#define GATHER_US 20000u
 #define CLOSE_US 10000000u          /* a closing connection that isn't read */
 
 struct watcher {
@@ -499,6 +501,32 @@ static void pump_again(struct clients *cs, const struct keyspace *k)
     }
 }
 
+/* Lets watchers be written to. Many are told at most every GATHER_US: a write for each of a thousand sockets costs more than
+ * the news. */
+static void tell_watchers(struct clients *cs)
+{
+    struct watches *all = &cs->watches;
+    const struct node_env *env = node_environment(cs->node);
+
+    if (!all->has_news) {
+        return;
+    }
+    uint64_t now_us = env->now_us(env->ctx);
+    if (all->count > GATHER_ABOVE && now_us - all->told_us < GATHER_US) {
+        return;
+    }
+    all->has_news = false;
+    all->told_us = now_us;
+    for (struct list *at = all->all.next; at != &all->all; at = at->next) {
+        struct watcher *w = CONTAINER_OF(at, struct watcher, in_watches);
+
+        if (w->is_filtered && !w->is_closing && w->is_caught_up && buf_size(&w->client->output) > FILTERED_BYTES_MAX) {
+            watcher_slow(w);
+        }
+        client_mark_dirty(w->client);
+    }
+}
+
 void watches_pump(struct clients *cs)
 {
     struct watches *all = &cs->watches;
@@ -518,6 +546,7 @@ void watches_pump(struct clients *cs)
     }
     all->seen_index = keyspace_index(k);
     if (all->seen == changes_end(k)) {
+        tell_watchers(cs);
         return;
     }
     for (; all->seen < changes_end(k); all->seen++) {
@@ -531,14 +560,13 @@ void watches_pump(struct clients *cs)
             ring_trim(all, form);
         }
     }
-    for (struct list *at = all->all.next; at != &all->all; at = at->next) {
-        struct watcher *w = CONTAINER_OF(at, struct watcher, in_watches);
+    all->has_news = true;
+    tell_watchers(cs);
+}
 
-        if (w->is_filtered && !w->is_closing && w->is_caught_up && buf_size(&w->client->output) > FILTERED_BYTES_MAX) {
-            watcher_slow(w);
-        }
-        client_mark_dirty(w->client);
-    }
+uint64_t watches_wake_us(const struct watches *w)
+{
+    return w->has_news ? w->told_us + GATHER_US : UINT64_MAX;
 }
 
 /* --- output ------------------------------------------------------------------------------------------- */

@@ -27,6 +27,8 @@ struct watches {
     raft_index seen_index;             /* everything up to this entry was taken */
     uint64_t frames;                   /* made since the start */
     uint64_t slow;                     /* watchers closed because they were */
+    bool has_news;                     /* frames that watchers were not told of yet */
+    uint64_t told_us;                  /* when they were told last */
     uint64_t renewed_us;               /* when the feed was last asked for */
 };
 
@@ -34,6 +36,8 @@ void watches_init(struct watches *w);
 void watches_deinit(struct watches *w);
 /* Once per iteration, before clients are written to: makes frames of what was applied. */
 void watches_pump(struct clients *cs);
+/* When it has something to do at the latest; UINT64_MAX: never. */
+uint64_t watches_wake_us(const struct watches *w);
 /* Is the feed wanted by this node's clients? */
 bool watches_want_feed(const struct clients *cs);
 void watches_add_reader(struct clients *cs, int change); /* +1, -1 */
