@@ -41,10 +41,20 @@ struct command_keys {
     int16_t step;
 };
 
+/* A command that found nothing to pop and wants to wait for it (keyspace/waiters.h). */
+struct command_wait {
+    bool is_wanted;
+    uint8_t type;         /* enum value_type that it can pop from */
+    uint32_t first_key;   /* of its arguments */
+    uint32_t key_count;
+    int64_t deadline_ms;  /* log time; INT64_MAX: none */
+};
+
 /* What data commands see. */
 struct command_run {
     struct keyspace_view view;
     raft_index index;       /* writes: of the entry; reads: the state's applied index */
+    struct command_wait *wait; /* NULL: it must not wait, but be answered at once (EXEC) */
     uint64_t seed;          /* writes: deterministic random seed (cluster seed, index); reads: local */
 };
 

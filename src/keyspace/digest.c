@@ -100,6 +100,7 @@ uint64_t digest_rest(const struct keyspace *k)
     sum += k->creation_digest;
     sum += used_ids_digest(k);
     sum += changes_digest(k);
+    sum += waiters_digest(k);
     sum += digest_words(k, (const uint64_t[]){DIGEST_RUNNING, k->running_digest}, 2);
     return sum + digest_words(k, (const uint64_t[]){DIGEST_CLOCK, (uint64_t)k->time_ms}, 2);
 }

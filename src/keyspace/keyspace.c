@@ -78,6 +78,7 @@ void keyspace_free(struct keyspace *k)
     }
     graveyard_deinit(&k->graveyard);
     changes_deinit(k);
+    waiters_deinit(k);
     mem_free(k->session);
     mem_free(k->used);
     mem_free(k->creation);
@@ -120,6 +121,7 @@ void keyspace_take_over(struct keyspace *k, struct keyspace *from)
     k->changes = from->changes;
     k->changes.generation = changes.generation + 1;
     from->changes = changes;
+    waiters_take_over(k, from);
     from->session = NULL;
     from->creation = NULL;
     from->used = NULL;
@@ -188,6 +190,9 @@ keyspace_after_change(struct keyspace *k, uint32_t db, struct slice key, const c
     }
     if (k->changes.is_on) {
         changes_note_after(k, db, key, event, keyspace_value_of(k, db, key));
+    }
+    if (k->waiters.count > 0) {
+        waiters_note(k, db, key);
     }
 }
 
@@ -507,6 +512,10 @@ void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b)
     digest_change(k, a, b, NULL);
     if (k->hooks.swapped) {
         k->hooks.swapped(k->hooks.ctx, a, b, k->index);
+    }
+    if (k->waiters.count > 0) {
+        waiters_note_db(k, a);
+        waiters_note_db(k, b);
     }
     if (k->changes.is_on) {
         changes_note_database(k, a, "swapdb");

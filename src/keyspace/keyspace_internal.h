@@ -10,6 +10,7 @@
 #include "keyspace/sessions.h"
 #include "keyspace/settings.h"
 #include "keyspace/state.h"
+#include "keyspace/waiters_internal.h"
 
 /* For the files of keyspace/ and their tests. */
 struct keyspace_db {
@@ -42,6 +43,7 @@ struct keyspace {
      * on with it. */
     uint64_t running_digest;
     struct change_history changes;
+    struct waiters waiters;
 
     /* Not state. */
     struct keyspace_hooks hooks;

@@ -215,6 +215,14 @@ static enum err settings_read(struct keyspace *k, uint16_t version, struct slice
     return reader_done(&r) ? ERR_OK : ERR_CORRUPT;
 }
 
+/* --- clients that wait: keyspace/waiters.c --- */
+
+static enum err waiters_read(struct keyspace *k, uint16_t version, struct slice bytes)
+{
+    (void)version;
+    return waiters_decode(k, bytes);
+}
+
 const struct state_section state_section[] = {
     {"clock", 1, true, clock_write, clock_read},
     {"databases", 1, true, databases_write, databases_read},
@@ -225,5 +233,6 @@ const struct state_section state_section[] = {
     {"running-digest", 1, true, running_write, running_read},
     {"changes", 1, false, changes_encode, changes_read},
     {"settings", 1, false, settings_write, settings_read},
+    {"waiters", 1, false, waiters_encode, waiters_read},
 };
 const size_t state_section_count = sizeof state_section / sizeof state_section[0];

@@ -5,6 +5,7 @@
 #include "keyspace/changes.h"
 #include "keyspace/sessions.h"
 #include "keyspace/used_ids.h"
+#include "keyspace/waiters.h"
 #include "node/node_internal.h"
 
 /* What one committed entry does, the same on every node; and, on the node whose client sent it, the client's answer.
@@ -42,9 +43,10 @@ static uint64_t apply_seed(const struct node *n, raft_index index)
     return z ^ (z >> 31);
 }
 
-/* Runs a data command; its reply goes to `reply`. */
-static void apply_command(struct node *n, const struct raft_entry *e, const struct proposal *p, struct reply *reply, struct request *request)
+/* Runs a data command; its reply goes to `reply`. True: there is none yet, it waits (blocked.c). */
+static bool apply_command(struct node *n, const struct raft_entry *e, const struct proposal *p, struct reply *reply, struct request *request)
 {
+    struct command_wait wait = {.is_wanted = false};
     struct command_run run = {
         .view = {.keyspace = n->keyspace, .db = p->db, .time_ms = keyspace_time_ms(n->keyspace), .is_write = true},
         .index = e->index,
@@ -54,18 +56,22 @@ static void apply_command(struct node *n, const struct raft_entry *e, const stru
         run.view.time_ms = n->env.wall_ms(n->env.ctx);
     if (p->number == PROPOSAL_EXEC) {
         apply_exec(n, &run, p, request, reply);
-        return;
+        return false;
     }
+    run.wait = &wait;
     const struct command_row *row = command_table_by_number(n->table, p->number);
     struct slice *arg = apply_args_room(&n->apply, (size_t)p->arg_count + 1);
     if (!row || row->version != p->version || !row->run || !command_arity_ok(row, (size_t)p->arg_count + 1) ||
         p->db >= LIMIT_DATABASES || proposal_args(p, arg + 1) != ERR_OK) {
         apply_unknown(n, e, p);
-        return;
+        return false;
     }
     arg[0] = slice_from_cstr(row->name);
     struct command command = {arg, (size_t)p->arg_count + 1};
     row->run(&run, &command, reply);
+    if (wait.is_wanted)
+        blocked_register(n, e, p, &wait, &command, request && request->client ? request : NULL);
+    return wait.is_wanted;
 }
 
 /* A1, A2: the write takes effect; `request` is the one it came from, NULL on other nodes. */
@@ -85,9 +91,12 @@ static void apply_write(struct node *n, const struct raft_entry *e, const struct
     session_decided(n, request);
     client_reply_begin(request, &reply);
     n->changes.origin = c;
-    apply_command(n, e, p, &reply, request);
+    bool waits = apply_command(n, e, p, &reply, request);
     n->changes.origin = NULL;
-    client_reply_end(request);
+    if (waits)
+        client_reply_abort(request);
+    else
+        client_reply_end(request);
     n->apply.applied = e->index;
     reads_unblock(n, c);
 }
@@ -120,6 +129,7 @@ static void apply_open(struct node *n, const struct proposal *p)
 {
     if (!sessions_open(n->keyspace, p->member, p->session))
         return;
+    blocked_session_ended(n, p->member);
     if (p->member == n->identity.node_id)
         session_on_opened(n, p->session);
 }
@@ -144,6 +154,7 @@ static void apply_close(struct node *n, const struct proposal *p)
         return;
     if (p->member == n->identity.node_id)
         session_on_closed(n, p->session, sessions_find(n->keyspace, p->member)->last);
+    blocked_session_ended(n, p->member);
 }
 
 /* One own command whose CANCEL took effect. */
@@ -179,6 +190,23 @@ static void apply_cancel(struct node *n, const struct raft_entry *e, const struc
     COVER("apply: own commands are cancelled");
     for (uint64_t seq = first; seq <= to; seq++)
         apply_cancel_own(n, seq, arg[2]);
+}
+
+static void apply_suspend(struct node *n, const struct proposal *p)
+{
+    sessions_set_suspended(n->keyspace, p->member, p->session, p->number == PROPOSAL_SUSPEND);
+    if (p->number == PROPOSAL_RESUME)
+        waiters_note_session(n->keyspace, p->member, p->session);
+}
+
+static void apply_unblock(struct node *n, const struct raft_entry *e, const struct proposal *p)
+{
+    struct slice seqs;
+    if (p->arg_count != 1 || proposal_args(p, &seqs) != ERR_OK || seqs.n % 8 != 0) {
+        apply_unknown(n, e, p);
+        return;
+    }
+    blocked_unblock(n, p, seqs);
 }
 
 static void apply_genesis(struct node *n, const struct raft_entry *e, const struct proposal *p)
@@ -222,7 +250,10 @@ static void apply_proposal(struct node *n, const struct raft_entry *e)
         break;
     case PROPOSAL_SUSPEND:
     case PROPOSAL_RESUME:
-        sessions_set_suspended(n->keyspace, p.member, p.session, p.number == PROPOSAL_SUSPEND);
+        apply_suspend(n, &p);
+        break;
+    case PROPOSAL_UNBLOCK:
+        apply_unblock(n, e, &p);
         break;
     case PROPOSAL_GENESIS:
         apply_genesis(n, e, &p);
@@ -259,6 +290,7 @@ static void apply_conf(struct node *n, const struct raft_entry *e)
         sessions_remove(n->keyspace, member);
         if (member == n->identity.node_id)
             session_on_closed(n, gone.number, gone.last);
+        blocked_session_ended(n, member);
     }
 }
 
@@ -266,6 +298,7 @@ void apply_entry(struct node *n, const struct raft_entry *e)
 {
     keyspace_begin_entry(n->keyspace, e->index, e->time_ms);
     log_time_seen(n, e->time_ms);
+    blocked_expire(n);
     switch (e->type) {
     case RAFT_ENTRY_NOOP:
         break;
@@ -276,6 +309,7 @@ void apply_entry(struct node *n, const struct raft_entry *e)
         apply_proposal(n, e);
         break;
     }
+    blocked_serve(n, e);
     n->apply.applied = e->index;
     verify_applied(n, e->index);
 }

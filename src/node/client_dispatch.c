@@ -340,6 +340,7 @@ static void client_run_data(struct client *c, const struct command_row *row, con
     client_show(c, row, command);
     if (row->flags & COMMAND_WRITE) {
         client_submit_write(c, row, command, protocol, NULL);
+        c->is_barred |= (row->flags & COMMAND_BLOCKING) != 0; /* As in Redis, what is behind it waits with it. */
     } else {
         client_submit_read(c, row, command, protocol, NULL);
     }

@@ -343,5 +343,5 @@ uint64_t clients_wake_us(const struct clients *cs)
 
 size_t clients_blocked(const struct clients *cs)
 {
-    return cs->waiting + cs->held_by_pause;
+    return cs->waiting + cs->held_by_pause + node_blocked_count(cs->node);
 }

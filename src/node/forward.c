@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/mutant.h"
 #include "keyspace/sessions.h"
+#include "keyspace/waiters.h"
 #include "node/node_internal.h"
 
 /* The leader's half of the session protocol (DESIGN §2).
@@ -51,7 +52,7 @@ static uint64_t arg_u64(struct slice arg)
 static bool tail_count_entry(struct node *n, const struct proposal *p)
 {
     struct forward *f = &n->forward;
-    if (p->member == 0 || p->number == PROPOSAL_WATCH)
+    if (p->member == 0 || p->number == PROPOSAL_WATCH || p->number == PROPOSAL_UNBLOCK)
         return false;
     struct tail *t = p->number == PROPOSAL_OPEN ? tail_make(n, p->member) : tail_find(f, p->member);
     if (!t)
@@ -61,12 +62,15 @@ static bool tail_count_entry(struct node *n, const struct proposal *p)
             return false;
         t->session = p->session;
         t->is_open = true;
+        t->is_suspended = false;
         t->seq = 0;
         return true;
     }
     if (p->session != t->session || !t->is_open)
         return false;
-    if (p->number == PROPOSAL_CLOSE) {
+    if (p->number == PROPOSAL_SUSPEND || p->number == PROPOSAL_RESUME) {
+        t->is_suspended = p->number == PROPOSAL_SUSPEND;
+    } else if (p->number == PROPOSAL_CLOSE) {
         t->is_open = false;
     } else if (p->number == PROPOSAL_CANCEL) {
         struct slice arg[3];
@@ -113,6 +117,7 @@ static bool tails_count(struct node *n)
             break;
         t->session = s->number;
         t->is_open = s->is_open;
+        t->is_suspended = s->is_suspended;
         t->seq = s->last;
     }
     for (raft_index i = n->apply.applied + 1; i <= n->driver.status.last_index; i++) {
@@ -293,7 +298,8 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
     struct proposal p;
     if (!node_is_leader(n) || !n->forward.is_ready || proposal_decode(payload, &p) != ERR_OK || p.seq != 0 || p.member != from)
         return;
-    if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL && p.number != PROPOSAL_WATCH && p.number != PROPOSAL_VERIFY)
+    if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL && p.number != PROPOSAL_WATCH &&
+        p.number != PROPOSAL_VERIFY && p.number != PROPOSAL_UNBLOCK)
         return;
     raft_index conf_index;
     if (!raft_conf_find(raft_get_conf(n->raft, &conf_index), from)) {
@@ -333,11 +339,45 @@ void forward_take_own(struct node *n, uint64_t session, uint64_t seq)
 
 /* A session whose member was not heard for ten seconds of this leader's time holds up nothing but memory; but its waiters and
  * forwards must come to an end. */
+static bool forward_sees(const struct node *n, const struct tail *t, const struct peer *peer)
+{
+    uint64_t timeout_us = node_election_timeout_us(n);
+    if (t->member == n->identity.node_id || n->now_us - n->forward.lead_since_us < timeout_us)
+        return true; /* A new leader gives everybody the time to be heard. */
+    return peer && peer_is_up(peer, PEER_CONTROL) && n->now_us - peer->heard_us < timeout_us;
+}
+
+/* B2 (blocked.c): members whose clients wait and that are not seen. */
+static void forward_suspend(struct node *n)
+{
+    struct forward *f = &n->forward;
+    for (uint32_t i = 0; i < f->tail_count; i++) {
+        struct tail *t = &f->tail[i];
+        if (!t->is_open)
+            continue;
+        bool is_seen = forward_sees(n, t, peers_find(n, t->member));
+        bool is_wanted = t->is_suspended ? is_seen : !is_seen && waiters_has_session(n->keyspace, t->member, t->session);
+        if (!is_wanted)
+            continue;
+        if (is_seen)
+            COVER("forward: a session is resumed");
+        else
+            COVER("forward: a session is suspended");
+        struct proposal head = {.number = is_seen ? PROPOSAL_RESUME : PROPOSAL_SUSPEND,
+                                .version = 1,
+                                .member = t->member,
+                                .session = t->session};
+        batch_add_proposal(&n->batch, &head, NULL, 0);
+        t->is_suspended = !is_seen;
+    }
+}
+
 uint64_t forward_tick(struct node *n)
 {
     struct forward *f = &n->forward;
     if (!f->is_ready)
         return NODE_NEVER;
+    forward_suspend(n);
     if (n->now_us < f->close_check_us)
         return f->close_check_us;
     f->close_check_us = n->now_us + CLOSE_CHECK_US;

@@ -8,6 +8,7 @@ struct tail {
     raft_id member;
     uint64_t session;  /* its number */
     bool is_open;
+    bool is_suspended; /* its waiters are passed over */
     uint64_t seq;      /* highest of it in this log */
     uint64_t told_us;  /* when a gap was last answered with the tail */
     uint64_t heard_us; /* when its member was last in contact, as this leader knows */

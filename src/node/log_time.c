@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/codec.h"
 #include "base/mutant.h"
+#include "keyspace/waiters.h"
 #include "node/node_internal.h"
 
 /* Log time (DESIGN §6).
@@ -213,16 +214,27 @@ uint64_t log_time_tick(struct node *n)
     }
     if (!node_is_leader(n) || !t->is_known)
         return next;
-    /* Keys that became due without any entry to remove them. */
+    /* Waiters whose time is over, at once; keys that became due without any entry to remove them. */
+    const struct waiter *waiter = waiters_first_due(n->keyspace);
+    if (waiter && waiter->deadline_ms <= log_time_now(n)) {
+        bool is_quiet = n->apply.applied == n->driver.status.last_index && n->batch.run_count == 0;
+        if (is_quiet)
+            log_time_pulse(n);
+        return n->now_us + PULSE_READ_US;
+    }
+    if (waiter) {
+        int64_t left_ms = waiter->deadline_ms - log_time_now(n);
+        next = n->now_us + (uint64_t)(left_ms < 3600000 ? left_ms : 3600000) * 1000;
+    }
     int64_t due_ms = keyspace_next_due(n->keyspace);
     if (due_ms == KEYSPACE_NO_EXPIRY)
         return next;
     int64_t now_ms = log_time_now(n);
     if (due_ms > now_ms)
-        return n->now_us + (uint64_t)(due_ms - now_ms < 3600000 ? due_ms - now_ms : 3600000) * 1000;
+        return earlier_us(next, n->now_us + (uint64_t)(due_ms - now_ms < 3600000 ? due_ms - now_ms : 3600000) * 1000);
     if (t->pulse_us != 0 && n->now_us - t->pulse_us < PULSE_KEYS_US)
-        return t->pulse_us + PULSE_KEYS_US;
+        return earlier_us(next, t->pulse_us + PULSE_KEYS_US);
     if (n->apply.applied == n->driver.status.last_index && n->batch.run_count == 0)
         log_time_pulse(n);
-    return n->now_us + PULSE_KEYS_US;
+    return earlier_us(next, n->now_us + PULSE_KEYS_US);
 }

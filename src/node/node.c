@@ -110,6 +110,7 @@ static uint64_t node_timers(struct node *n)
     next = earlier_us(next, disk_tick(n));
     next = earlier_us(next, snapshots_tick(n));
     next = earlier_us(next, session_tick(n));
+    next = earlier_us(next, blocked_tick(n));
     next = earlier_us(next, reads_tick(n));
     next = earlier_us(next, watch_tick(n));
     next = earlier_us(next, publish_tick(n));

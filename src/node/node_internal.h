@@ -4,6 +4,7 @@
 #include "base/prng.h"
 #include "node/apply.h"
 #include "node/batch.h"
+#include "node/blocked.h"
 #include "node/changes.h"
 #include "node/cut.h"
 #include "node/disk.h"
@@ -46,6 +47,7 @@ struct node {
     struct disk disk;
     struct batch batch;
     struct session session;
+    struct blocked blocked;
     struct forward forward;
     struct reads reads;
     struct apply apply;

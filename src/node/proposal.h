@@ -30,6 +30,7 @@ enum proposal_number {
     PROPOSAL_OPTION = 0xff08,   /* CONFIG SET of options of the cluster: "set", (name, value)...; one of a session, as a command */
     PROPOSAL_EXEC = 0xff09,
     PROPOSAL_VERIFY = 0xff0a,   /* every node makes a full digest of the state after it; member: who asked */
+    PROPOSAL_UNBLOCK = 0xff0b,  /* args: seqs of the session's waiters that end (u64 each, in one) */
     PROPOSAL_WATCH = 0xff10,    /* a node's watchers want the change feed on */
 };
 

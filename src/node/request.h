@@ -12,6 +12,7 @@ enum request_kind { REQUEST_WRITE, REQUEST_READ };
 enum request_state {
     REQUEST_UNSENT,    /* write: has no seq yet, may be refused */
     REQUEST_SENT,      /* write: in the window; only apply, CANCEL or CLOSE decide it */
+    REQUEST_BLOCKED,   /* write: done, and waits for something to pop (blocked.c); not in the window any more */
     REQUEST_GIVEN_UP,  /* write: answered UNKNOWN; stays in the window without a client */
     REQUEST_UNCONFIRMED, /* read: waits for a read index */
     REQUEST_CONFIRMED, /* read: waits for apply and for earlier requests of its client */
@@ -32,6 +33,8 @@ struct request {
     size_t offset;
     size_t size;
     uint64_t seq;
+    struct waiter *waiter;  /* while REQUEST_BLOCKED */
+    bool is_unblock_error;  /* CLIENT UNBLOCK ... ERROR */
 
     /* Reads: arguments, kept by whoever made the request until it is decided; run_fn overrides row->run (WATCH). */
     struct command command;
@@ -54,6 +57,9 @@ bool node_try_read_now(struct node *n, enum read_level level, uint32_t db, struc
 /* The client went away: reads are forgotten (the request may be freed at once when true is returned); a sent write stays until
  * decided: the core frees it later through request_free. */
 bool node_abandon(struct node *n, struct request *request);
+/* A blocked one is to be answered now: CLIENT UNBLOCK. */
+void node_unblock(struct node *n, struct request *request, bool is_error);
+size_t node_blocked_count(const struct node *n);
 /* A transaction's nested commands as one payload; see exec_payload.h. */
 
 /* All O(1), implemented by the core: */

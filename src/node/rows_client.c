@@ -75,6 +75,12 @@ static size_t client_memory(const struct client *c)
            (c->transaction ? c->transaction->bytes : 0);
 }
 
+static bool client_is_blocked(const struct client *c)
+{
+    return !list_empty(&c->requests) &&
+           CONTAINER_OF(c->requests.next, struct request, in_client)->state == REQUEST_BLOCKED;
+}
+
 static void describe_flags(const struct client *c, char flags[16])
 {
     const struct {
@@ -84,7 +90,7 @@ static void describe_flags(const struct client *c, char flags[16])
         {!list_empty(&c->in_monitors), 'O'},
         {client_is_subscriber(c), 'P'},
         {c->transaction != NULL, 'x'},
-        {c->wait.kind != CLIENT_WAITS_NOT || c->is_held_by_pause, 'b'},
+        {c->wait.kind != CLIENT_WAITS_NOT || c->is_held_by_pause || client_is_blocked(c), 'b'},
         {c->tracking.is_on, 't'},
         {c->tracking.is_redirect_broken, 'R'},
         {(c->tracking.mode & TRACKING_BCAST) != 0, 'B'},
@@ -418,7 +424,11 @@ static void row_unblock(struct client *c, const struct command *command, struct 
     }
     struct client *other = session_by_id(c->clients, id);
     bool is_waiting = other && (other->wait.kind == CLIENT_WAITS_COPIES || other->wait.kind == CLIENT_WAITS_AOF);
-    if (is_waiting) {
+    struct request *first = other ? client_first_request(other) : NULL;
+    if (first && first->state == REQUEST_BLOCKED) {
+        node_unblock(c->node, first, is_error);
+        is_waiting = true;
+    } else if (is_waiting) {
         client_end_wait(other, is_error ? "UNBLOCKED client unblocked via CLIENT UNBLOCK" : NULL);
     }
     reply_int(reply, is_waiting ? 1 : 0);

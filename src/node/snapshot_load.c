@@ -130,11 +130,13 @@ void snapshot_install(struct node *n)
     event.u.installed.conf = &l->meta.conf;
     event.u.installed.conf_index = l->meta.conf_index;
     COVER("snapshot: one is installed");
+    blocked_hold(n);
     /* The state first: what the step brings about looks at it. */
     load_take_over(n);
     enum err e = driver_step(n, &event);
     ASSERT(e == ERR_OK);
     load_settle_session(n);
+    blocked_settle(n);
     node_take_birth(n, buf_slice(&l->birth));
     log_line(&n->env.log,
              LOG_NOTICE,

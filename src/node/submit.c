@@ -82,6 +82,10 @@ bool node_abandon(struct node *n, struct request *r)
         session_forget_unsent(n, r);
         return true;
     }
+    if (r->state == REQUEST_BLOCKED) {
+        blocked_abandon(n, r);
+        return true;
+    }
     r->client = NULL;
     return false;
 }

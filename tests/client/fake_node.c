@@ -141,6 +141,19 @@ void node_get_snapshot(const struct node *n, struct node_snapshot_status *status
     *status = (struct node_snapshot_status){0};
 }
 
+void node_unblock(struct node *n, struct request *request, bool is_error)
+{
+    (void)n;
+    (void)request;
+    (void)is_error;
+}
+
+size_t node_blocked_count(const struct node *n)
+{
+    (void)n;
+    return 0;
+}
+
 void node_get_status(struct node *n, struct node_status *status)
 {
     *status = (struct node_status){.id = 7, .leader_address = n->has_leader ? "127.0.0.1:7001" : "",
