@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "keyspace/settings.h"
+#include "keyspace/settings.h"
 
 enum { ZSET_SMALL_MAX = 1024 };
 enum { SCORE_TEXT_MAX = 512 }; /* as a C string; none that is longer is read */

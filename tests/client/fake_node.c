@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "node/cut.h"
 #include "node/http_live.h"
+#include "node/membership.h"
 #include "node/proposal.h"
 #include "node/rows.h"
 
@@ -127,12 +128,6 @@ bool node_has_leader(const struct node *n)
 const char *node_write_refusal(struct node *n, const struct command_row *row)
 {
     return row->flags & COMMAND_DENYOOM ? n->refusal : NULL;
-}
-
-const char *node_read_refusal(struct node *n)
-{
-    (void)n;
-    return NULL;
 }
 
 void node_get_snapshot(const struct node *n, struct node_snapshot_status *status)
@@ -458,4 +453,49 @@ const char *fake_output(struct client *c)
     text[out.n] = '\0';
     client_output_sent(c, out.n);
     return text;
+}
+
+/* --- what needs a whole node: refused --- */
+
+bool node_snapshot(struct node *n)
+{
+    (void)n;
+    return false;
+}
+
+bool node_verify(struct node *n)
+{
+    (void)n;
+    return false;
+}
+
+uint32_t node_get_verify(struct node *n, raft_index after, struct node_verify_member *member, uint32_t capacity, raft_index *index)
+{
+    (void)n;
+    (void)after;
+    (void)member;
+    (void)capacity;
+    *index = 0;
+    return 0;
+}
+
+uint64_t membership_ask(struct node *n, const struct change_plan *plan)
+{
+    (void)n;
+    (void)plan;
+    return 0;
+}
+
+enum ask_state membership_answer(struct node *n, uint64_t number, const char **text)
+{
+    (void)n;
+    (void)number;
+    *text = "ERR not in this test";
+    return ASK_FAILED;
+}
+
+void membership_forget(struct node *n, uint64_t number)
+{
+    (void)n;
+    (void)number;
 }
