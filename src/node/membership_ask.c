@@ -141,16 +141,29 @@ uint64_t membership_asks_tick(struct node *n)
     return next;
 }
 
+/* Whether it is so in the very configuration that removed this node, the last that it knows: an older one may have been overtaken. */
+static bool ask_is_so(struct node *n, const struct ask *a)
+{
+    raft_index index = 0;
+    char text[CHANGE_TEXT_BYTES];
+    struct change_plan plan = a->plan;
+    const struct raft_conf *conf = n->raft ? raft_get_conf(n->raft, &index) : NULL;
+    return conf && conf->member_count > 0 && !raft_conf_find(conf, n->identity.node_id) && !conf->is_joint && index <= n->driver.commit && change_plan_resolve(&plan, conf, true, text) &&
+           change_plan_is_done(&plan, conf);
+}
+
 void membership_asks_end(struct node *n)
 {
     for (uint32_t i = 0; i < ASKS_MAX; i++) {
         struct ask *a = &n->membership.asks.ask[i];
-        raft_index index;
         if (a->number == 0 || a->state != ASK_PENDING)
             continue;
-        bool is_done = n->raft && change_plan_is_done(&a->plan, raft_get_conf(n->raft, &index)) && index <= n->driver.commit;
-        ask_decide(a, is_done ? ASK_DONE : ASK_FAILED,
-                   is_done ? "" : "UNKNOWN this node was removed from the cluster before it learnt the outcome");
+        if (!a->was_sent)
+            ask_decide(a, ASK_FAILED, "CLUSTERDOWN " LEAVE_REMOVED_TEXT "; the cluster is unchanged");
+        else if (ask_is_so(n, a))
+            ask_decide(a, ASK_DONE, "");
+        else
+            ask_decide(a, ASK_FAILED, "UNKNOWN the outcome of this change is not known: " LEAVE_REMOVED_TEXT " before it learnt it");
     }
 }
 

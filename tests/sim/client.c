@@ -87,7 +87,8 @@ static void client_connect(struct sim_client *c)
     struct sim *s = c->sim;
     static const char *const level_name[] = {"quorum", "lease", "stale"};
     struct sim_host *h = &s->host[world_below(&s->world, s->plan.host_count)];
-    if (!host_is_running(h) || h->fatal_reason) {
+    bool is_stranger = s->churn && host_is_running(h) && node_raft(h->node) == NULL && h->options.cluster[0] == 0;
+    if (!host_is_running(h) || h->fatal_reason || is_stranger) {
         client_schedule(c, 20000);
         return;
     }
@@ -209,6 +210,8 @@ void sim_clients_read_all(struct sim *s)
     char key[24];
     uint32_t epochs = client_epoch(s) + 1;
     for (uint32_t slot = 0; slot < s->plan.host_count && !s->world.failure; slot++) {
+        if (s->churn && !ghost_is_member(s->ghost, slot))
+            continue;
         for (uint32_t k = 0; k < s->plan.key_count * epochs && !s->world.failure; k++) {
             for (const char *p = prefixes; *p; p++) {
                 client_key(*p, k % s->plan.key_count, k / s->plan.key_count, key);

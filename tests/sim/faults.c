@@ -78,6 +78,15 @@ void plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
         if (plan->crash_every_us == 0)
             plan->crash_every_us = 500000 + prng_below(p, 3000000);
     }
+    if (strcmp(profile, "churn") == 0) {
+        uint32_t founders = 1 + (uint32_t)prng_below(p, 4);
+        plan->spare_count = 1 + (uint32_t)prng_below(p, SIM_HOSTS - founders);
+        plan->host_count = founders + plan->spare_count;
+        plan->change_every_us = 100000 + prng_below(p, 1000000);
+        plan->rot_every_us = plan->all_down_every_us = 0;
+        plan->duration_us = 30000000;
+        plan->client_count = 1 + (uint32_t)prng_below(p, 3);
+    }
     if (strcmp(profile, "storm") == 0) {
         plan->crash_every_us = 300000 + prng_below(p, 1000000);
         plan->partition_every_us = 300000 + prng_below(p, 1000000);
@@ -310,6 +319,7 @@ static const struct fault faults[] = {
     {fault_disk_stall, offsetof(struct sim_plan, disk_stall_every_us)},
     {fault_sync_error, offsetof(struct sim_plan, sync_error_every_us)},
     {fault_rot, offsetof(struct sim_plan, rot_every_us)},
+    {churn_strike, offsetof(struct sim_plan, change_every_us)},
 };
 #define FAULT_COUNT (sizeof faults / sizeof faults[0])
 

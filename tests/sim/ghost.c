@@ -48,6 +48,7 @@ struct ghost_host {
     raft_term vote_term;          /* survives restarts */
     raft_id vote;
     uint64_t life;
+    raft_id id;                   /* of the data directory that is there; 0: none seen */
 };
 
 struct ghost_session { /* of a member, as the committed log says */
@@ -57,10 +58,11 @@ struct ghost_session { /* of a member, as the committed log says */
     uint64_t last;
 };
 
-#define GHOST_SESSIONS 64
+#define GHOST_SESSIONS 512
 #define LEADERS_MAX 65536
 struct ghost {
     struct sim *sim;
+    struct ghost_conf *conf;
     struct ghost_host host[SIM_HOSTS];
     struct ghost_log committed;
     raft_term *commit_term;       /* per committed entry: the term in which it was first seen committed */
@@ -83,6 +85,7 @@ struct ghost *ghost_new(struct sim *s)
 {
     struct ghost *g = mem_alloc_zero(sizeof *g);
     g->sim = s;
+    g->conf = ghost_conf_new(s);
     g->pair_capacity = 4096;
     g->pair = mem_alloc_zero(g->pair_capacity * sizeof *g->pair);
     g->oracle = oracle_new(&s->world, s->table);
@@ -103,6 +106,7 @@ void ghost_free(struct ghost *g)
         mem_free(g->host[i].log.entry);
         ghost_disk_free(g->host[i].disk);
     }
+    ghost_conf_free(g->conf);
     mem_free(g->committed.entry);
     mem_free(g->commit_term);
     ghost_free_payloads(g);
@@ -212,6 +216,7 @@ static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r,
         if (!raft_get_entry(r, i, &e))
             continue;
         ghost_log_set(&h->log, i, (struct ghost_entry){e.term, get_u32(e.bytes.p + 4)});
+        ghost_conf_saw(g->conf, slot, &e);
     }
     h->log.last = status->last_index;
     for (raft_index i = from + 1; i <= status->last_index; i++)
@@ -300,7 +305,7 @@ static bool ghost_is_justified(const struct ghost *g, const struct raft_conf *co
     for (uint32_t i = 0; i < conf->member_count; i++) {
         bool holds = false;
         for (uint32_t slot = 0; slot < g->sim->plan.host_count; slot++) {
-            if (strcmp(g->sim->host[slot].address, conf->member[i].address) == 0)
+            if (g->host[slot].id == conf->member[i].id)
                 holds = ghost_disk_holds(g->host[slot].disk, index, e.term, e.crc);
         }
         for (int set = 0; set < 2; set++) {
@@ -381,6 +386,7 @@ static void ghost_commit(struct ghost *g, uint32_t slot, raft_index index, const
         g->commit_term = mem_realloc_array(g->commit_term, g->commit_term_capacity, sizeof *g->commit_term);
     }
     g->commit_term[index - 1] = status->term;
+    ghost_conf_committed(g->conf, index, e.crc);
     if (index == status->commit && conf_index <= index && !ghost_is_justified(g, conf, index, e))
         world_fail(w, "I6 node %u commits entry %llu, which no quorum has on disk", slot, (unsigned long long)index);
 }
@@ -444,11 +450,12 @@ static void ghost_forget(struct ghost *g)
     g->committed.last = 0;
     g->session_count = 0;
     memset(g->leader, 0, sizeof g->leader);
+    ghost_conf_forget(g->conf);
 }
 
 void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lost_disk)
 {
-    bool is_last_member = lost_disk;
+    bool is_last_member = lost_disk && (!g->sim->churn || ghost_is_member(g, slot));
     for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
         struct node_status status;
         if (i == slot || !g->sim->host[i].node)
@@ -463,6 +470,8 @@ void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lo
         g->host[slot].log.last = 0;
         g->host[slot].vote_term = 0;
         g->host[slot].vote = 0;
+        g->host[slot].id = 0;
+        ghost_conf_wiped(g->conf, slot);
     }
     if (lost_power)
         ghost_disk_power_loss(g->host[slot].disk);
@@ -481,6 +490,12 @@ void ghost_host_started(struct ghost *g, uint32_t slot)
     h->seen_last_term = 0;
 }
 
+static uint32_t ghost_crc(void *ctx, raft_index i)
+{
+    const struct ghost_log *log = ctx;
+    return i > 0 && i <= log->last ? log->entry[i - 1].crc : 0;
+}
+
 void ghost_check_host(struct ghost *g, uint32_t slot)
 {
     struct sim_host *host = &g->sim->host[slot];
@@ -491,7 +506,9 @@ void ghost_check_host(struct ghost *g, uint32_t slot)
         return;
     struct raft_status status;
     raft_get_status(r, &status);
+    g->host[slot].id = status.id;
     ghost_read_log(g, slot, r, &status);
+    ghost_conf_check(g->conf, slot, r, status.last_index, ghost_crc, &g->host[slot].log);
     ghost_check_vote(g, slot, &status);
     ghost_check_leader(g, slot, &status);
     ghost_check_commit(g, slot, r, &status);
@@ -517,7 +534,7 @@ void ghost_finish(struct ghost *g)
     raft_index applied = 0;
     for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
         struct node *n = g->sim->host[i].node;
-        if (!n)
+        if (!n || (g->sim->churn && !ghost_is_member(g, i)))
             continue;
         struct node_status status;
         node_get_status(n, &status);
@@ -531,4 +548,36 @@ void ghost_finish(struct ghost *g)
                        (unsigned long long)digest);
         }
     }
+}
+
+/* --- membership, as committed --- */
+
+raft_id ghost_member_id(const struct ghost *g, uint32_t slot)
+{
+    const struct raft_conf *conf = ghost_conf_now(g->conf);
+    return conf && g->host[slot].id && raft_conf_find(conf, g->host[slot].id) ? g->host[slot].id : 0;
+}
+
+bool ghost_is_member(const struct ghost *g, uint32_t slot) { return ghost_member_id(g, slot) != 0; }
+
+bool ghost_is_joint(const struct ghost *g)
+{
+    const struct raft_conf *conf = ghost_conf_now(g->conf);
+    return conf && conf->is_joint;
+}
+
+bool ghost_was_voter(const struct ghost *g, uint32_t slot, uint64_t since_us)
+{
+    return ghost_conf_voter_until(g->conf, slot) >= since_us;
+}
+
+bool ghost_was_absent(const struct ghost *g, raft_id id, uint64_t since_us)
+{
+    return id == 0 || ghost_conf_absent_until(g->conf, id) >= since_us;
+}
+
+bool ghost_has_left(const struct ghost *g, uint32_t slot)
+{
+    raft_id id = g->host[slot].id;
+    return id != 0 && ghost_conf_now(g->conf) && ghost_conf_left(g->conf, id);
 }

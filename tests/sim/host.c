@@ -202,6 +202,16 @@ static void host_set_string(char **field, const char *text)
     *field = mem_copy_string(text, strlen(text));
 }
 
+void host_set_newcomer(struct sim_host *h)
+{
+    struct sim *s = h->sim;
+    host_set_string(&h->options.cluster, "");
+    host_set_string(&h->options.join, "");
+    uint64_t other = world_below(&s->world, s->plan.host_count);
+    if (other != h->slot && world_chance(&s->world, 500000))
+        host_set_string(&h->options.join, s->host[other].address[0] ? s->host[other].address : s->host[0].address);
+}
+
 void host_init(struct sim *s, uint32_t slot, const char *cluster_list)
 {
     struct sim_host *h = &s->host[slot];
@@ -213,6 +223,8 @@ void host_init(struct sim *s, uint32_t slot, const char *cluster_list)
     host_set_string(&h->options.announce, h->address);
     host_set_string(&h->options.cluster, cluster_list);
     h->options.port = 7001 + slot;
+    if (slot >= s->plan.host_count - s->plan.spare_count)
+        host_set_newcomer(h);
     h->options.log_segment_size = (int64_t)s->plan.segment_bytes;
     h->options.log_memory = (int64_t)s->plan.log_memory_bytes;
     h->options.disk_reserve = 0;
@@ -278,6 +290,7 @@ void host_stop(struct sim_host *h, enum host_end how)
     static const char *const word[] = {"killed", "lost power", "lost its disk", "shut down"};
     world_trace(&s->world, "node %u %s", h->slot, word[how]);
     sim_clients_host_died(s, h->slot);
+    churn_host_died(s, h->slot);
     net_host_died(h, how != HOST_KILL);
     if (how == HOST_POWER_LOSS)
         sim_disk_power_loss(h->disk);

@@ -60,7 +60,7 @@ static void after_event(void *ctx)
     struct sim *s = ctx;
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         struct sim_host *h = &s->host[i];
-        if (!h->fatal_reason)
+        if (!h->fatal_reason || (s->churn && churn_on_fatal(s, i)))
             continue;
         if (!h->fatal_expected)
             world_fail(&s->world, "I16 node %u stopped: %s", i, h->fatal_reason);
@@ -70,6 +70,7 @@ static void after_event(void *ctx)
         h->fatal_expected = false;
     }
     ghost_check(s->ghost);
+    churn_poll(s);
 }
 
 static bool is_settled(const struct sim *s)
@@ -77,14 +78,16 @@ static bool is_settled(const struct sim *s)
     raft_index applied = 0;
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         struct node_status status;
+        if (s->churn && !ghost_is_member(s->ghost, i))
+            continue;
         if (!s->host[i].node)
             return false;
         node_get_status(s->host[i].node, &status);
-        if (i > 0 && status.applied != applied)
+        if (applied > 0 && status.applied != applied)
             return false;
         applied = status.applied;
     }
-    return sim_clients_are_idle(s) && applied > 0;
+    return sim_clients_are_idle(s) && churn_is_idle(s) && !ghost_is_joint(s->ghost) && applied > 0;
 }
 
 static uint64_t sum_applied(const struct sim *s)
@@ -166,8 +169,10 @@ void sim_build(struct sim *s, uint64_t seed, const struct sim_plan *plan, const 
     if (is_verbose)
         s->world.trace_file = stdout;
     s->ghost = ghost_new(s);
+    if (s->plan.spare_count || s->plan.change_every_us)
+        churn_start(s);
     char list[1024] = "";
-    for (uint32_t i = 0; i < s->plan.host_count; i++)
+    for (uint32_t i = 0; i < s->plan.host_count - s->plan.spare_count; i++)
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s127.0.0.1:%u", i ? "," : "", 7001 + i);
     for (uint32_t i = 0; i < s->plan.host_count; i++)
         host_init(s, i, list);
@@ -188,6 +193,7 @@ void sim_teardown(struct sim *s)
     net_teardown(s);
     sim_clients_free(s);
     history_deinit(&s->history);
+    churn_free(s->churn);
     ghost_free(s->ghost);
     world_deinit(&s->world);
 }
@@ -278,7 +284,7 @@ static void write_counts(const char *name)
 
 static void usage(void)
 {
-    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm|fig8|compact] [--seconds N] [--mutant K] [--verbose]\n"
+    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm|fig8|compact|churn] [--seconds N] [--mutant K] [--verbose]\n"
            "       coracle-sim --scenario NAME|all\n");
 }
 

@@ -1,4 +1,4 @@
-#include "sim.h"
+#include "scenarios.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,10 +7,7 @@
 
 /* Scenarios: single stories, told step by step with every check of the ghost switched on. */
 
-#define SECOND 1000000u
-#define REPLY_BYTES 512
-
-static const struct sim_plan calm_plan = {
+const struct sim_plan calm_plan = {
     .host_count = 3,
     .latency_us = 300,
     .disk_us = 200,
@@ -20,30 +17,23 @@ static const struct sim_plan calm_plan = {
     .clock_rate_ppm = 100,
 };
 
-struct story {
-    struct sim *sim;
-    const struct command_table *table;
-    bool is_verbose;
-    char reply[REPLY_BYTES];
-};
-
-static void story_begin(struct story *t, uint64_t seed, const struct sim_plan *plan)
+void story_begin(struct story *t, uint64_t seed, const struct sim_plan *plan)
 {
     t->sim = mem_alloc_zero(sizeof *t->sim);
     sim_build(t->sim, seed, plan, t->table, t->is_verbose);
 }
 
-static void story_end(struct story *t)
+void story_end(struct story *t)
 {
     sim_teardown(t->sim);
     mem_free(t->sim);
     t->sim = NULL;
 }
 
-static void story_fail(struct story *t, const char *what) { world_fail(&t->sim->world, "%s", what); }
+void story_fail(struct story *t, const char *what) { world_fail(&t->sim->world, "%s", what); }
 
 /* Asks one command of a node on a fresh connection; its raw reply is in t->reply ("" after 12 s without one). */
-static const char *story_ask(struct story *t, uint32_t slot, const char *line)
+const char *story_ask(struct story *t, uint32_t slot, const char *line)
 {
     t->reply[0] = 0;
     if (!t->sim->host[slot].node)
@@ -61,7 +51,7 @@ static const char *story_ask(struct story *t, uint32_t slot, const char *line)
     return t->reply;
 }
 
-static void story_expect(struct story *t, uint32_t slot, const char *line, const char *reply)
+void story_expect(struct story *t, uint32_t slot, const char *line, const char *reply)
 {
     if (t->sim->world.failure)
         return;
@@ -69,7 +59,7 @@ static void story_expect(struct story *t, uint32_t slot, const char *line, const
         world_fail(&t->sim->world, "node %u was asked %s and answered %s instead of %s", slot, line, t->reply, reply);
 }
 
-static uint32_t story_leader(struct story *t)
+uint32_t story_leader(struct story *t)
 {
     for (int i = 0; i < 10000; i++) {
         raft_term best = 0;
@@ -93,7 +83,7 @@ static uint32_t story_leader(struct story *t)
     return 0;
 }
 
-static void story_cut(struct story *t, uint32_t slot)
+void story_cut(struct story *t, uint32_t slot)
 {
     for (uint32_t i = 0; i < t->sim->plan.host_count; i++) {
         t->sim->is_cut[slot][i] = i != slot;
@@ -392,7 +382,7 @@ static void scenario_one_node_two_addresses(struct story *t)
 
 /* --- Figure 3.7 --- */
 
-static struct raft_status story_status(struct story *t, uint32_t slot)
+struct raft_status story_status(struct story *t, uint32_t slot)
 {
     struct raft_status status = {0};
     const struct raft *r = t->sim->host[slot].node ? node_raft(t->sim->host[slot].node) : NULL;
@@ -402,7 +392,7 @@ static struct raft_status story_status(struct story *t, uint32_t slot)
 }
 
 /* Nodes of the same group (a digit per node) talk, others do not. */
-static void story_groups(struct story *t, const char *group)
+void story_groups(struct story *t, const char *group)
 {
     for (uint32_t i = 0; i < t->sim->plan.host_count; i++) {
         for (uint32_t j = 0; j < t->sim->plan.host_count; j++)
@@ -411,7 +401,7 @@ static void story_groups(struct story *t, const char *group)
 }
 
 /* Runs until one of the nodes in `slots` (a bit each) leads a term above `above`; looks so often that nothing it sent has arrived yet. */
-static uint32_t story_await_leader(struct story *t, uint32_t slots, raft_term above)
+uint32_t story_await_leader(struct story *t, uint32_t slots, raft_term above)
 {
     for (int i = 0; i < 500000 && !t->sim->world.failure; i++) {
         for (uint32_t slot = 0; slot < t->sim->plan.host_count; slot++) {
@@ -513,38 +503,40 @@ static void scenario_longer_old_log(struct story *t)
 
 /* --- all of them --- */
 
-static const struct {
-    const char *name;
-    void (*run)(struct story *t);
-} scenarios[] = {
-    {"formation, a node killed at each step", scenario_formation_kill},
-    {"formation, power lost at each step", scenario_formation_power_loss},
-    {"formation, a disk wiped at each step", scenario_formation_wipe},
-    {"all nodes down for two hours", scenario_two_hours_down},
-    {"an origin cut off past its CLOSE, and back", scenario_origin_past_close},
-    {"two leader changes inside one forward window", scenario_two_leader_changes},
-    {"forward frames lost and doubled", scenario_lost_forwards},
-    {"every message twice, many much later", scenario_late_copies},
-    {"a read and a write across the CLOSE of their session", scenario_read_across_close},
-    {"Figure 3.7, an old entry on a majority", scenario_figure_3_7},
-    {"a longer log of an older term", scenario_longer_old_log},
-    {"one node under two addresses of the list", scenario_one_node_two_addresses},
+static const struct scenario scenarios[] = {
+    {"formation, a node killed at each step", scenario_formation_kill, false},
+    {"formation, power lost at each step", scenario_formation_power_loss, false},
+    {"formation, a disk wiped at each step", scenario_formation_wipe, false},
+    {"all nodes down for two hours", scenario_two_hours_down, false},
+    {"an origin cut off past its CLOSE, and back", scenario_origin_past_close, false},
+    {"two leader changes inside one forward window", scenario_two_leader_changes, false},
+    {"forward frames lost and doubled", scenario_lost_forwards, false},
+    {"every message twice, many much later", scenario_late_copies, false},
+    {"a read and a write across the CLOSE of their session", scenario_read_across_close, false},
+    {"Figure 3.7, an old entry on a majority", scenario_figure_3_7, false},
+    {"a longer log of an older term", scenario_longer_old_log, false},
+    {"one node under two addresses of the list", scenario_one_node_two_addresses, false},
 };
+
+static bool scenario_run(const struct scenario *c, const struct command_table *table, bool is_verbose)
+{
+    struct story t = {.table = table, .is_verbose = is_verbose};
+    c->run(&t);
+    bool is_ok = !t.sim->world.failure;
+    printf("%s scenario: %s%s%s\n", is_ok ? "ok" : "FAIL", c->name, is_ok ? "" : ": ", is_ok ? "" : t.sim->world.failure);
+    fflush(stdout);
+    story_end(&t);
+    return is_ok;
+}
 
 int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose)
 {
+    size_t count = sizeof scenarios / sizeof scenarios[0];
     int failed = 0;
-    for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
-        if (!strstr(scenarios[i].name, pattern))
-            continue;
-        struct story t = {.table = table, .is_verbose = is_verbose};
-        scenarios[i].run(&t);
-        bool is_ok = !t.sim->world.failure;
-        printf("%s scenario: %s%s%s\n", is_ok ? "ok" : "FAIL", scenarios[i].name, is_ok ? "" : ": ",
-               is_ok ? "" : t.sim->world.failure);
-        fflush(stdout);
-        failed += !is_ok;
-        story_end(&t);
+    for (size_t i = 0; i < count + scenarios_members_count; i++) {
+        const struct scenario *c = i < count ? &scenarios[i] : &scenarios_members[i - count];
+        if (strstr(c->name, pattern) && (!c->is_long || strcmp(c->name, pattern) == 0))
+            failed += !scenario_run(c, table, is_verbose);
     }
     return failed;
 }

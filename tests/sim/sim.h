@@ -17,10 +17,12 @@
 struct sim;
 struct ghost;
 struct oracle;
+struct churn;
 
 /* What a seed decided: the swarm. Rates in millionths per message or per second as said. */
 struct sim_plan {
     uint32_t host_count;
+    uint32_t spare_count;         /* of them, the last ones: not among the founders */
     uint32_t client_count;
     uint64_t duration_us;
     uint32_t key_count;
@@ -40,6 +42,7 @@ struct sim_plan {
     uint64_t disk_stall_every_us;
     uint64_t sync_error_every_us;
     uint64_t rot_every_us;
+    uint64_t change_every_us;     /* commands about membership (churn.c) */
     uint64_t leader_isolation_us; /* mean time after which a new leader falls; 0: never (profile fig8) */
     uint64_t append_bytes;
     uint32_t clock_rate_ppm;      /* largest rate error of a node's clock */
@@ -109,10 +112,12 @@ struct sim {
     struct history history;       /* what clients saw */
     struct sim_client *client;    /* plan.client_count of them */
     uint64_t value_counter;       /* unique values */
+    struct churn *churn;          /* NULL: no membership commands */
 };
 
 /* host.c */
 void host_init(struct sim *s, uint32_t slot, const char *cluster_list);
+void host_set_newcomer(struct sim_host *h); /* no list; perhaps --join */
 void host_start(struct sim_host *h);
 enum host_end { HOST_KILL, HOST_POWER_LOSS, HOST_WIPE, HOST_CLEAN };
 void host_stop(struct sim_host *h, enum host_end how);
@@ -146,6 +151,15 @@ void manual_say(struct sim_client *c, const char *line); /* words split at blank
 struct slice manual_output(const struct sim_client *c);
 void manual_close(struct sim_client *c);
 
+/* churn.c: membership commands at random */
+void churn_start(struct sim *s);
+void churn_free(struct churn *c);
+void churn_strike(struct sim *s);
+void churn_poll(struct sim *s);
+bool churn_is_idle(const struct sim *s);
+void churn_host_died(struct sim *s, uint32_t slot);
+bool churn_on_fatal(struct sim *s, uint32_t slot); /* true: it ended because it was removed, and that is so */
+
 /* main.c */
 void sim_build(struct sim *s, uint64_t seed, const struct sim_plan *plan, const struct command_table *table, bool is_verbose);
 void sim_run(struct sim *s, uint64_t us); /* with every check after every event */
@@ -174,5 +188,30 @@ struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner);
 void ghost_check_message(struct ghost *g, uint32_t from, uint32_t to, struct slice bytes); /* as it is sent */
 void ghost_finish(struct ghost *g); /* end of the run: all nodes equal, everything acknowledged there */
 uint64_t ghost_leader_changes(const struct ghost *g);
+/* As the newest committed configuration that the ghost has seen says. */
+bool ghost_is_member(const struct ghost *g, uint32_t slot);
+raft_id ghost_member_id(const struct ghost *g, uint32_t slot); /* 0: it is none */
+bool ghost_was_voter(const struct ghost *g, uint32_t slot, uint64_t since_us); /* now, or at some time since */
+bool ghost_was_absent(const struct ghost *g, raft_id id, uint64_t since_us);
+bool ghost_is_joint(const struct ghost *g);
+bool ghost_has_left(const struct ghost *g, uint32_t slot); /* its node was a member, and is none */
+
+/* ghost_conf.c: configurations, for ghost.c */
+struct ghost_conf;
+struct ghost_conf *ghost_conf_new(struct sim *s);
+void ghost_conf_free(struct ghost_conf *c);
+void ghost_conf_forget(struct ghost_conf *c);
+/* An entry of a node's log was looked at; its log ends at `last` now; its disk is gone. */
+void ghost_conf_saw(struct ghost_conf *c, uint32_t slot, const struct raft_entry *e);
+void ghost_conf_wiped(struct ghost_conf *c, uint32_t slot);
+/* I8: what node `slot` takes for its configuration is the newest in its log. `crc` is of entry [i] of that log. */
+void ghost_conf_check(struct ghost_conf *c, uint32_t slot, const struct raft *r, raft_index last, uint32_t (*crc)(void *ctx, raft_index i),
+                      void *ctx);
+/* A configuration entry is committed: connected with the one before it? */
+void ghost_conf_committed(struct ghost_conf *c, raft_index index, uint32_t crc);
+const struct raft_conf *ghost_conf_now(const struct ghost_conf *c); /* NULL: none committed */
+uint64_t ghost_conf_voter_until(const struct ghost_conf *c, uint32_t slot);
+uint64_t ghost_conf_absent_until(const struct ghost_conf *c, raft_id id);
+bool ghost_conf_left(const struct ghost_conf *c, raft_id id);
 
 #endif

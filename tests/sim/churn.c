@@ -1,0 +1,243 @@
+#include "sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+/* Membership churn: hosts beyond the founders start blank, some of them with --join; commands that add, remove, replace, promote, demote,
+ * transfer and cancel go to random nodes at any time, and what they answer must be true. A removed node ends by itself; its
+ * disk is wiped before it comes back, or, now and then, is not: then it must end again. */
+
+#define ASKS 8
+#define REPLY_MOST_US 60000000
+
+struct churn_ask {
+    struct sim_client *client; /* NULL: free */
+    uint32_t slot;
+    uint64_t asked_us;
+    char line[160];
+    uint32_t voter;            /* +OK: this host was a voter meanwhile; SIM_HOSTS: nothing of the kind */
+    uint32_t stranger;         /* +OK: this host's former node was none */
+    raft_id stranger_id;
+};
+struct churn {
+    struct churn_ask ask[ASKS];
+    uint64_t left_us[SIM_HOSTS]; /* since when a node runs that is no member any more; 0: it doesn't */
+};
+
+static struct churn *churn_new(void)
+{
+    return mem_alloc_zero(sizeof(struct churn));
+}
+
+void churn_free(struct churn *c)
+{
+    mem_free(c);
+}
+
+/* --- answers ------------------------------------------------------------------------------------- */
+
+static void ask_end(struct churn_ask *a)
+{
+    manual_close(a->client);
+    a->client = NULL;
+}
+
+static bool begins(struct slice s, const char *word)
+{
+    return s.n >= strlen(word) && memcmp(s.p, word, strlen(word)) == 0;
+}
+
+static void ask_check(struct sim *s, struct churn_ask *a, struct slice out)
+{
+    static const char *const known[] = {"-ERR ", "-UNKNOWN ", "-CLUSTERDOWN "};
+    bool is_known = begins(out, "+OK\r\n");
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        is_known = is_known || begins(out, known[i]);
+    world_count(begins(out, "+OK") ? "change: done" : begins(out, "-UNKNOWN") ? "change: unknown" : "change: not done");
+    world_trace(&s->world, "node %u answers %s: %.*s", a->slot, a->line, out.n > 2 ? (int)out.n - 2 : 0, (const char *)out.p);
+    if (!is_known)
+        world_fail(&s->world, "I15 %s was answered %.*s", a->line, (int)out.n, (const char *)out.p);
+    if (!begins(out, "+OK"))
+        return;
+    if (a->voter < SIM_HOSTS && !ghost_was_voter(s->ghost, a->voter, a->asked_us))
+        world_fail(&s->world, "I8 %s was answered OK, but host %u did not become a voter", a->line, a->voter);
+    if (a->stranger < SIM_HOSTS && !ghost_was_absent(s->ghost, a->stranger_id, a->asked_us))
+        world_fail(&s->world, "I8 %s was answered OK, but the node is a member still", a->line);
+}
+
+void churn_poll(struct sim *s)
+{
+    for (int i = 0; s->churn && i < ASKS; i++) {
+        struct churn_ask *a = &s->churn->ask[i];
+        if (!a->client)
+            continue;
+        struct slice out = manual_output(a->client);
+        if (out.n > 0 && out.p[out.n - 1] == '\n') {
+            ask_check(s, a, out);
+            ask_end(a);
+        } else if (s->is_calm && s->world.now_us - a->asked_us > REPLY_MOST_US) {
+            world_fail(&s->world, "L3 %s was not answered", a->line);
+            ask_end(a);
+        }
+    }
+}
+
+bool churn_is_idle(const struct sim *s)
+{
+    for (int i = 0; s->churn && i < ASKS; i++)
+        if (s->churn->ask[i].client)
+            return false;
+    return true;
+}
+
+void churn_host_died(struct sim *s, uint32_t slot)
+{
+    for (int i = 0; s->churn && i < ASKS; i++)
+        if (s->churn->ask[i].client && s->churn->ask[i].slot == slot)
+            ask_end(&s->churn->ask[i]);
+}
+
+/* --- commands ------------------------------------------------------------------------------------ */
+
+static bool host_is_in_cluster(const struct sim_host *h)
+{
+    struct node_status status;
+    if (!host_is_running(h) || h->fatal_reason)
+        return false;
+    node_get_status(h->node, &status);
+    return !status.is_blank;
+}
+
+/* A random host; `is_member` as the ghost knows. SIM_HOSTS: none found. */
+static uint32_t pick(struct sim *s, bool is_member)
+{
+    for (int i = 0; i < 12; i++) {
+        uint32_t slot = (uint32_t)world_below(&s->world, s->plan.host_count);
+        if (ghost_is_member(s->ghost, slot) == is_member)
+            return slot;
+    }
+    return SIM_HOSTS;
+}
+
+static uint32_t draw_command(struct sim *s, struct churn_ask *a)
+{
+    uint32_t in = pick(s, false);
+    uint32_t out = pick(s, true);
+    uint64_t dice = world_below(&s->world, 100);
+    a->voter = a->stranger = SIM_HOSTS;
+    if (dice < 35 && in < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT ADD %s", s->host[in].address);
+        a->voter = in;
+    } else if (dice < 42 && in < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT ADD LEARNER %s", s->host[in].address);
+    } else if (dice < 60 && out < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT REMOVE %s", s->host[out].address);
+        a->stranger = out;
+    } else if (dice < 70 && in < SIM_HOSTS && out < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT REPLACE %s %s", s->host[out].address, s->host[in].address);
+        a->stranger = out;
+    } else if (dice < 78 && in < SIM_HOSTS && out < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT ADD %s REMOVE %s", s->host[in].address, s->host[out].address);
+        a->voter = in;
+        a->stranger = out;
+    } else if (dice < 83 && out < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT DEMOTE %s", s->host[out].address);
+    } else if (dice < 89 && out < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT PROMOTE %s", s->host[out].address);
+        a->voter = out;
+    } else if (dice < 97 && out < SIM_HOSTS) {
+        snprintf(a->line, sizeof a->line, "RAFT TRANSFER %s", s->host[out].address);
+    } else {
+        snprintf(a->line, sizeof a->line, "RAFT CANCEL");
+    }
+    if (a->stranger < SIM_HOSTS)
+        a->stranger_id = ghost_member_id(s->ghost, a->stranger);
+    return (uint32_t)world_below(&s->world, s->plan.host_count);
+}
+
+void churn_strike(struct sim *s)
+{
+    struct churn_ask *a = NULL;
+    for (int i = 0; i < ASKS && !a; i++)
+        a = s->churn->ask[i].client ? NULL : &s->churn->ask[i];
+    if (!a)
+        return;
+    uint32_t slot = draw_command(s, a);
+    if (!host_is_in_cluster(&s->host[slot]))
+        return;
+    world_count("change asked for");
+    world_trace(&s->world, "node %u is asked %s", slot, a->line);
+    a->slot = slot;
+    a->asked_us = s->world.now_us;
+    a->client = manual_open(s, slot);
+    manual_say(a->client, a->line);
+}
+
+/* --- removed nodes ------------------------------------------------------------------------------- */
+
+static void churn_return(struct world *w, void *ctx, uint64_t slot, uint64_t life)
+{
+    struct sim *s = ctx;
+    struct sim_host *h = &s->host[slot];
+    (void)w;
+    if (h->node || h->life != life)
+        return;
+    host_start(h);
+}
+
+/* Everybody it knew may be gone as well: then it can't learn that it was removed, and its operator must take it away. */
+#define ALONE_US 3000000
+static void churn_take_away(struct sim *s, uint32_t slot)
+{
+    struct sim_host *h = &s->host[slot];
+    bool has_left = h->node && !h->fatal_reason && ghost_has_left(s->ghost, slot);
+    if (!has_left) {
+        s->churn->left_us[slot] = 0;
+        return;
+    }
+    if (s->churn->left_us[slot] == 0)
+        s->churn->left_us[slot] = s->world.now_us;
+    if (s->world.now_us - s->churn->left_us[slot] < ALONE_US)
+        return;
+    s->churn->left_us[slot] = 0;
+    world_count("removed node taken away by hand");
+    host_stop(h, HOST_WIPE);
+    host_set_newcomer(h);
+    world_at(&s->world, world_exponential(&s->world, 300000), churn_return, s, slot, h->life);
+}
+
+static void churn_watch(struct world *w, void *ctx, uint64_t a, uint64_t b)
+{
+    struct sim *s = ctx;
+    (void)a;
+    (void)b;
+    for (uint32_t i = 0; i < s->plan.host_count; i++)
+        churn_take_away(s, i);
+    world_at(w, 100000, churn_watch, s, 0, 0);
+}
+
+void churn_start(struct sim *s)
+{
+    s->churn = churn_new();
+    world_at(&s->world, 100000, churn_watch, s, 0, 0);
+}
+
+bool churn_on_fatal(struct sim *s, uint32_t slot)
+{
+    struct sim_host *h = &s->host[slot];
+    if (!strstr(h->fatal_reason, "removed from the cluster") || ghost_is_member(s->ghost, slot))
+        return false;
+    world_count("removed node ends");
+    bool is_wiped = s->is_calm || world_chance(&s->world, 700000);
+    h->fatal_reason = NULL;
+    host_stop(h, is_wiped ? HOST_WIPE : HOST_KILL);
+    if (is_wiped) /* With the list of its first cluster it could form that one anew, with others like it. */
+        host_set_newcomer(h);
+    else
+        world_count("removed node started again");
+    world_at(&s->world, world_exponential(&s->world, 500000), churn_return, s, slot, h->life);
+    return true;
+}
