@@ -95,9 +95,9 @@ static bool reading_step(struct reading *r, const struct json *object)
     enum history_function f = HISTORY_GET;
     text_id key = TEXT_NIL;
     text_id value = TEXT_NIL;
-    if (!reading_function(r, json_member(r->d, object, "f"), &f) || !reading_text(r, json_member(r->d, object, "key"), "key", &key))
+    if (!reading_function(r, json_find_member(r->d, object, "f"), &f) || !reading_text(r, json_find_member(r->d, object, "key"), "key", &key))
         return false;
-    const struct json *given = json_member(r->d, object, "value");
+    const struct json *given = json_find_member(r->d, object, "value");
     if (f == HISTORY_INCR && !given)
         value = texts_intern_number(&r->h->texts, 1);
     else if (reading_has_value(f) && !reading_text(r, given, "value", &value))
@@ -106,14 +106,14 @@ static bool reading_step(struct reading *r, const struct json *object)
     if (f == HISTORY_INCR && !texts_number(&r->h->texts, value, &by))
         return reading_fails(r, "\"value\" of incr must be a whole number");
     struct history_step *s = history_add_step(r->h, f, key, value);
-    const struct json *expected = json_member(r->d, object, "expected");
+    const struct json *expected = json_find_member(r->d, object, "expected");
     if (f == HISTORY_CAS && !expected)
         return reading_fails(r, "cas needs \"expected\"");
     if (f == HISTORY_CAS && expected->type != JSON_NULL && !reading_text(r, expected, "expected", &s->expected))
         return false;
-    const struct json *expires = json_member(r->d, object, "expires");
+    const struct json *expires = json_find_member(r->d, object, "expires");
     s->may_expire = f == HISTORY_SET && expires && expires->type == JSON_TRUE;
-    return reading_result(r, json_member(r->d, object, "result"), r->h->step_count - 1);
+    return reading_result(r, json_find_member(r->d, object, "result"), r->h->step_count - 1);
 }
 
 static bool reading_outcome(struct reading *r, const struct json *value, enum history_outcome *outcome)
@@ -136,12 +136,12 @@ static bool reading_operation(struct reading *r, const struct json *object, uint
     uint64_t end = HISTORY_NEVER;
     text_id client = TEXT_NIL;
     enum history_outcome outcome = HISTORY_UNKNOWN;
-    const struct json *ends = json_member(r->d, object, "end");
+    const struct json *ends = json_find_member(r->d, object, "end");
     if (object->type != JSON_OBJECT)
         return reading_fails(r, "a line must be an object, {...}");
-    if (!reading_text(r, json_member(r->d, object, "client"), "client", &client) ||
-        !reading_time(r, json_member(r->d, object, "start"), "start", &start) ||
-        !reading_outcome(r, json_member(r->d, object, "outcome"), &outcome))
+    if (!reading_text(r, json_find_member(r->d, object, "client"), "client", &client) ||
+        !reading_time(r, json_find_member(r->d, object, "start"), "start", &start) ||
+        !reading_outcome(r, json_find_member(r->d, object, "outcome"), &outcome))
         return false;
     if ((outcome == HISTORY_OK || (ends && ends->type != JSON_NULL)) && !reading_time(r, ends, "end", &end))
         return false;
@@ -149,7 +149,7 @@ static bool reading_operation(struct reading *r, const struct json *object, uint
         return reading_fails(r, "\"end\" lies before \"start\"");
     uint32_t operation = history_begin(r->h, client, start);
     r->h->operation[operation].line = line;
-    const struct json *steps = json_member(r->d, object, "ops");
+    const struct json *steps = json_find_member(r->d, object, "ops");
     if (!steps && !reading_step(r, object))
         return false;
     if (steps && steps->type != JSON_ARRAY)

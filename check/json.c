@@ -233,7 +233,7 @@ struct slice json_name(const struct json_document *d, const struct json *value)
     return (struct slice){buf_slice(&d->bytes).p + value->name, value->name_count};
 }
 
-const struct json *json_member(const struct json_document *d, const struct json *object, const char *name)
+const struct json *json_find_member(const struct json_document *d, const struct json *object, const char *name)
 {
     for (const struct json *m = json_first(d, object); m; m = json_next(d, m)) {
         if (slice_equal(json_name(d, m), slice_from_cstr(name)))

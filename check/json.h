@@ -30,7 +30,7 @@ void json_deinit(struct json_document *d);
 /* NULL, or what is wrong with the text. */
 const char *json_parse(struct json_document *d, struct slice text);
 /* A member of an object, NULL when it has none of that name. */
-const struct json *json_member(const struct json_document *d, const struct json *object, const char *name);
+const struct json *json_find_member(const struct json_document *d, const struct json *object, const char *name);
 struct slice json_text(const struct json_document *d, const struct json *value);
 struct slice json_name(const struct json_document *d, const struct json *value);
 /* Next child of the same parent, NULL after the last. */

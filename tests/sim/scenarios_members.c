@@ -317,7 +317,9 @@ static void scenario_two_changes(struct story *t)
         manual_close(one);
         manual_close(two);
         story_ask(t, a, line);
-        story_expect(t, a, "SET a 1", "+OK\r\n");
+        char count[16];
+        snprintf(count, sizeof count, ":%d\r\n", i + 1);
+        story_expect(t, a, "INCR n", count);
     }
 }
 
