@@ -4,9 +4,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "net/address.h"
+#include "net/clock.h"
 #include "net/file_read.h"
 #include "net/server.h"
 #include "node/options.h"
+#include "node/restore.h"
 #include "node/version.h"
 #include "transfer/transfer.h"
 
@@ -114,6 +116,62 @@ static enum err configure(struct options *o, int argc, char **argv, const struct
     return error;
 }
 
+static void log_to_stderr(void *ctx, enum log_level level, const char *text)
+{
+    (void)ctx;
+    (void)level;
+    (void)fprintf(stderr, "coracle: %s\n", text);
+}
+
+/* `coracle restore <file> [--dir D] [--announce H:P | --port P]` (node/restore.h). */
+static int restore(int argc, char **argv)
+{
+    struct options options;
+    struct buf why = {0};
+    struct vfs *from = NULL;
+    struct vfs *to = NULL;
+    const struct log_sink log = {LOG_WARNING, log_to_stderr, NULL};
+    char address[LIMIT_ADDRESS_BYTES];
+    char *path = mem_copy_string(argv[2], strlen(argv[2]));
+    char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    enum err error;
+
+    options_init(&options);
+    error = options_parse_flags(&options, argc, argv, 3, &why);
+    if (error == ERR_OK) {
+        if (slash) {
+            *slash = '\0';
+        }
+        error = vfs_posix_open(!slash ? "." : slash == path ? "/" : path, &from);
+        error = error == ERR_OK ? vfs_posix_open(options.dir, &to) : error;
+        (void)snprintf(address, sizeof address, "127.0.0.1:%lld", (long long)options.port);
+        if (options.announce[0] != '\0') {
+            (void)snprintf(address, sizeof address, "%s", options.announce);
+        }
+        if (error == ERR_OK) {
+            error = restore_run(from, name, to, address, clock_random, &log, &why);
+        } else {
+            buf_printf(&why, "a directory can't be used: %s", err_text(error));
+        }
+    }
+    int status = error == ERR_OK ? 0 : refuse(&why);
+    if (error == ERR_OK) {
+        printf("%.*s\nStart it with: coracle --dir %s --announce %s\n", (int)buf_size(&why), (const char *)buf_slice(&why).p,
+               options.dir, address);
+    }
+    if (from) {
+        vfs_posix_close(from);
+    }
+    if (to) {
+        vfs_posix_close(to);
+    }
+    options_deinit(&options);
+    mem_free(path);
+    buf_deinit(&why);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options_command_line line;
@@ -127,6 +185,9 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && strcmp(argv[1], "export") == 0) {
         return transfer_export(argc - 1, argv + 1);
+    }
+    if (argc >= 3 && strcmp(argv[1], "restore") == 0) {
+        return restore(argc, argv);
     }
     if (options_scan_arguments(argc, argv, &line, &why) != ERR_OK) {
         status = refuse(&why);

@@ -171,10 +171,6 @@ void snapshot_received_failed(struct node *n, const char *why)
 {
     COVER("snapshot: a received one is of no use");
     log_line(&n->env.log, LOG_WARNING, "The snapshot received from the leader is of no use: %s. It is asked for again.", why);
-    if (MUT(30)) {
-        struct snapshot_receiving *r = &n->snapshots.receiving;
-        (void)r;
-    }
     receiving_drop(n);
 }
 
