@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "commands/numbers.h"
 #include "commands/zset_common.h"
+#include "keyspace/set.h"
 
 enum combine_kind { COMBINE_UNION, COMBINE_INTER, COMBINE_DIFF };
 enum combine_aggregate { AGGREGATE_SUM, AGGREGATE_MIN, AGGREGATE_MAX };
@@ -35,6 +36,7 @@ struct combine {
     bool with_scores;
     uint64_t limit; /* of ZINTERCARD; 0: none */
     const char *name;
+    const struct keyspace_view *view;
 };
 
 /* --- arguments --- */
@@ -123,11 +125,11 @@ static bool combine_begin(struct command_run *run,
     c->source = mem_alloc_array(c->source_count, sizeof c->source[0]);
     for (size_t i = 0; i < c->source_count; i++) {
         const struct value *v = keyspace_get(&run->view, command->arg[c->number_at + 1 + i]);
-        if (v && value_get_type(v) != VALUE_ZSET) {
+        if (v && value_get_type(v) != VALUE_ZSET && value_get_type(v) != VALUE_SET) {
             reply_error(reply, REPLY_WRONGTYPE);
             return false;
         }
-        uint64_t count = v ? zset_count(v) : 0;
+        uint64_t count = !v ? 0 : value_get_type(v) == VALUE_SET ? set_count(v) : zset_count(v);
         c->source[i] = (struct combine_source){v, count, 1, i};
     }
     for (size_t at = c->number_at + 1 + c->source_count; at < command->arg_count;) {
@@ -154,12 +156,22 @@ static int combine_order(const void *a, const void *b)
 struct combine_walk {
     const struct combine_source *source;
     struct tree_cursor c;
+    struct set_cursor in_set;
     struct slice member;
     double score;
 };
 
+static bool source_is_set(const struct combine_source *source)
+{
+    return value_get_type(source->value) == VALUE_SET;
+}
+
 static bool walk_get(struct combine_walk *w)
 {
+    if (source_is_set(w->source)) {
+        w->score = 1;
+        return set_next(&w->in_set, &w->member);
+    }
     struct tree_item item;
     if (!tree_cursor_get(&w->c, &item)) {
         return false;
@@ -176,21 +188,33 @@ static bool walk_begin(struct combine_walk *w, const struct combine_source *sour
     if (source->count == 0) {
         return false;
     }
-    tree_seek_rank(zset_order(source->value), 0, &w->c);
+    if (source_is_set(source)) {
+        set_seek(source->value, 0, &w->in_set);
+    } else {
+        tree_seek_rank(zset_order(source->value), 0, &w->c);
+    }
     return walk_get(w);
 }
 
 static bool walk_next(struct combine_walk *w)
 {
-    return tree_cursor_next(&w->c) && walk_get(w);
+    return (source_is_set(w->source) || tree_cursor_next(&w->c)) && walk_get(w);
 }
 
-static bool source_find(const struct combine_source *source,
+static bool source_find(const struct keyspace_view *view,
+                        const struct combine_source *source,
                         const struct zset_rules *rules,
                         struct slice member,
                         double *score)
 {
-    return source->count > 0 && zset_find(source->value, rules, member, score);
+    if (source->count == 0) {
+        return false;
+    }
+    if (source_is_set(source)) {
+        *score = 1;
+        return set_contains(view, source->value, member);
+    }
+    return zset_find(source->value, rules, member, score);
 }
 
 static double weigh(double weight, double score)
@@ -254,7 +278,7 @@ combine_inter(const struct combine *c, const struct zset_rules *rules, struct va
         size_t i = 1;
         for (; i < c->source_count; i++) {
             double other;
-            if (!source_find(&c->source[i], rules, w.member, &other)) {
+            if (!source_find(c->view, &c->source[i], rules, w.member, &other)) {
                 break;
             }
             /* In Redis a NaN is 0 only as the first term. */
@@ -280,7 +304,8 @@ combine_diff(const struct combine *c, const struct zset_rules *rules, struct val
     for (bool has = walk_begin(&w, &c->source[0]); has; has = walk_next(&w)) {
         double other;
         size_t i = 1;
-        while (i < c->source_count && !source_find(&c->source[i], rules, w.member, &other)) {
+        while (i < c->source_count &&
+               !source_find(c->view, &c->source[i], rules, w.member, &other)) {
             i++;
         }
         if (i == c->source_count) {
@@ -369,6 +394,7 @@ static void combine_command(struct command_run *run,
 {
     struct value *made;
     uint64_t count;
+    c.view = &run->view;
     if (combine_begin(run, command, &c, reply) && combine_make(run, &c, &made, &count, reply)) {
         if (c.is_store) {
             combine_store(run, command->arg[1], made, c.name, reply);

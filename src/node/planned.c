@@ -11,14 +11,6 @@ static const struct {
 } planned[] = {
     {"users with rights of their own",
      " acl "},
-    {"lists",
-     " blmove blmpop blpop brpop brpoplpush lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange"
-     " lrem lset ltrim rpop rpoplpush rpush rpushx "},
-    {"sorted sets",
-     " bzmpop bzpopmax bzpopmin zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore"
-     " zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore"
-     " zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex"
-     " zrevrangebyscore zrevrank zscan zscore zunion zunionstore "},
     {"scripts and functions",
      " eval eval_ro evalsha evalsha_ro fcall fcall_ro function function|delete function|dump"
      " function|flush function|help function|kill function|list function|load function|restore"

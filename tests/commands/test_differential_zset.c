@@ -8,7 +8,8 @@ static uint8_t long_bytes[3000];
 
 static void add_key(struct line *l, struct prng *random)
 {
-    static const char *const key[] = {"a", "a", "a", "b", "b", "c", "d", "text", "lex", ""};
+    static const char *const key[] = {"a", "a",    "a",   "b", "b",   "c",
+                                      "d", "text", "lex", "",  "set", "ints"};
     line_add(l, CHOOSE(random, key));
 }
 
@@ -334,6 +335,14 @@ static void make_line(struct line *l, struct prng *random)
         make_pop(l, random);
     } else if (what < 95) {
         make_scan(l, random);
+    } else if (what < 96) {
+        line_add(l, "sadd");
+        line_add(l, prng_below(random, 2) ? "set" : "ints");
+        if (slice_equal(l->arg[1], SLICE_LITERAL("ints"))) {
+            line_printf(l, "%u", (unsigned)prng_below(random, 100));
+        } else {
+            add_member(l, random);
+        }
     } else if (what < 98) {
         static const char *const from[] = {"a", "b", "c", "d"};
         line_add(l, prng_below(random, 2) ? "copy" : "rename");
