@@ -94,11 +94,11 @@ static enum err restore_log(struct wal *wal, const struct wal_identity *blank, c
     return wal_append(wal, &append);
 }
 
-static uint64_t restore_draw(void (*random)(void *p, size_t n))
+static uint64_t restore_draw(void (*draw_fn)(void *p, size_t n))
 {
     uint64_t id = 0;
     while (id == 0)
-        random(&id, sizeof id);
+        draw_fn(&id, sizeof id);
     return id;
 }
 
@@ -106,7 +106,7 @@ static enum err restore_into(struct snapshot_file *from,
                              struct vfs *to,
                              struct snapshot_meta *meta,
                              const char *address,
-                             void (*random)(void *p, size_t n),
+                             void (*draw_fn)(void *p, size_t n),
                              const struct log_sink *log,
                              struct buf *why)
 {
@@ -114,12 +114,12 @@ static enum err restore_into(struct snapshot_file *from,
     struct wal_recovery rec = {0};
     struct wal *wal = NULL;
     struct buf birth = {0};
-    enum err e = wal_open(to, &options, restore_draw(random), log, &wal, &rec);
+    enum err e = wal_open(to, &options, restore_draw(draw_fn), log, &wal, &rec);
     if (e == ERR_OK && !rec.was_blank_directory) {
         buf_printf(why, "the data directory is not new; a backup is restored into a new one");
         e = ERR_EXISTS;
     } else if (e == ERR_OK) {
-        meta->cluster_id = restore_draw(random);
+        meta->cluster_id = restore_draw(draw_fn);
         memset(&meta->conf, 0, sizeof meta->conf);
         meta->conf.member_count = 1;
         meta->conf.member[0] = (struct raft_member){.id = rec.identity.node_id, .flags = RAFT_VOTER_NEW};
@@ -146,7 +146,7 @@ enum err restore_run(struct vfs *from,
                      const char *name,
                      struct vfs *to,
                      const char *address,
-                     void (*random)(void *p, size_t n),
+                     void (*draw_fn)(void *p, size_t n),
                      const struct log_sink *log,
                      struct buf *why)
 {
@@ -158,7 +158,7 @@ enum err restore_run(struct vfs *from,
     if (e != ERR_OK)
         buf_printf(why, "that file is no good backup: %s", err_text(e));
     else
-        e = restore_into(&file, to, &facts.meta, address, random, log, why);
+        e = restore_into(&file, to, &facts.meta, address, draw_fn, log, why);
     if (e == ERR_OK)
         buf_printf(why,
                    "Restored entry %llu, %llu bytes, as a new cluster of one node, %s.",

@@ -7,12 +7,12 @@
 
 /* `coracle restore`: a backup becomes the first node of a new cluster, in a data directory that must be new. The file is read through
  * and every block checked first; then written anew under the new cluster's id, with the one member `address`; then log and identity
- * in one batch. The data, their expiries, the hash seed and log time are the backup's. `random` fills ids. On an error says why. */
+ * in one batch. The data, their expiries, the hash seed and log time are the backup's. `draw_fn` fills ids. On an error says why. */
 MUST_CHECK enum err restore_run(struct vfs *from,
                                 const char *name,
                                 struct vfs *to,
                                 const char *address,
-                                void (*random)(void *p, size_t n),
+                                void (*draw_fn)(void *p, size_t n),
                                 const struct log_sink *log,
                                 struct buf *why);
 
