@@ -24,6 +24,7 @@ enum command_flag { /* names as COMMAND INFO shows them where Redis has them */
     COMMAND_PUBSUB = 1 << 12,
     COMMAND_BLOCKING = 1 << 13,
     COMMAND_MOVABLE_KEYS = 1 << 14,
+    COMMAND_SENTINEL_ONLY = 1 << 30, /* unknown but on the Sentinel port; always with TEXT_ONLY, which hides it elsewhere */
     COMMAND_TEXT_ONLY = 1 << 15,  /* a verb of the text grammar: unknown to RESP clients */
 };
 

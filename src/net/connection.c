@@ -226,7 +226,7 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int events)
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
-void connection_open(struct server *s, int fd, const struct sockaddr_storage *address)
+void connection_open(struct server *s, int fd, const struct sockaddr_storage *address, bool is_sentinel)
 {
     struct client_info info = {.fd = fd, .is_local = address_is_loopback(address) || address->ss_family == AF_UNIX};
     struct sockaddr_storage local;
@@ -234,6 +234,7 @@ void connection_open(struct server *s, int fd, const struct sockaddr_storage *ad
     struct client_counters *counters;
 
     info.is_unix = address->ss_family == AF_UNIX;
+    info.is_sentinel = is_sentinel;
     address_format(address, info.address, sizeof info.address);
     memset(&local, 0, sizeof local);
     if (getsockname(fd, (struct sockaddr *)(void *)&local, &size) == 0) {

@@ -59,7 +59,7 @@ static void on_accept(struct ev_loop *loop, ev_io *io, int events)
         memset(&address, 0, sizeof address);
         int fd = accept4(io->fd, (struct sockaddr *)(void *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            connection_open(s, fd, &address);
+            connection_open(s, fd, &address, CONTAINER_OF(io, struct listener, io)->is_sentinel);
         } else if (errno == EMFILE || errno == ENFILE) {
             accept_and_drop(s, io->fd);
             break;
@@ -76,18 +76,19 @@ void server_accept_waiting(struct server *s)
     }
 }
 
-static void listener_add(struct server *s, int fd)
+static void listener_add(struct server *s, int fd, bool is_sentinel)
 {
     struct listener *l = &s->listener[s->listener_count++];
 
     l->fd = fd;
+    l->is_sentinel = is_sentinel;
     ev_io_init(&l->io, on_accept, fd, EV_READ);
     l->io.data = s;
     ev_io_start(s->loop, &l->io);
 }
 
 /* Binds one resolved address. Returns 0 or an errno. */
-static int listen_on(struct server *s, const struct addrinfo *a)
+static int listen_on(struct server *s, const struct addrinfo *a, bool is_sentinel)
 {
     int on = 1;
 
@@ -108,41 +109,41 @@ static int listen_on(struct server *s, const struct addrinfo *a)
         (void)close(fd);
         return error;
     }
-    listener_add(s, fd);
+    listener_add(s, fd, is_sentinel);
     return 0;
 }
 
 /* One word of `bind`. Returns NULL or why not. */
-static const char *listen_on_word(struct server *s, const char *host)
+static const char *listen_on_word(struct server *s, const char *host, int64_t number)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char port[8];
 
-    (void)snprintf(port, sizeof port, "%d", (int)s->options->port);
+    (void)snprintf(port, sizeof port, "%d", (int)number);
     host = strcmp(host, "*") == 0 ? "0.0.0.0" : strcmp(host, "::*") == 0 ? "::" : host;
     int failed = getaddrinfo(host, port, &hints, &found);
     if (failed != 0) {
         return gai_strerror(failed);
     }
-    int error = listen_on(s, found);
+    int error = listen_on(s, found, number != s->options->port);
     freeaddrinfo(found);
     return error == 0 ? NULL : strerror(error);
 }
 
 /* One word of `bind`, its '-' included. False when the server can't do without it. */
-static bool listen_on_or_say(struct server *s, const char *word)
+static bool listen_on_or_say(struct server *s, const char *word, int64_t number)
 {
     bool is_optional = word[0] == '-';
     const char *host = is_optional ? word + 1 : word;
-    const char *why = listen_on_word(s, host);
+    const char *why = listen_on_word(s, host, number);
 
     if (why && !is_optional) {
-        log_line(&s->env.log, LOG_WARNING, "Can't listen on %s port %d: %s.", host, (int)s->options->port, why);
+        log_line(&s->env.log, LOG_WARNING, "Can't listen on %s port %d: %s.", host, (int)number, why);
         return false;
     }
     if (why) {
-        log_line(&s->env.log, LOG_VERBOSE, "Not listening on %s port %d: %s.", host, (int)s->options->port, why);
+        log_line(&s->env.log, LOG_VERBOSE, "Not listening on %s port %d: %s.", host, (int)number, why);
     }
     return true;
 }
@@ -198,31 +199,76 @@ static bool listen_on_path(struct server *s, const char *path, const char *permi
         }
         return false;
     }
-    listener_add(s, fd);
+    listener_add(s, fd, false);
+    return true;
+}
+
+/* All words of `bind`. False when one that is not optional can't be listened on. */
+static bool listen_on_all(struct server *s, int64_t number, bool is_optional)
+{
+    const char *at = s->options->bind;
+    bool is_fine = true;
+
+    while (is_fine && *at) {
+        size_t n = strcspn(at, " \t");
+
+        if (n > 0 && is_optional) {
+            char *word = mem_copy_string(at, n);
+
+            is_fine = listen_on_word(s, word[0] == '-' ? word + 1 : word, number) == NULL || word[0] == '-';
+            mem_free(word);
+        } else if (n > 0) {
+            char *word = mem_copy_string(at, n);
+
+            is_fine = listen_on_or_say(s, word, number);
+            mem_free(word);
+        }
+        at += n + (at[n] ? 1 : 0);
+    }
+    return is_fine;
+}
+
+static void listener_drop(struct server *s, size_t count)
+{
+    while (s->listener_count > count) {
+        struct listener *l = &s->listener[--s->listener_count];
+
+        ev_io_stop(s->loop, &l->io);
+        (void)close(l->fd);
+    }
+}
+
+/* The Sentinel API's port. The one it has by default may be another's: then there is none. */
+static bool listen_for_sentinel(struct server *s)
+{
+    int64_t number = options_sentinel_port(s->options);
+    bool is_default = s->options->sentinel_port < 0;
+    size_t count = s->listener_count;
+
+    if (number == 0 || number == s->options->port) {
+        s->options->sentinel_port = 0;
+        return true;
+    }
+    if (!listen_on_all(s, number, is_default)) {
+        listener_drop(s, count);
+        if (!is_default) {
+            return false;
+        }
+        log_line(&s->env.log, LOG_NOTICE, "The Sentinel API is off: port %d is taken (sentinel-port chooses another).", (int)number);
+        s->options->sentinel_port = 0;
+    }
     return true;
 }
 
 bool server_listen(struct server *s)
 {
-    const char *at = s->options->bind;
-    bool is_fine = true;
-
     s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    while (is_fine && *at) {
-        size_t n = strcspn(at, " \t");
-
-        if (n > 0) {
-            char *word = mem_copy_string(at, n);
-
-            is_fine = listen_on_or_say(s, word);
-            mem_free(word);
-        }
-        at += n + (at[n] ? 1 : 0);
-    }
+    bool is_fine = listen_on_all(s, s->options->port, false);
     if (is_fine && s->listener_count == 0) {
         log_line(&s->env.log, LOG_WARNING, "None of the addresses in 'bind' could be listened on.");
         is_fine = false;
     }
+    is_fine = is_fine && listen_for_sentinel(s);
     if (is_fine && s->options->unixsocket[0] != '\0') {
         is_fine = listen_on_path(s, s->options->unixsocket, s->options->unixsocketperm);
     }

@@ -52,6 +52,7 @@ struct server {
     struct listener {
         ev_io io;
         int fd;
+        bool is_sentinel;
     } listener[SERVER_LISTENERS_MAX];
     size_t listener_count;
     bool has_unix_socket; /* made by us: removed at the end */
@@ -84,7 +85,7 @@ void socket_tune(const struct server *s, int fd, bool is_client);
 
 /* connection.c */
 struct connection;
-void connection_open(struct server *s, int fd, const struct sockaddr_storage *address);
+void connection_open(struct server *s, int fd, const struct sockaddr_storage *address, bool is_sentinel);
 /* Writes what clients have to say. */
 void connections_flush(struct server *s);
 void connections_each_second(struct server *s);

@@ -183,6 +183,11 @@ static void client_admit(struct client *c)
 /* Returns false when more bytes are needed. */
 static bool client_decide(struct client *c)
 {
+    if (c->info.is_sentinel) {
+        c->mode = CLIENT_MODE_REDIS; /* Nothing else is spoken there. */
+        client_admit(c);
+        return true;
+    }
     enum front_door_kind kind = front_door_decide(&c->door, buf_slice(&c->input));
 
     switch (kind) {
@@ -243,8 +248,9 @@ static void client_take_command(struct client *c, const struct command *command,
     }
     bool is_subcommand_unknown = false;
     const struct command_row *row = command_table_find(node_commands(c->node), command, &is_subcommand_unknown);
-    if (row && (row->flags & COMMAND_TEXT_ONLY)) {
+    if (row && c->info.is_sentinel ? !sentinel_knows(row) : row && (row->flags & COMMAND_TEXT_ONLY)) {
         row = NULL;
+        is_subcommand_unknown = false;
     }
     client_dispatch(c, row, is_subcommand_unknown, command, c->protocol);
 }

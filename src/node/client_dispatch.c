@@ -39,6 +39,7 @@ void client_reset(struct client *c)
     c->is_skip_next = false;
     c->is_muted = false;
     c->is_no_evict = false;
+    c->is_readonly = false;
     c->db = 0;
     c->protocol = REPLY_RESP2;
     c->read_level = -1;
@@ -144,6 +145,10 @@ static const char *client_refusal(struct client *c, const struct command_row *ro
     }
     if (node_is_cut(c->node) && (row->kind == COMMAND_DATA || row->run_local == row_exec)) {
         return "CLUSTERDOWN this node was asked to fail, the command was not executed";
+    }
+    const char *moved = cluster_redirect(c, row, command);
+    if (moved) {
+        return moved;
     }
     if (c->transaction && (row->flags & COMMAND_NO_MULTI)) {
         return "ERR Command not allowed inside a transaction";

@@ -87,7 +87,7 @@ struct client_watch {
     struct slice key; /* owned bytes */
 };
 
-enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS, CLIENT_WAITS_CHANGE, CLIENT_WAITS_FEED, CLIENT_WAITS_VERIFY, CLIENT_WAITS_BACKUP };
+enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF, CLIENT_SLEEPS, CLIENT_WAITS_CHANGE, CLIENT_WAITS_FEED, CLIENT_WAITS_VERIFY, CLIENT_WAITS_BACKUP, CLIENT_WAITS_LEADER };
 
 struct client {
     struct list in_all;
@@ -159,10 +159,13 @@ struct client {
 
     struct list slots;
     size_t slot_count;
+    bool is_hold_over;            /* client_hold_for_leader: this time it must be answered */
+    bool is_readonly;             /* READONLY: a Cluster client that reads from followers */
     size_t made_count;            /* slots with is_made: replies that a push must not overtake */
     bool is_replying;             /* between the begin and the end of a reply: pushes wait in `pushes` */
     struct buf pushes;
     size_t pushed_bytes;          /* since the output was last empty */
+    char moved[LIMIT_ADDRESS_BYTES + 32];
     size_t pushed_in_front;       /* by the command that runs now, before its reply: not part of it */
     struct client_slot *exec_slot; /* of the transaction whose local items run, if it has one */
     size_t reply_bytes_recent;    /* longest recent reply of a request, fading; 0: none yet */
@@ -205,6 +208,10 @@ struct clients {
     struct notify notify;
     struct tracking tracking;
     struct name_table by_id;      /* every client */
+    struct sentinel_seen {        /* sentinel.c: what was published last */
+        raft_id leader;
+        bool is_down;
+    } sentinel;
     uint64_t pushes_refused;      /* clients closed since they did not read what was pushed */
     size_t waiting;               /* clients with a wait */
     uint64_t pause_until_us;      /* CLIENT PAUSE; 0: not */
@@ -254,6 +261,21 @@ void client_holes_less(struct client_slot *slot);
 void row_publish(struct client *c, const struct command *command, struct reply *reply);
 void row_spublish(struct client *c, const struct command *command, struct reply *reply);
 
+/* rows_sentinel.c */
+bool sentinel_knows(const struct command_row *row);
+void sentinel_info(struct client *c, struct reply *reply);
+struct place;
+/* Of the member, for this client; the host is never empty. */
+void client_find_place(struct client *c, raft_id id, struct place *place);
+/* 40 hexadecimal digits and a NUL. */
+void member_name(raft_id id, char name[41]);
+/* sentinel.c: what Sentinel's subscribers hear; once per iteration. */
+void sentinel_poll(struct clients *cs);
+/* Asks for a hand-over of leadership to any other member; NULL or an error text. */
+const char *client_fail_over(struct client *c);
+/* rows_cluster.c: NULL, or MOVED for a command that this node sends elsewhere; borrowed until the next call on this client. */
+const char *cluster_redirect(struct client *c, const struct command_row *row, const struct command *command);
+
 /* rows_pubsub.c */
 bool client_is_subscriber(const struct client *c);
 /* In RESP2 a subscriber may send only a few commands. */
@@ -291,6 +313,8 @@ struct copies {
 struct copies client_copies(struct client *c);
 void client_wait_for_changes(struct client *c, const struct command *command, uint64_t timeout_us, struct reply *reply);
 void row_wait(struct client *c, const struct command *command, struct reply *reply);
+/* Holds a command whose answer would send the client to a dead leader; false: answer now (there is one, or the time is up). */
+bool client_hold_for_leader(struct client *c, const struct command *command, struct reply *reply);
 void row_waitaof(struct client *c, const struct command *command, struct reply *reply);
 void client_sleep(struct client *c, const struct command_row *row, const struct command *command, uint64_t us,
                   struct reply *reply);

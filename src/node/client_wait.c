@@ -127,6 +127,12 @@ static bool wait_is_over(struct client *c)
 
         return membership_answer(c->node, w->change, &text) != ASK_PENDING;
     }
+    case CLIENT_WAITS_LEADER: {
+        struct node_leader leader;
+
+        node_find_leader(c->node, &leader);
+        return leader.is_alive;
+    }
     case CLIENT_WAITS_FEED:
         return changes_wait_is_over(c, &(struct command){w->command.arg, w->command.arg_count});
     }
@@ -141,6 +147,11 @@ static void reply_wait(struct client *c, enum client_wait_kind kind, struct repl
     case CLIENT_WAITS_NOT:
     case CLIENT_WAITS_CHANGE:
         UNREACHABLE();
+    case CLIENT_WAITS_LEADER:
+        c->is_hold_over = true;
+        c->wait.row->run_local(c, &(struct command){c->wait.command.arg, c->wait.command.arg_count}, reply);
+        c->is_hold_over = false;
+        return;
     case CLIENT_WAITS_FEED:
         changes_wait_reply(c, &(struct command){c->wait.command.arg, c->wait.command.arg_count}, reply);
         return;
@@ -219,6 +230,19 @@ void client_wait_for_changes(struct client *c, const struct command *command, ui
 {
     client_wait_begin(c, CLIENT_WAITS_FEED, c->last_row, command, timeout_us, reply);
     watches_add_reader(c->clients, c->wait.kind == CLIENT_WAITS_FEED ? 1 : 0);
+}
+
+bool client_hold_for_leader(struct client *c, const struct command *command, struct reply *reply)
+{
+    struct node_leader leader;
+
+    node_find_leader(c->node, &leader);
+    if (leader.is_alive || c->is_hold_over || c->is_in_exec || c->http) {
+        return false;
+    }
+    COVER("client: an answer waits for a live leader");
+    client_wait_begin(c, CLIENT_WAITS_LEADER, c->last_row, command, (uint64_t)node_options(c->node)->request_timeout * 1000, reply);
+    return true;
 }
 
 /* Milliseconds, 0: for ever. False after an error was written. */

@@ -266,6 +266,7 @@ static void clients_begin_poll(struct clients *cs)
     cs->had_leader = has_leader;
     watches_pump(cs);
     tracking_flush(&cs->tracking);
+    sentinel_poll(cs);
     clients_poll_waits(cs);
     if (!node_window_is_full(cs->node)) {
         while (!list_empty(&cs->paused)) {

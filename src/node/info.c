@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "node/announce.h"
 #include "node/client_internal.h"
 #include "node/version.h"
 
@@ -14,6 +15,7 @@ struct info {
     struct node *node;
     const struct options *options;
     struct node_status status;
+    struct node_leader leader;
     struct process_info process;
     const struct client_counters *counters;
     uint64_t uptime_s;
@@ -48,9 +50,10 @@ static void line_human(struct info *i, const char *name, uint64_t bytes)
     }
 }
 
+/* As clients are told: from its first commit on. */
 static bool is_leader(const struct info *i)
 {
-    return i->status.is_blank || i->status.raft.role == RAFT_LEADER;
+    return i->leader.is_self && i->leader.is_alive;
 }
 
 static void section_server(struct info *i)
@@ -60,7 +63,7 @@ static void section_server(struct info *i)
     line_number(i, "redis_git_dirty", 0);
     line_text(i, "redis_build_id", "0");
     line_text(i, "coracle_version", CORACLE_VERSION);
-    line_text(i, "redis_mode", "standalone");
+    line_text(i, "redis_mode", i->options->cluster_enabled ? "cluster" : "standalone");
     line_text(i, "os", "Linux");
     line_number(i, "arch_bits", sizeof(void *) * 8);
     line_text(i, "multiplexing_api", i->process.multiplexing);
@@ -194,36 +197,21 @@ static void section_stats(struct info *i)
     line_number(i, "total_error_replies", i->counters->errors);
 }
 
-/* "host:port" into its parts; the port's text is returned. */
-static const char *split_address(const char *address, char *host, size_t room)
-{
-    const char *colon = strrchr(address, ':');
-    size_t n = colon ? (size_t)(colon - address) : strlen(address);
-
-    if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {
-        address++;
-        n -= 2;
-    }
-    n = n < room - 1 ? n : room - 1;
-    memcpy(host, address, n);
-    host[n] = '\0';
-    return colon ? colon + 1 : "0";
-}
-
 static void section_replication(struct info *i)
 {
     struct node_member member[LIMIT_MEMBERS];
     uint32_t count = node_get_members(i->node, member, LIMIT_MEMBERS);
-    char host[LIMIT_ADDRESS_BYTES];
+    struct place at = {0};
     uint32_t replicas = 0;
 
     line_text(i, "role", is_leader(i) ? "master" : "slave");
     if (!is_leader(i)) {
-        const char *port = split_address(i->status.leader_address, host, sizeof host);
-
-        line_text(i, "master_host", host);
-        line_text(i, "master_port", port);
-        line_text(i, "master_link_status", i->status.raft.leader != 0 ? "up" : "down");
+        if (i->leader.id != 0 && !i->leader.is_self) {
+            node_find_place(i->node, i->leader.id, "", &at);
+        }
+        line_text(i, "master_host", at.host);
+        line_number(i, "master_port", at.port);
+        line_text(i, "master_link_status", i->leader.is_alive ? "up" : "down");
         line_number(i, "master_last_io_seconds_ago", 0);
         line_number(i, "master_sync_in_progress", 0);
         line_number(i, "slave_repl_offset", i->status.applied);
@@ -239,8 +227,8 @@ static void section_replication(struct info *i)
         if (member[m].is_self) {
             continue;
         }
-        const char *port = split_address(member[m].address, host, sizeof host);
-        buf_printf(i->out, "slave%u:ip=%s,port=%s,state=%s,offset=%llu,lag=%d\r\n", position++, host, port,
+        node_find_place(i->node, member[m].id, "", &at);
+        buf_printf(i->out, "slave%u:ip=%s,port=%u,state=%s,offset=%llu,lag=%d\r\n", position++, at.host, at.port,
                    member[m].is_reachable ? "online" : "wait_bgsave", (unsigned long long)member[m].match,
                    member[m].is_in_sync ? 0 : 1);
     }
@@ -289,7 +277,7 @@ static void section_latencystats(struct info *i)
 
 static void section_cluster(struct info *i)
 {
-    line_number(i, "cluster_enabled", 0);
+    line_number(i, "cluster_enabled", i->options->cluster_enabled ? 1 : 0);
 }
 
 static void section_keyspace(struct info *i)
@@ -400,6 +388,7 @@ void info_append(struct node *n, const struct slice *section, size_t section_cou
     size_t start = buf_size(out);
 
     node_get_status(n, &i.status);
+    node_find_leader(n, &i.leader);
     if (env->process_info) {
         env->process_info(env->ctx, &i.process);
     }

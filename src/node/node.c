@@ -147,6 +147,9 @@ void node_iterate(struct node *n)
     }
     reads_serve(n);
     publish_flush(n);
+    discovery_tick(n);
+    if (n->raft)
+        discovery_tell(n);
     disk_flush(n);
     if (n->raft)
         next = earlier_us(next, n->driver.wake_us);

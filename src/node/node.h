@@ -49,6 +49,17 @@ struct keyspace *node_keyspace(struct node *n);
 const struct command_table *node_commands(const struct node *n);
 const struct raft *node_raft(const struct node *n); /* NULL while BLANK */
 
+/* Who leads, as clients are told (discovery.c): changes only after a new leader's first commit. */
+struct node_leader {
+    raft_id id;    /* 0: none was ever known */
+    bool is_self;
+    bool is_alive; /* it is known and heard right now */
+};
+void node_find_leader(struct node *n, struct node_leader *leader);
+/* Where a client at address `client` reaches that member. */
+struct place;
+void node_find_place(struct node *n, raft_id id, const char *client, struct place *place);
+
 struct node_status {
     bool is_blank;
     uint64_t cluster_id;

@@ -7,6 +7,7 @@
 #include "node/blocked.h"
 #include "node/changes.h"
 #include "node/cut.h"
+#include "node/discovery.h"
 #include "node/disk.h"
 #include "node/driver.h"
 #include "node/events.h"
@@ -52,6 +53,7 @@ struct node {
     struct reads reads;
     struct apply apply;
     struct publish publish;
+    struct discovery discovery;
     struct changes changes;      /* who hears of changes of the data */
     struct log_time log_time;
     struct peers peers;

@@ -98,6 +98,8 @@ MUST_CHECK enum err options_check(const struct options *o, struct buf *why);
 /* A configuration file's text with the present values: lines that say something else are changed, comments and order stay, options that
  * differ from their default and have no line are added at the end (CONFIG REWRITE). Appends to `out`. */
 void options_rewrite(const struct options *o, struct slice text, struct buf *out);
+/* 0: none. */
+int64_t options_sentinel_port(const struct options *o);
 /* The text of --help. Appends. */
 void options_help(struct buf *out);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "node/announce.h"
 #include "resp/words.h"
 
 /* Configuration files and command lines, both "name value [value...]". Several values are joined by a blank, as `bind` and `save`
@@ -142,6 +143,13 @@ enum err options_parse_flags(struct options *o, int argc, char **argv, int first
     return ERR_OK;
 }
 
+int64_t options_sentinel_port(const struct options *o)
+{
+    int64_t usual = o->port + 20000;
+
+    return o->sentinel_port >= 0 ? o->sentinel_port : usual <= 65535 ? usual : 0;
+}
+
 enum err options_check(const struct options *o, struct buf *why)
 {
     /* A tenth of room for clocks that don't run at one rate. */
@@ -153,6 +161,19 @@ enum err options_check(const struct options *o, struct buf *why)
     if (o->heartbeat * 2 > o->election_timeout) {
         buf_printf(why, "option 'heartbeat' (%lld ms) must be at most half of 'election-timeout' (%lld ms).",
                    (long long)o->heartbeat, (long long)o->election_timeout);
+        return ERR_INVALID;
+    }
+    struct buf phrase = {0};
+    bool is_right = announce_networks_check(slice_from_cstr(o->announce_networks), &phrase);
+    if (!is_right) {
+        buf_printf(why, "option 'announce-networks': %.*s.", (int)buf_size(&phrase), (const char *)buf_slice(&phrase).p);
+    }
+    buf_deinit(&phrase);
+    if (!is_right) {
+        return ERR_INVALID;
+    }
+    if (o->sentinel_port == o->port) {
+        buf_printf(why, "option 'sentinel-port' must not be the port.");
         return ERR_INVALID;
     }
     if (o->dir[0] == '\0') {

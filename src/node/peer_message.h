@@ -48,8 +48,10 @@ enum peer_kind {
     PEER_PUBLISHED,
     /* control, to all members: u8 enum verify_kind, u64 index, u64 digest of the state there */
     PEER_DIGEST,
+    /* control, once per link: where clients reach the sender (announce.c) */
+    PEER_ANNOUNCE,
 };
-#define PEER_KIND_LAST PEER_DIGEST
+#define PEER_KIND_LAST PEER_ANNOUNCE
 
 /* What the sender refuses to append now, or would as a leader. */
 enum peer_refusal {

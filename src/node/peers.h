@@ -45,6 +45,7 @@ struct peer {
     raft_index nudge_index;
     raft_index nudged_commit;
     bool has_forwards_in_batch;
+    link_id announced_on;       /* the control link on which it was told where clients reach this node */
     uint64_t publish_missed_us; /* when it last failed to say how many of its clients got a message; 0: never */
     /* Leader's view of it, own or spread by the leader. */
     raft_index match;

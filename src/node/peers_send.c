@@ -201,6 +201,9 @@ static enum err dispatch(struct node *n, struct peer *p, int which, enum peer_ki
     case PEER_PUBLISHED:
         publish_receive_counts(n, p, body);
         break;
+    case PEER_ANNOUNCE:
+        discovery_receive(n, p, body);
+        break;
     }
     return ERR_OK;
 }

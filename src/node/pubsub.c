@@ -226,6 +226,28 @@ uint64_t pubsub_deliver(struct pubsub *ps, enum pubsub_kind kind, struct slice c
     return count;
 }
 
+static void deliver_one(struct pubsub_subscriptions *s, struct message *m)
+{
+    client_push(s->client, message_encode(m, s->client->protocol));
+    s->pubsub->delivered++;
+    buf_deinit(&m->encoded[0]);
+    buf_deinit(&m->encoded[1]);
+}
+
+void pubsub_deliver_to(struct pubsub_subscriptions *s, struct slice channel, struct slice message)
+{
+    if (name_table_find(&s->mine[PUBSUB_CHANNEL], channel)) {
+        deliver_one(s, &(struct message){"message", {0}, channel, message, {{0}, {0}}});
+    }
+    for (struct list *at = s->in_order[PUBSUB_PATTERN].next; at != &s->in_order[PUBSUB_PATTERN]; at = at->next) {
+        struct slice pattern = CONTAINER_OF(at, struct pubsub_subscription, in_order)->topic->node.name;
+
+        if (glob_match(pattern, channel, false)) {
+            deliver_one(s, &(struct message){"pmessage", pattern, channel, message, {{0}, {0}}});
+        }
+    }
+}
+
 /* --- looking ------------------------------------------------------------------------------------ */
 
 bool pubsub_has_listeners(const struct pubsub *ps)

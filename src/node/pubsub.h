@@ -40,6 +40,8 @@ size_t pubsub_count(const struct pubsub_subscriptions *s);
 
 /* To this node's subscribers, `kind` being CHANNEL (patterns too) or SHARD. Returns how many messages that made. */
 uint64_t pubsub_deliver(struct pubsub *ps, enum pubsub_kind kind, struct slice channel, struct slice message);
+/* To this one subscriber only, if it listens. */
+void pubsub_deliver_to(struct pubsub_subscriptions *s, struct slice channel, struct slice message);
 /* Does anybody listen to anything but shard channels? */
 bool pubsub_has_listeners(const struct pubsub *ps);
 size_t pubsub_topics(const struct pubsub *ps, enum pubsub_kind kind);

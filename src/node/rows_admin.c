@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "node/announce.h"
 #include "node/client_internal.h"
 #include "node/version.h"
 
@@ -139,33 +140,21 @@ static void row_no_replication(struct client *c, const struct command *command, 
 
 static void row_failover(struct client *c, const struct command *command, struct reply *reply)
 {
-    (void)c;
-    (void)command;
-    reply_error(reply, "ERR FAILOVER is not available yet: handing over leadership by command is planned. A leader that stops "
-                       "(SHUTDOWN) hands over by itself.");
-}
+    const char *error = NULL;
 
-/* "host:port" in two. Returns the port; `host` has room for LIMIT_ADDRESS_BYTES. */
-static const char *address_parts(const char *address, char *host)
-{
-    const char *colon = strrchr(address, ':');
-    size_t n = colon ? (size_t)(colon - address) : strlen(address);
-
-    if (n >= 2 && address[0] == '[' && address[n - 1] == ']') {
-        address++;
-        n -= 2;
+    if (command->arg_count > 1) {
+        reply_error(reply, "ERR FAILOVER takes no options here: RAFT TRANSFER <address> names the next leader");
+    } else if ((error = client_fail_over(c)) != NULL) {
+        reply_error(reply, error);
+    } else {
+        reply_simple(reply, "OK");
     }
-    n = n < LIMIT_ADDRESS_BYTES - 1 ? n : LIMIT_ADDRESS_BYTES - 1;
-    memcpy(host, address, n);
-    host[n] = '\0';
-    return colon ? colon + 1 : "0";
 }
 
 static void role_of_leader(struct client *c, const struct node_status *status, struct reply *reply)
 {
     struct node_member member[LIMIT_MEMBERS];
     uint32_t count = node_get_members(c->node, member, LIMIT_MEMBERS);
-    char host[LIMIT_ADDRESS_BYTES];
     size_t others = 0;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -177,43 +166,50 @@ static void role_of_leader(struct client *c, const struct node_status *status, s
     reply_array(reply, others);
     for (uint32_t i = 0; i < count; i++) {
         if (!member[i].is_self && member[i].is_reachable) {
-            const char *port = address_parts(member[i].address, host);
+            struct place at;
 
+            client_find_place(c, member[i].id, &at);
             reply_array(reply, 3);
-            reply_bulk_cstr(reply, host);
-            reply_bulk_cstr(reply, port);
+            reply_bulk_cstr(reply, at.host);
+            reply_bulk_int(reply, at.port);
             reply_bulk_int(reply, (int64_t)member[i].match);
         }
     }
 }
 
+/* As clients are told: the leader only from its first commit on. */
 static void row_role(struct client *c, const struct command *command, struct reply *reply)
 {
     struct node_status status;
-    char host[LIMIT_ADDRESS_BYTES];
+    struct node_leader leader;
+    struct place at = {0};
 
     (void)command;
-    if (leads(c, &status)) {
+    if (c->info.is_sentinel) {
+        reply_array(reply, 2);
+        reply_bulk_cstr(reply, "sentinel");
+        reply_array(reply, 1);
+        reply_bulk_cstr(reply, node_options(c->node)->sentinel_master_name);
+        return;
+    }
+    node_get_status(c->node, &status);
+    node_find_leader(c->node, &leader);
+    if (leader.is_self && leader.is_alive) {
         role_of_leader(c, &status, reply);
         return;
     }
-    const char *port = address_parts(status.leader_address ? status.leader_address : "", host);
+    if (leader.id != 0 && !leader.is_self) {
+        client_find_place(c, leader.id, &at);
+    }
     reply_array(reply, 5);
     reply_bulk_cstr(reply, "slave");
-    reply_bulk_cstr(reply, host);
-    reply_int(reply, strtoll(port, NULL, 10));
-    reply_bulk_cstr(reply, status.raft.leader != 0 ? "connected" : "connect");
+    reply_bulk_cstr(reply, at.host);
+    reply_int(reply, at.port);
+    reply_bulk_cstr(reply, leader.is_alive ? "connected" : "connect");
     reply_int(reply, (int64_t)status.applied);
 }
 
 /* --- what is not here --------------------------------------------------------------------------- */
-
-static void row_no_cluster(struct client *c, const struct command *command, struct reply *reply)
-{
-    (void)c;
-    (void)command;
-    reply_error(reply, "ERR This instance has cluster support disabled");
-}
 
 static void row_module_list(struct client *c, const struct command *command, struct reply *reply)
 {
@@ -332,10 +328,6 @@ static void row_lolwut(struct client *c, const struct command *command, struct r
 /* --- the table ---------------------------------------------------------------------------------- */
 
 static const struct command_row admin_row[] = {
-    {.name = "asking", .kind = COMMAND_CONNECTION, .arity = 1,
-     .flags = COMMAND_FAST, .run_local = row_no_cluster, .group = "cluster",
-     .acl_categories = "@fast @connection", .summary = "Sent by cluster clients after an -ASK redirect",
-     .since = "3.0.0", .complexity = "O(1)", .arguments = ""},
     {.name = "bgrewriteaof", .kind = COMMAND_NODE, .arity = 1,
      .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT, .run_local = row_bgrewriteaof, .group = "server",
      .acl_categories = "@admin @slow @dangerous", .summary = "Asynchronously rewrite the append-only file",
@@ -345,10 +337,6 @@ static const struct command_row admin_row[] = {
      .acl_categories = "@admin @slow @dangerous", .summary = "Asynchronously save the dataset to disk",
      .since = "1.0.0", .complexity = "O(1)", .arguments = "[SCHEDULE]",
      .history = "3.2.2 Added the `SCHEDULE` option."},
-    {.name = "cluster", .kind = COMMAND_CONNECTION, .arity = -2,
-     .flags = 0, .run_local = row_no_cluster, .group = "cluster",
-     .acl_categories = "@slow", .summary = "A container for cluster commands",
-     .since = "3.0.0", .complexity = "Depends on subcommand.", .arguments = "subcommand"},
     {.name = "command|getkeysandflags", .kind = COMMAND_CONNECTION, .arity = -4,
      .flags = COMMAND_LOADING | COMMAND_STALE, .run_local = row_command_getkeysandflags, .group = "server",
      .acl_categories = "@slow @connection", .summary = "Extract keys and access flags given a full Redis command",
@@ -398,14 +386,6 @@ static const struct command_row admin_row[] = {
      .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_NO_MULTI, .run_local = row_no_replication, .group = "server",
      .acl_categories = "@admin @slow @dangerous", .summary = "Internal command used for replication",
      .since = "2.8.0", .complexity = "", .arguments = "replicationid offset"},
-    {.name = "readonly", .kind = COMMAND_CONNECTION, .arity = 1,
-     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST, .run_local = row_no_cluster, .group = "cluster",
-     .acl_categories = "@fast @connection", .summary = "Enables read queries for a connection to a cluster replica node",
-     .since = "3.0.0", .complexity = "O(1)", .arguments = ""},
-    {.name = "readwrite", .kind = COMMAND_CONNECTION, .arity = 1,
-     .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST, .run_local = row_no_cluster, .group = "cluster",
-     .acl_categories = "@fast @connection", .summary = "Disables read queries for a connection to a cluster replica node",
-     .since = "3.0.0", .complexity = "O(1)", .arguments = ""},
     {.name = "replconf", .kind = COMMAND_NODE, .arity = -1,
      .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_ALLOW_BUSY,
      .run_local = row_no_replication, .group = "server",

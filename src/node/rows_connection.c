@@ -76,6 +76,8 @@ static void row_select(struct client *c, const struct command *command, struct r
         reply_error(reply, "ERR value is out of range, value must between -2147483648 and 2147483647");
     } else if (db < 0 || db >= node_options(c->node)->databases || db >= LIMIT_DATABASES) {
         reply_error(reply, "ERR DB index is out of range");
+    } else if (db != 0 && node_options(c->node)->cluster_enabled) {
+        reply_error(reply, "ERR SELECT is not allowed in cluster mode");
     } else {
         c->db = (uint32_t)db;
         reply_simple(reply, "OK");
@@ -147,15 +149,15 @@ bool client_name_is_valid(struct slice name)
 
 static bool is_leader(struct client *c)
 {
-    struct node_status status;
+    struct node_leader leader;
 
-    node_get_status(c->node, &status);
-    return status.is_blank || status.raft.role == RAFT_LEADER;
+    node_find_leader(c->node, &leader);
+    return leader.is_self && leader.is_alive;
 }
 
 static void hello_describe(struct client *c, struct reply *reply)
 {
-    reply_map(reply, 7);
+    reply_map(reply, c->info.is_sentinel ? 6 : 7);
     reply_bulk_cstr(reply, "server");
     reply_bulk_cstr(reply, "redis");
     reply_bulk_cstr(reply, "version");
@@ -165,9 +167,11 @@ static void hello_describe(struct client *c, struct reply *reply)
     reply_bulk_cstr(reply, "id");
     reply_int(reply, (int64_t)c->id);
     reply_bulk_cstr(reply, "mode");
-    reply_bulk_cstr(reply, "standalone");
-    reply_bulk_cstr(reply, "role");
-    reply_bulk_cstr(reply, is_leader(c) ? "master" : "replica");
+    reply_bulk_cstr(reply, c->info.is_sentinel ? "sentinel" : node_options(c->node)->cluster_enabled ? "cluster" : "standalone");
+    if (!c->info.is_sentinel) {
+        reply_bulk_cstr(reply, "role");
+        reply_bulk_cstr(reply, is_leader(c) ? "master" : "replica");
+    }
     reply_bulk_cstr(reply, "modules");
     reply_array(reply, 0);
 }

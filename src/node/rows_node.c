@@ -13,6 +13,10 @@ static void row_info(struct client *c, const struct command *command, struct rep
 {
     struct buf text = {0};
 
+    if (c->info.is_sentinel) {
+        sentinel_info(c, reply);
+        return;
+    }
     info_append(c->node, command->arg + 1, command->arg_count - 1, &text);
     reply_verbatim(reply, "txt", buf_slice(&text));
     buf_deinit(&text);

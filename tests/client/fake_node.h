@@ -35,6 +35,7 @@ struct node {
     const char *refusal;  /* of writes with DENYOOM */
     size_t abandoned;
     raft_index other_match; /* of the second member */
+    bool is_follower;       /* node_find_leader: another one leads */
     bool has_others;        /* node_publish: they will answer */
     struct changes changes;
     struct publish_hole *hole[64];
