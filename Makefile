@@ -217,7 +217,7 @@ clean:
 
 # The scripts call make again for each build they need; B, SEEDS and the like reach them so.
 export B SEEDS FUZZ_SECONDS NODES V MAKE
-.PHONY: test run sim mutants fuzz integration scripts lint includes coverage nightly soak bench \
+.PHONY: test run sim mutants fuzz integration scripts lint includes coverage nightly soak bench trials \
     conformance
 test:
 	@tests/install-deps test
@@ -237,6 +237,15 @@ nightly:
 	@tests/nightly
 soak:
 	@tests/soak
+# Figures about hand-overs, fail-over, saturation and changes of membership, at full length: an hour and more. TRIALS, SECONDS_SATURATED and
+# CHANGES for shorter ones. Every five-node topology is the simulator's.
+trials:
+	@tests/install-deps test
+	@$(MAKE) --no-print-directory BUILD=release coracle integration-programs
+	@$(MAKE) --no-print-directory BUILD=sim sim-program
+	@CORACLE_BUILD=$(B)/release V=1 TRIALS=$${TRIALS:-200} SECONDS_SATURATED=$${SECONDS_SATURATED:-3600} CHANGES=$${CHANGES:-1000} \
+	    integration/run trials random_changes_under_load
+	@$(B)/sim/coracle-sim --scenario "every five-node topology"
 bench:
 	@tests/install-deps test
 	@$(MAKE) --no-print-directory BUILD=release coracle load
@@ -318,6 +327,7 @@ help:
 	@echo "make docs         write what the program knows about itself: options, commands, coracle.conf, man page"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it back"
 	@echo "make coverage     line coverage of the unit tests"
+	@echo "make trials       hand-overs, fail-over, membership changes: TRIALS=200 SECONDS_SATURATED=3600 CHANGES=1000"
 	@echo "make nightly soak all of it at full length; until stopped"
 	@echo "make clean        remove $(B)/"
 
