@@ -89,6 +89,8 @@ struct command_row {
      * one key each, at keys.first and behind it, but for the last, which goes on to keys.last: "RO access;OW update". */
     const char *key_flags;
     const char *key_notes;
+    /* Specs of keys that the arguments alone do not show: lines "flags|notes". */
+    const char *key_unknown;
     const char *tips;            /* separated by blanks: "request_policy:all_shards ..." */
     const char *history;         /* lines "6.2.0 Added the `GET` option." separated by '\n' */
 };

@@ -20,8 +20,6 @@ static const struct {
      " geosearch geosearchstore "},
     {"commands that move keys between servers",
      " migrate "},
-    {"lists, sets and their sorting",
-     " sort sort_ro "},
     {"streams",
      " xack xadd xautoclaim xclaim xdel xgroup xgroup|create xgroup|createconsumer xgroup|delconsumer"
      " xgroup|destroy xgroup|help xgroup|setid xinfo xinfo|consumers xinfo|groups xinfo|help xinfo|stream"

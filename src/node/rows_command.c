@@ -153,12 +153,49 @@ reply_key_spec(struct reply *reply, const struct command_row *row, const char *f
     }
 }
 
+static void reply_unknown(struct reply *reply, const char *name)
+{
+    reply_bulk_cstr(reply, name);
+    reply_map(reply, 2);
+    reply_bulk_cstr(reply, "type");
+    reply_bulk_cstr(reply, "unknown");
+    reply_bulk_cstr(reply, "spec");
+    reply_map(reply, 0);
+}
+
+/* The lines of key_unknown; returns how many, and writes only where there is a reply. */
+static size_t reply_unknown_specs(struct reply *reply, const char *lines)
+{
+    size_t count = 0;
+
+    for (const char *line = lines; line && *line; count++) {
+        char words[32];
+        size_t n = strcspn(line, "|");
+        size_t end = strcspn(line, "\n");
+
+        ASSERT(n < sizeof words && n < end);
+        memcpy(words, line, n);
+        words[n] = '\0';
+        if (reply) {
+            reply_map(reply, 4);
+            reply_bulk_cstr(reply, "notes");
+            reply_bulk(reply, (struct slice){(const uint8_t *)line + n + 1, end - n - 1});
+            reply_bulk_cstr(reply, "flags");
+            reply_words(reply, words, false);
+            reply_unknown(reply, "begin_search");
+            reply_unknown(reply, "find_keys");
+        }
+        line += end + (line[end] == '\n');
+    }
+    return count;
+}
+
 static void reply_key_specs(struct reply *reply, const struct command_row *row)
 {
     const char *flags = row->key_flags ? row->key_flags : "RO";
     size_t count = command_key_spec_count(row);
 
-    reply_set(reply, count);
+    reply_set(reply, count + reply_unknown_specs(NULL, row->key_unknown));
     for (size_t i = 0; i < count; i++) {
         struct command_keys keys = row->keys;
 
@@ -172,6 +209,7 @@ static void reply_key_specs(struct reply *reply, const struct command_row *row)
         flags += strcspn(flags, ";");
         flags += *flags ? 1 : 0;
     }
+    (void)reply_unknown_specs(reply, row->key_unknown);
 }
 
 static void reply_row(struct reply *reply, const struct command_table *t, const struct command_row *row, bool is_nested)

@@ -792,6 +792,16 @@ static void compare_info(const struct command_row *row, const struct resp_value 
         CHECK((notes != NULL) == (row->key_notes != NULL));
         CHECK(!notes || slice_equal(notes->text, slice_from_cstr(row->key_notes)));
     }
+    for (const char *line = row->key_unknown; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        const struct resp_value *spec = at(at(info, 8), specs++);
+        const struct resp_value *notes = field(spec, "notes");
+        char one[32];
+        snprintf(one, sizeof one, "%.*s", (int)strcspn(line, "|"), line);
+        REQUIRE(notes != NULL);
+        check_words(one, joined(&b, field(spec, "flags")));
+        const char *text = line + strcspn(line, "|") + 1;
+        CHECK(slice_equal(notes->text, (struct slice){(const uint8_t *)text, strcspn(text, "\n")}));
+    }
     CHECK_EQ_UINT(at(info, 8)->child_count, specs);
     buf_deinit(&b);
 }
