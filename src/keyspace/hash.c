@@ -43,6 +43,21 @@ static size_t hash_write_size(size_t size, uint8_t out[HASH_SIZE_BYTES_MAX])
     return n;
 }
 
+bool hash_item_is_sound(struct slice bytes)
+{
+    uint64_t size = 0;
+    uint8_t byte = 0x80;
+    for (unsigned shift = 0; byte & 0x80; shift += 7) {
+        if (bytes.n == 0 || shift == 7 * HASH_SIZE_BYTES_MAX) {
+            return false;
+        }
+        byte = bytes.p[0];
+        size |= (uint64_t)(byte & 0x7f) << shift;
+        bytes = slice_skip(bytes, 1);
+    }
+    return size <= bytes.n;
+}
+
 struct hash_pair hash_pair_of(const struct tree_item *item)
 {
     struct slice rest = item->bytes;

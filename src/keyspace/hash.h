@@ -27,6 +27,8 @@ bool hash_remove(const struct keyspace_view *view, struct value **h, struct slic
  * it a hashtable. */
 void hash_prepare(const struct keyspace_view *view, struct value **h, const struct slice *arg, size_t count);
 
+/* Whether bytes from outside may be an item: hash_pair_of takes no others. */
+bool hash_item_is_sound(struct slice bytes);
 /* The pair of an item, for whoever walks with a tree_cursor. */
 struct hash_pair hash_pair_of(const struct tree_item *item);
 /* Whether it is ordered by keyspace_hash of the fields: then SCAN cursors have a meaning. Else by age. */

@@ -420,6 +420,15 @@ static bool packed_is_sound(const struct set_packed *packed)
     return packed->count > 0;
 }
 
+bool set_item_is_sound(struct slice bytes)
+{
+    if (bytes.n < 1 || (bytes.p[0] != 2 && bytes.p[0] != 4 && bytes.p[0] != 8)) {
+        return false;
+    }
+    struct set_packed packed = {bytes.p + 1, (bytes.n - 1) / bytes.p[0], bytes.p[0]};
+    return (bytes.n - 1) % packed.width == 0 && packed.count <= SET_PACKED_MAX && packed_is_sound(&packed);
+}
+
 struct value *set_from_intset(const struct keyspace_view *view, struct slice intset)
 {
     if (intset.n < SET_INTSET_HEADER) {

@@ -51,6 +51,9 @@ void set_builder_add(struct set_builder *b, uint64_t hash, const struct tree_ite
 /* Returns owned, converted as the settings ask for: an intset if it can be one, unless `is_hashtable`. */
 struct value *set_builder_finish(const struct keyspace_view *view, struct set_builder *b, bool is_hashtable);
 
+/* Whether bytes from outside may be the one item of packed integers. */
+bool set_item_is_sound(struct slice bytes);
+
 /* For DUMP and RESTORE: the bytes of Redis's intset (its header too) of one that is stored as packed integers; false for others.
  * Borrowed. */
 enum { SET_INTSET_HEADER = 8 };
