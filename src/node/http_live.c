@@ -1,9 +1,10 @@
+#include "node/http_live.h"
+
 #include <string.h>
 
 #include "keyspace/changes.h"
 #include "node/client_http.h"
 #include "node/events.h"
-#include "node/http_live.h"
 #include "node/stages.h"
 #include "node/version.h"
 

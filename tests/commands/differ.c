@@ -171,7 +171,8 @@ struct slice differ_line(struct differ *d, enum differ_order order, const char *
     va_start(list, format);
     vsnprintf(line, sizeof line, format, list);
     va_end(list);
-    for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) {
+    char *rest = NULL;
+    for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         differ_word(&c, word);
     }
     return differ_run(d, &c, order);
