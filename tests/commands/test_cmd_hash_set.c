@@ -331,6 +331,7 @@ static void exchange(struct differ *d, const char *name)
     struct buf reply = {0};
     buf_append_slice(&ours, rows_run(&d->rows, dump, 2));
     REQUIRE(redis_server_run(&d->server, dump, 2, &theirs));
+    REQUIRE(buf_size(&ours) > 1);
     if (buf_slice(&ours).p[1] != '-') {
         restore[3] = bulk_of(buf_slice(&ours));
         REQUIRE(redis_server_run(&d->server, restore, 5, &reply));
