@@ -492,6 +492,24 @@ uint32_t node_get_verify(struct node *n, raft_index after, struct node_verify_me
     return 0;
 }
 
+uint64_t node_backup(struct node *n, struct slice path, const char **error)
+{
+    (void)n;
+    (void)path;
+    *error = "ERR not in this test";
+    return 0;
+}
+
+bool node_backup_ended(const struct node *n, uint64_t number, const char **error, raft_index *index, uint64_t *bytes)
+{
+    (void)n;
+    (void)number;
+    (void)error;
+    (void)index;
+    (void)bytes;
+    return false;
+}
+
 uint64_t membership_ask(struct node *n, const struct change_plan *plan)
 {
     (void)n;
