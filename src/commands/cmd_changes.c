@@ -76,8 +76,8 @@ static void help_local(struct client *client, const struct command *command, str
     }
 }
 
-#define CHANGES_ROW(row_name, row_arity, text, syntax) \
-    .name = row_name, .kind = COMMAND_DATA, .arity = row_arity, .group = "stream", .acl_categories = "@stream @slow", .summary = text, \
+#define CHANGES_ROW(row_name, row_arity, access, text, syntax) \
+    .name = row_name, .kind = COMMAND_DATA, .arity = row_arity, .group = "stream", .acl_categories = access " @stream @slow", .summary = text, \
     .since = "7.0.0", .complexity = "O(1)", .arguments = syntax
 
 static const struct command_row changes_row[] = {
@@ -106,20 +106,20 @@ static const struct command_row changes_row[] = {
         .arguments = "",
     },
     {
-        CHANGES_ROW("changes|mode", 3, "Keep the change feed on always, or only while someone watches", "auto | always"),
+        CHANGES_ROW("changes|mode", 3, "@write", "Keep the change feed on always, or only while someone watches", "auto | always"),
         COMMAND_NUMBERED(CHANGES_MODE),
         .flags = COMMAND_WRITE,
         .check = mode_check,
         .run = mode_run,
     },
     {
-        CHANGES_ROW("changes|status", 2, "Whether the change feed is on, and what it holds", ""),
+        CHANGES_ROW("changes|status", 2, "@read", "Whether the change feed is on, and what it holds", ""),
         COMMAND_NUMBERED(CHANGES_STATUS),
         .flags = COMMAND_READONLY,
         .run = status_run,
     },
     {
-        CHANGES_ROW("changes|watch", 2, "Switch the change feed on for a minute of log time", ""),
+        CHANGES_ROW("changes|watch", 2, "@write", "Switch the change feed on for a minute of log time", ""),
         COMMAND_NUMBERED(CHANGES_WATCH),
         .flags = COMMAND_WRITE,
         .run = watch_run,

@@ -445,8 +445,9 @@ TEST(pieces_make_it_again)
     size_t used = mem_used();
     for (int shape = 0; shape < 2; shape++) { /* the third one's: test_zset.c */
         test_context("shape %d", shape);
-        enum tree_encoding encoding = shape ? TREE_ENCODING_HASHTABLE : TREE_ENCODING_LISTPACK;
-        struct value *t = tree_new(VALUE_HASH, encoding, (enum tree_shape)shape);
+        /* Types whose items may be any bytes. */
+        enum tree_encoding encoding = shape ? TREE_ENCODING_HASHTABLE : TREE_ENCODING_QUICKLIST;
+        struct value *t = tree_new(shape ? VALUE_SET : VALUE_LIST, encoding, (enum tree_shape)shape);
         struct prng random;
         prng_seed(&random, (uint64_t)shape);
         uint8_t *bytes = mem_alloc_zero(3 * LIMIT_VALUE_CHUNK_BYTES);
