@@ -220,7 +220,8 @@ static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r,
     }
     h->log.last = status->last_index;
     for (raft_index i = from + 1; i <= status->last_index; i++)
-        if (i > status->first_index) /* what stood before the first one isn't here any more */
+        /* What stood before the first one isn't here any more; it is known where it is committed (ghost_read_snapshot). */
+        if (i > status->first_index || i - 1 <= g->committed.last)
             ghost_check_pair(g, slot, i, &h->log, raft_get_entry(r, i, &e) ? &e : NULL);
     h->seen_last = status->last_index;
     h->seen_last_term = status->last_term;
