@@ -26,6 +26,7 @@
 #include "keyspace/hash.h"
 #include "keyspace/set.h"
 #include "keyspace/value.h"
+#include "keyspace/zset.h"
 
 enum { SORT_NUMBER_BYTES = 8192 }; /* no longer text is read as a number */
 
@@ -506,6 +507,9 @@ static void sort_any(struct command_run *run, const struct command *command, boo
     if (type != VALUE_LIST && type != VALUE_SET && type != VALUE_ZSET) {
         reply_error(reply, REPLY_WRONGTYPE);
         return;
+    }
+    if (type == VALUE_ZSET) {
+        value = zset_order(value);
     }
     if (options.is_unsorted && type == VALUE_SET && options.has_store) { /* O2 */
         options.is_unsorted = false;

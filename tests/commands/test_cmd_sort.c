@@ -94,6 +94,13 @@ static void fill(struct differ *d)
     differ_line(d, DIFFER_EXACT, "SET string 1");
     differ_line(d, DIFFER_EXACT, "HSET hash a 1");
     differ_line(d, DIFFER_EXACT, "SADD words b a c zz abc");
+    for (int i = 0; i < 200; i++) { /* a skiplist: two trees */
+        differ_line(d, DIFFER_EXACT, "ZADD zlong %d %d", 1000 - i, i);
+    }
+    differ_line(d, DIFFER_EXACT, "SORT_RO zlong LIMIT 0 5");
+    differ_line(d, DIFFER_EXACT, "SORT zlong DESC ALPHA LIMIT 10 7");
+    differ_line(d, DIFFER_EXACT, "SORT_RO zlong BY nosort LIMIT 3 4");
+    differ_line(d, DIFFER_EXACT, "SORT_RO zlong BY nosort DESC LIMIT 3 4");
     for (int i = 0; i < 20; i++) {
         int n = i * 37 % 101;
         differ_line(d, DIFFER_EXACT, "RPUSH list %d", n);
