@@ -8,11 +8,6 @@
  * lenient, and its packaged build leaves some of its own checks out. The second is the library's: method, target,
  * version, lengths. Both must be content. */
 
-static bool is_token(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c != 0 && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 static struct slice trim(struct slice s)
 {
     while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
@@ -54,6 +49,11 @@ const char *http_verb_name(enum http_verb verb)
 
 #ifdef HAVE_HTTP_PARSER
 #include <http_parser.h>
+
+static bool is_token(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c != 0 && strchr("!#$%&'*+-.^_`|~", c));
+}
 
 const bool http_is_built = true;
 

@@ -331,9 +331,10 @@ static void exchange(struct differ *d, const char *name)
     struct buf reply = {0};
     buf_append_slice(&ours, rows_run(&d->rows, dump, 2));
     REQUIRE(redis_server_run(&d->server, dump, 2, &theirs));
-    REQUIRE(buf_size(&ours) > 1);
-    if (buf_slice(&ours).p[1] != '-') {
-        restore[3] = bulk_of(buf_slice(&ours));
+    struct slice made = buf_slice(&ours);
+    REQUIRE(made.p != NULL && made.n > 1);
+    if (made.p && made.p[1] != '-') {
+        restore[3] = bulk_of(made);
         REQUIRE(redis_server_run(&d->server, restore, 5, &reply));
         CHECK_EQ_SLICE(buf_slice(&reply), "+OK\r\n");
         restore[3] = bulk_of(buf_slice(&theirs));

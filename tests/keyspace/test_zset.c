@@ -37,7 +37,7 @@ static struct slice name_of(size_t i)
 
 static double draw_score(struct prng *random)
 {
-    static const double edge[] = {0, 1, -1, INFINITY, -INFINITY, 1e300, -1e-300, 0.1};
+    static const double edge[] = {0, 1, -1, (double)INFINITY, -(double)INFINITY, 1e300, -1e-300, 0.1};
     return prng_below(random, 3) ? (double)prng_below(random, 20) - 10
                                  : edge[prng_below(random, 8)];
 }
@@ -57,7 +57,7 @@ static bool is_model(const struct value *z, const struct model *m)
     }
     struct tree_cursor c;
     struct tree_item item;
-    double last = -INFINITY;
+    double last = -(double)INFINITY;
     for (tree_seek_rank(zset_order(z), 0, &c); tree_cursor_get(&c, &item); tree_cursor_next(&c)) {
         double score = zset_score(item.key);
         if (score < last || zset_rank(z, item.bytes, score) != tree_cursor_rank(&c)) {
@@ -171,8 +171,8 @@ TEST(shares_and_pieces)
 
 TEST(keys_order_as_scores_do)
 {
-    static const double score[] = {-INFINITY, -1e308, -2, -1,    -5e-324,
-                                   0,         5e-324, 1,  1e308, INFINITY};
+    static const double score[] = {-(double)INFINITY, -1e308, -2, -1,    -5e-324,
+                                   0,         5e-324, 1,  1e308, (double)INFINITY};
     for (size_t i = 0; i < sizeof score / sizeof score[0]; i++) {
         CHECK(zset_score(zset_key(score[i])) == score[i]);
         CHECK(i == 0 || zset_key(score[i - 1]) < zset_key(score[i]));
