@@ -74,7 +74,7 @@ ITEST(differential, ITEST_CLUSTER, 120)
         }
     }
     CHECK_STR(out, "+PONG\r\n");
-    script_start(&s, "differential.js %u %u %s %llu", c->node[0].port, redis, commands != NULL ? commands : "20000",
+    script_start(&s, "differential.js %u %u %s %llu", c->node[0].port, redis, commands != NULL ? commands : "8000",
                  (unsigned long long)(itest_random() % 1000000));
     script_end(&s, commands != NULL ? 3600000 : 110000);
 }
