@@ -223,14 +223,20 @@ const char *json_parse(struct json_document *d, struct slice text)
     return in.at == in.end ? NULL : "more than one JSON value on a line";
 }
 
+/* `count` bytes of the document's text; a document of empty strings only has no buffer to point into. */
+static struct slice json_bytes(const struct json_document *d, uint32_t at, uint32_t count)
+{
+    return count ? (struct slice){buf_slice(&d->bytes).p + at, count} : slice_from_cstr("");
+}
+
 struct slice json_text(const struct json_document *d, const struct json *value)
 {
-    return (struct slice){buf_slice(&d->bytes).p + value->text, value->text_count};
+    return json_bytes(d, value->text, value->text_count);
 }
 
 struct slice json_name(const struct json_document *d, const struct json *value)
 {
-    return (struct slice){buf_slice(&d->bytes).p + value->name, value->name_count};
+    return json_bytes(d, value->name, value->name_count);
 }
 
 const struct json *json_find_member(const struct json_document *d, const struct json *object, const char *name)
