@@ -1,6 +1,5 @@
 /* Sorted sets: ZPOPMIN ZPOPMAX ZMPOP ZRANDMEMBER ZSCAN, as Redis 7.0.15 t_zset.c answers them. */
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/assert.h"
@@ -10,8 +9,6 @@
 #include "commands/numbers.h"
 #include "commands/scan.h"
 #include "commands/zset_common.h"
-
-#define ZSCAN_INTEGER_MAX 4611686018427387903.0 /* as double2ll: LLONG_MAX / 2 */
 
 /* --- popping --- */
 
@@ -191,21 +188,13 @@ static void zscan_add(struct scan_request *scan, struct slice member, const char
     scan->found_count += 2;
 }
 
-/* In Redis's small form an integral score is an integer. */
 static void zscan_ordered(struct scan_request *scan, const struct tree_item *item)
 {
-    char text[32];
-    double score = zset_score(item->key);
-    if (!scan_pattern_matches(&scan->pattern, item->bytes)) {
-        return;
+    char text[ZSET_SCORE_TEXT_MAX];
+    if (scan_pattern_matches(&scan->pattern, item->bytes)) {
+        zset_format_stored(zset_score(item->key), text);
+        zscan_add(scan, item->bytes, text);
     }
-    if (score >= -ZSCAN_INTEGER_MAX && score <= ZSCAN_INTEGER_MAX &&
-        (double)(int64_t)score == score) {
-        (void)snprintf(text, sizeof text, "%" PRId64, (int64_t)score);
-    } else {
-        (void)snprintf(text, sizeof text, "%.17g", score);
-    }
-    zscan_add(scan, item->bytes, text);
 }
 
 static void zscan_indexed(struct scan_request *scan, const struct tree_item *item)

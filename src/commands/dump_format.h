@@ -8,9 +8,7 @@
 /* Redis's serialized values, as DUMP, RESTORE and MIGRATE carry them. The format is in
  * dump_format.c. */
 
-enum { DUMP_RDB_VERSION = 10 }; /* Redis 7.0 */
-
-/* False: its type can't be written yet. Appends to `out`. */
+/* False: a type that can't be written. Appends to `out`. */
 bool dump_write(struct buf *out, const struct value *value);
 
 enum dump_verdict {
@@ -22,11 +20,5 @@ enum dump_verdict {
 /* On DUMP_OK *value is owned by the caller, and not empty; collections are converted as the settings of `view`'s keyspace ask for. Any
  * bytes are safe. */
 enum dump_verdict dump_read(const struct keyspace_view *view, struct slice payload, struct value **value);
-
-/* Redis's checksum, chained: pass 0 or the value so far. */
-uint64_t crc64(uint64_t crc, const void *p, size_t n);
-
-/* LZF (Marc Lehmann's liblzf): `out` must be filled exactly. False: damaged. */
-bool lzf_decompress(struct slice in, uint8_t *out, size_t out_size);
 
 #endif

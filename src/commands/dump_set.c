@@ -32,7 +32,7 @@ static void dump_write_long_intset(struct buf *out, const struct value *set)
     for (size_t i = 0; i < count; i++) {
         write_u64(&intset, (uint64_t)number[i]);
     }
-    dump_write_bytes(out, buf_slice(&intset));
+    rdb_put_bytes(out, buf_slice(&intset));
     buf_deinit(&intset);
     mem_free(number);
 }
@@ -44,40 +44,43 @@ void dump_write_set(struct buf *out, const struct value *set)
     struct set_cursor c;
     struct slice member;
     bool is_intset = tree_get_encoding(set) == TREE_ENCODING_INTSET;
-    buf_append_byte(out, is_intset ? DUMP_TYPE_SET_INTSET : DUMP_TYPE_SET);
+    buf_append_byte(out, is_intset ? RDB_SET_INTSET : RDB_SET);
     if (packed.p) {
-        dump_write_length(out, sizeof header + packed.n);
+        rdb_put_length(out, sizeof header + packed.n);
         buf_append(out, header, sizeof header);
         buf_append_slice(out, packed);
     } else if (is_intset) {
         dump_write_long_intset(out, set);
     } else {
-        dump_write_length(out, set_count(set));
+        rdb_put_length(out, set_count(set));
         for (set_seek(set, 0, &c); set_next(&c, &member);) {
-            dump_write_text(out, member);
+            rdb_put_text(out, member);
         }
     }
 }
 
-static bool dump_read_members(const struct keyspace_view *view, struct slice *in, struct value **set)
+static bool
+dump_read_members(const struct keyspace_view *view, struct slice *in, struct value **set)
 {
     uint64_t count;
     struct buf room = {0};
     struct slice member;
-    bool is_ok = dump_take_count(in, &count) && count > 0;
+    bool is_ok = rdb_take_length(in, &count) && count > 0;
     for (uint64_t i = 0; i < count && is_ok; i++) {
-        is_ok = dump_take_text(in, &room, &member) && set_add(view, set, member); /* no member twice */
+        is_ok =
+            rdb_take_text(in, &room, &member) && set_add(view, set, member); /* no member twice */
     }
     buf_deinit(&room);
     return is_ok;
 }
 
-struct value *dump_read_set(const struct keyspace_view *view, enum dump_type type, struct slice *in)
+struct value *dump_read_set(const struct keyspace_view *view, enum rdb_type type, struct slice *in)
 {
-    if (type == DUMP_TYPE_SET_INTSET) {
+    if (type == RDB_SET_INTSET) {
         struct buf room = {0};
         struct slice intset;
-        struct value *read = dump_take_text(in, &room, &intset) ? set_from_intset(view, intset) : NULL;
+        struct value *read =
+            rdb_take_text(in, &room, &intset) ? set_from_intset(view, intset) : NULL;
         buf_deinit(&room);
         return read;
     }

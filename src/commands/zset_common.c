@@ -1,24 +1,30 @@
 #include "commands/zset_common.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "keyspace/settings.h"
-#include "keyspace/settings.h"
 
 enum { ZSET_SMALL_MAX = 1024 };
+#define ZSET_INTEGER_MAX 4611686018427387903.0 /* as double2ll: LLONG_MAX / 2 */
 enum { SCORE_TEXT_MAX = 512 }; /* as a C string; none that is longer is read */
 
 /* A member of the small form is found by looking at all: however great the setting, it doesn't grow beyond ZSET_SMALL_MAX. */
-struct zset_rules zset_rules_of(const struct command_run *run)
+struct zset_rules zset_rules_in(const struct keyspace *k)
 {
-    const struct keyspace *k = run->view.keyspace;
     uint64_t entries = (uint64_t)keyspace_setting(k, SETTING_ZSET_MAX_LISTPACK_ENTRIES);
     uint64_t value = (uint64_t)keyspace_setting(k, SETTING_ZSET_MAX_LISTPACK_VALUE);
     return (struct zset_rules){keyspace_seed(k), entries < ZSET_SMALL_MAX ? entries : ZSET_SMALL_MAX, value};
+}
+
+struct zset_rules zset_rules_of(const struct command_run *run)
+{
+    return zset_rules_in(run->view.keyspace);
 }
 
 /* --- numbers --- */
@@ -41,20 +47,35 @@ static bool score_is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-bool argument_double(struct slice argument, const char *error, double *value, struct reply *reply)
+bool zset_parse_score(struct slice bytes, double *value)
 {
     char text[SCORE_TEXT_MAX];
-    if (argument.n > 0 && score_text(argument, text) && !score_is_blank(text[0])) {
-        char *end;
-        errno = 0;
-        *value = strtod(text, &end);
-        bool is_out_of_range = errno == ERANGE && (isinf(*value) || *value == 0);
-        if ((size_t)(end - text) == argument.n && !is_out_of_range && !isnan(*value)) {
-            return true;
-        }
+    char *end;
+    if (bytes.n == 0 || !score_text(bytes, text) || score_is_blank(text[0])) {
+        return false;
     }
-    reply_error(reply, error ? error : "ERR value is not a valid float");
-    return false;
+    errno = 0;
+    *value = strtod(text, &end);
+    bool is_out_of_range = errno == ERANGE && (isinf(*value) || *value == 0);
+    return (size_t)(end - text) == bytes.n && !is_out_of_range && !isnan(*value);
+}
+
+bool argument_double(struct slice argument, const char *error, double *value, struct reply *reply)
+{
+    if (!zset_parse_score(argument, value)) {
+        reply_error(reply, error ? error : "ERR value is not a valid float");
+        return false;
+    }
+    return true;
+}
+
+void zset_format_stored(double score, char text[ZSET_SCORE_TEXT_MAX])
+{
+    if (score >= -ZSET_INTEGER_MAX && score <= ZSET_INTEGER_MAX && (double)(int64_t)score == score) {
+        (void)snprintf(text, ZSET_SCORE_TEXT_MAX, "%" PRId64, (int64_t)score);
+    } else {
+        (void)snprintf(text, ZSET_SCORE_TEXT_MAX, "%.17g", score);
+    }
 }
 
 /* --- editing --- */

@@ -9,10 +9,17 @@
 
 /* The options in force, and the seed. */
 struct zset_rules zset_rules_of(const struct command_run *run);
+struct zset_rules zset_rules_in(const struct keyspace *k);
 
-/* A double as Redis reads it: no blanks, no NaN; else answered with `error`, or where that is NULL
+/* A double as Redis reads it: no blanks, no NaN. */
+bool zset_parse_score(struct slice bytes, double *value);
+/* The same; else answered with `error`, or where that is NULL
  * "ERR value is not a valid float". */
 bool argument_double(struct slice argument, const char *error, double *value, struct reply *reply);
+
+/* A score as Redis's small form holds it: an integer where it is one. */
+enum { ZSET_SCORE_TEXT_MAX = 32 };
+void zset_format_stored(double score, char text[ZSET_SCORE_TEXT_MAX]);
 
 /* A sorted set in the making: the slot of the one at the key, or a new one. */
 struct zset_edit {

@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/dump_format.h"
+#include "rdb/crc64.h"
+#include "rdb/rdb_codec.h"
 #include "rdb/rdb_value.h"
 
 enum {
@@ -38,7 +39,6 @@ enum {
     RDB_EXPIRY_S = 253,
     RDB_SELECT = 254,
     RDB_END = 255,
-    RDB_VALUE_OF_MODULE = 7,
 };
 
 static bool head_version(struct slice file, unsigned *version)
@@ -130,7 +130,7 @@ static bool take_record(struct rdb_reader *r, uint8_t record, struct rdb_key *ke
         return rdb_skip_string(&r->rest);
     case RDB_MODULE_RECORD:
         r->module_records++;
-        return rdb_skip_value(&r->rest, RDB_VALUE_OF_MODULE);
+        return rdb_skip_value(&r->rest, RDB_MODULE_2);
     case RDB_IDLE:
         return rdb_take_length(&r->rest, &number);
     case RDB_FREQUENCY:
@@ -166,7 +166,7 @@ static enum err take_key(struct rdb_reader *r, struct rdb_key *key, struct buf *
         return ERR_CORRUPT;
     }
     buf_clear(&r->name, 65536);
-    if (!rdb_take_string(&r->rest, &r->name)) {
+    if (!rdb_take_text(&r->rest, &r->name, &key->name)) {
         return corrupt(r, "a key's name", why);
     }
     struct slice begin = r->rest;
@@ -175,7 +175,6 @@ static enum err take_key(struct rdb_reader *r, struct rdb_key *key, struct buf *
         return corrupt(r, "a key's value", why);
     }
     key->db = r->db;
-    key->name = buf_slice(&r->name);
     key->value = (struct slice){begin.p, begin.n - r->rest.n};
     return ERR_OK;
 }
@@ -210,11 +209,7 @@ void rdb_append_payload(const struct rdb_reader *r, const struct rdb_key *key, s
 
     buf_append_byte(out, key->type);
     buf_append_slice(out, key->value);
-    buf_append_byte(out, (uint8_t)r->version);
-    buf_append_byte(out, 0);
+    rdb_put_little(out, r->version, 2);
     struct slice all = slice_skip(buf_slice(out), start);
-    uint64_t sum = crc64(0, all.p, all.n);
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        buf_append_byte(out, (uint8_t)(sum >> shift));
-    }
+    rdb_put_little(out, crc64(0, all.p, all.n), 8);
 }

@@ -15,7 +15,7 @@ struct rdb_key {
     uint64_t db;
     int64_t expiry_ms; /* Unix ms, or RDB_NO_EXPIRY */
     uint8_t type;      /* rdb/rdb_value.h */
-    struct slice name; /* borrowed from the reader until the next call */
+    struct slice name; /* borrowed from the reader or the file until the next call */
     struct slice value; /* serialized; borrowed from the file */
 };
 

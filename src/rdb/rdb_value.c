@@ -1,4 +1,4 @@
-/* Values in RDB files (Redis 7.0.15 rdb.c), skipped. Strings and lengths: commands/dump_format.c has the picture.
+/* Values in RDB files (Redis 7.0.15 rdb.c), skipped. Strings and lengths: rdb_codec.c.
  *
  *   type               what follows
  *   0                  string
@@ -16,177 +16,14 @@
 
 #include "rdb/rdb_value.h"
 
-#include "base/limits.h"
-#include "base/mem.h"
-#include "base/number.h"
-#include "commands/dump_format.h"
-
-enum {
-    RDB_LENGTH_6 = 0,
-    RDB_LENGTH_14 = 1,
-    RDB_LENGTH_LONG = 2,
-    RDB_ENCODED = 3,
-    RDB_LENGTH_32 = 0x80,
-    RDB_LENGTH_64 = 0x81,
-    RDB_LZF = 3,
-    RDB_LZF_RATIO_MAX = 132, /* three bytes make 264 at most */
-};
-
-enum {
-    RDB_STRING = 0,
-    RDB_LIST = 1,
-    RDB_SET = 2,
-    RDB_ZSET = 3,
-    RDB_HASH = 4,
-    RDB_ZSET_2 = 5,
-    RDB_MODULE_2 = 7,
-    RDB_HASH_ZIPMAP = 9,
-    RDB_LIST_ZIPLIST = 10,
-    RDB_SET_INTSET = 11,
-    RDB_ZSET_ZIPLIST = 12,
-    RDB_HASH_ZIPLIST = 13,
-    RDB_LIST_QUICKLIST = 14,
-    RDB_STREAM_LISTPACKS = 15,
-    RDB_HASH_LISTPACK = 16,
-    RDB_ZSET_LISTPACK = 17,
-    RDB_LIST_QUICKLIST_2 = 18,
-    RDB_STREAM_LISTPACKS_2 = 19,
-};
-
-/* --- lengths and strings --- */
+#include "rdb/rdb_codec.h"
 
 static bool skip_bytes(struct slice *in, uint64_t n)
 {
-    if (n > in->n) {
-        return false;
-    }
-    *in = slice_skip(*in, (size_t)n);
-    return true;
+    struct slice skipped;
+
+    return rdb_take_bytes(in, n, &skipped);
 }
-
-bool rdb_take_little(struct slice *in, size_t bytes, uint64_t *number)
-{
-    *number = 0;
-    if (in->n < bytes) {
-        return false;
-    }
-    for (size_t i = bytes; i > 0; i--) {
-        *number = *number << 8 | in->p[i - 1];
-    }
-    return skip_bytes(in, bytes);
-}
-
-static uint64_t take_big(struct slice *in, size_t bytes)
-{
-    uint64_t number = 0;
-
-    for (size_t i = 0; i < bytes; i++) {
-        number = number << 8 | in->p[i];
-    }
-    *in = slice_skip(*in, bytes);
-    return number;
-}
-
-/* A length, or with *is_encoded which encoding. */
-static bool take_head(struct slice *in, uint64_t *length, bool *is_encoded)
-{
-    if (in->n == 0) {
-        return false;
-    }
-    uint8_t first = in->p[0];
-    *in = slice_skip(*in, 1);
-    *is_encoded = first >> 6 == RDB_ENCODED;
-    *length = first & 63;
-    if (first >> 6 == RDB_LENGTH_14) {
-        if (in->n == 0) {
-            return false;
-        }
-        *length = *length << 8 | take_big(in, 1);
-    } else if (first >> 6 == RDB_LENGTH_LONG) {
-        size_t bytes = first == RDB_LENGTH_32 ? 4 : 8;
-
-        if ((first != RDB_LENGTH_32 && first != RDB_LENGTH_64) || in->n < bytes) {
-            return false;
-        }
-        *length = take_big(in, bytes);
-    }
-    return true;
-}
-
-bool rdb_take_length(struct slice *in, uint64_t *length)
-{
-    bool is_encoded;
-
-    return take_head(in, length, &is_encoded) && !is_encoded;
-}
-
-bool rdb_skip_string(struct slice *in)
-{
-    uint64_t length;
-    bool is_encoded;
-
-    if (!take_head(in, &length, &is_encoded)) {
-        return false;
-    }
-    if (!is_encoded) {
-        return skip_bytes(in, length);
-    }
-    if (length == RDB_LZF) {
-        uint64_t compressed;
-        uint64_t size;
-
-        return rdb_take_length(in, &compressed) && rdb_take_length(in, &size) && skip_bytes(in, compressed);
-    }
-    return length < RDB_LZF && skip_bytes(in, (uint64_t)1 << length);
-}
-
-static bool take_lzf(struct slice *in, struct buf *out)
-{
-    uint64_t compressed;
-    uint64_t size;
-
-    if (!rdb_take_length(in, &compressed) || !rdb_take_length(in, &size) || compressed == 0 || compressed > in->n ||
-        size > LIMIT_BULK_BYTES || size > compressed * RDB_LZF_RATIO_MAX) {
-        return false;
-    }
-    uint8_t *at = buf_reserve(out, (size_t)size + 1);
-    if (!lzf_decompress((struct slice){in->p, (size_t)compressed}, at, (size_t)size)) {
-        return false;
-    }
-    buf_commit(out, (size_t)size);
-    return skip_bytes(in, compressed);
-}
-
-bool rdb_take_string(struct slice *in, struct buf *out)
-{
-    uint64_t length;
-    bool is_encoded;
-
-    if (!take_head(in, &length, &is_encoded)) {
-        return false;
-    }
-    if (is_encoded && length == RDB_LZF) {
-        return take_lzf(in, out);
-    }
-    if (is_encoded) {
-        size_t bytes = (size_t)1 << (length & 3);
-        uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
-        uint64_t number;
-
-        if (length > RDB_LZF || !rdb_take_little(in, bytes, &number)) {
-            return false;
-        }
-        buf_printf(out, "%lld", (long long)((number ^ sign) - sign));
-        return true;
-    }
-    if (length > in->n || length > LIMIT_BULK_BYTES) {
-        return false;
-    }
-    buf_append(out, in->p, (size_t)length);
-    return skip_bytes(in, length);
-}
-
-/* --- values --- */
 
 static bool skip_strings(struct slice *in, uint64_t per_element)
 {
@@ -207,12 +44,9 @@ static bool skip_strings(struct slice *in, uint64_t per_element)
 
 static bool skip_old_double(struct slice *in)
 {
-    if (in->n == 0) {
-        return false;
-    }
-    uint8_t size = in->p[0];
-    *in = slice_skip(*in, 1);
-    return size >= 253 || skip_bytes(in, size);
+    uint8_t size;
+
+    return rdb_take_byte(in, &size) && (size >= 253 || skip_bytes(in, size));
 }
 
 static bool skip_zset(struct slice *in, bool has_old_doubles)

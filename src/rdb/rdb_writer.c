@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "commands/dump_format.h"
+#include "rdb/crc64.h"
+#include "rdb/rdb_codec.h"
 #include "rdb/rdb_reader.h"
 #include "rdb/rdb_value.h"
 
@@ -21,43 +22,11 @@ void rdb_writer_deinit(struct rdb_writer *w)
     buf_deinit(&w->out);
 }
 
-static void put_length(struct buf *out, uint64_t length)
-{
-    size_t bytes = length <= UINT32_MAX ? 4 : 8;
-
-    if (length < 64) {
-        buf_append_byte(out, (uint8_t)length);
-        return;
-    }
-    if (length < 16384) {
-        buf_append_byte(out, (uint8_t)(0x40 | length >> 8));
-        buf_append_byte(out, (uint8_t)length);
-        return;
-    }
-    buf_append_byte(out, bytes == 4 ? 0x80 : 0x81);
-    for (size_t i = bytes; i > 0; i--) {
-        buf_append_byte(out, (uint8_t)(length >> (8 * (i - 1))));
-    }
-}
-
-static void put_string(struct buf *out, struct slice text)
-{
-    put_length(out, text.n);
-    buf_append_slice(out, text);
-}
-
-static void put_little(struct buf *out, uint64_t number)
-{
-    for (unsigned shift = 0; shift < 64; shift += 8) {
-        buf_append_byte(out, (uint8_t)(number >> shift));
-    }
-}
-
 static void put_fact(struct rdb_writer *w, const char *name, const char *value)
 {
     buf_append_byte(&w->out, 250);
-    put_string(&w->out, slice_from_cstr(name));
-    put_string(&w->out, slice_from_cstr(value));
+    rdb_put_bytes(&w->out, slice_from_cstr(name));
+    rdb_put_bytes(&w->out, slice_from_cstr(value));
 }
 
 void rdb_writer_begin(struct rdb_writer *w, const char *version, int64_t now_s)
@@ -77,10 +46,10 @@ void rdb_writer_begin(struct rdb_writer *w, const char *version, int64_t now_s)
 void rdb_writer_select(struct rdb_writer *w, uint32_t db, uint64_t keys, uint64_t expiring)
 {
     buf_append_byte(&w->out, 254);
-    put_length(&w->out, db);
+    rdb_put_length(&w->out, db);
     buf_append_byte(&w->out, 251);
-    put_length(&w->out, keys);
-    put_length(&w->out, expiring);
+    rdb_put_length(&w->out, keys);
+    rdb_put_length(&w->out, expiring);
 }
 
 bool rdb_writer_key(struct rdb_writer *w, struct slice name, int64_t expiry_ms, struct slice payload)
@@ -99,10 +68,10 @@ bool rdb_writer_key(struct rdb_writer *w, struct slice name, int64_t expiry_ms, 
     }
     if (expiry_ms != RDB_NO_EXPIRY) {
         buf_append_byte(&w->out, 252);
-        put_little(&w->out, (uint64_t)expiry_ms);
+        rdb_put_little(&w->out, (uint64_t)expiry_ms, 8);
     }
     buf_append_byte(&w->out, payload.p[0]);
-    put_string(&w->out, name);
+    rdb_put_bytes(&w->out, name);
     buf_append_slice(&w->out, value);
     return true;
 }
@@ -117,7 +86,7 @@ static uint64_t sum_so_far(const struct rdb_writer *w)
 void rdb_writer_end(struct rdb_writer *w)
 {
     buf_append_byte(&w->out, 255);
-    put_little(&w->out, sum_so_far(w));
+    rdb_put_little(&w->out, sum_so_far(w), 8);
 }
 
 void rdb_writer_written(struct rdb_writer *w)

@@ -14,7 +14,7 @@
  *
  * L1  The size behind an element must be right: Redis walks backwards by it. */
 
-#include "commands/listpack.h"
+#include "rdb/listpack.h"
 
 #include "base/assert.h"
 

@@ -4,7 +4,7 @@
  *   else      a copy of bytes written before: its length is (c >> 5) + 2, with 7 in these three
  * bits one more byte is added to it; its distance is 1 + ((c & 31) << 8 | the byte behind) */
 
-#include "commands/dump_format.h"
+#include "rdb/lzf.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-#ifndef COMMANDS_LISTPACK_H
-#define COMMANDS_LISTPACK_H
+#ifndef RDB_LISTPACK_H
+#define RDB_LISTPACK_H
 
 #include "base/buf.h"
 #include "base/number.h"

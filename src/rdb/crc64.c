@@ -5,7 +5,7 @@
  * contributes when `k` more bytes follow. The tables are computed per call for long inputs and the
  * plain loop over bits serves short ones, so that no state is kept anywhere. */
 
-#include "commands/dump_format.h"
+#include "rdb/crc64.h"
 
 #include <string.h>
 
