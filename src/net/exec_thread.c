@@ -20,6 +20,8 @@ struct exec_thread {
     void *ctx;
 };
 
+/* Each thread wakes the other after it let go of the mutex: who is woken would else only wait again, for that. */
+
 /* Moves all of `from` to the end of `to`. */
 static void list_move_all(struct list *to, struct list *from)
 {
@@ -54,7 +56,9 @@ static void *exec_thread_main(void *arg)
         bool was_empty = list_empty(&t->done);
         list_append(&t->done, first);
         if (was_empty) {
+            (void)pthread_mutex_unlock(&t->mutex);
             t->notify(t->ctx);
+            (void)pthread_mutex_lock(&t->mutex);
         }
     }
     (void)pthread_mutex_unlock(&t->mutex);
@@ -104,8 +108,8 @@ void exec_thread_submit(struct exec_thread *t, struct disk_job *job)
     list_init(&job->queue);
     (void)pthread_mutex_lock(&t->mutex);
     list_append(&t->waiting, &job->queue);
-    (void)pthread_cond_signal(&t->wake);
     (void)pthread_mutex_unlock(&t->mutex);
+    (void)pthread_cond_signal(&t->wake);
 }
 
 struct disk_job *exec_thread_next_done(struct exec_thread *t)

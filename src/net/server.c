@@ -65,7 +65,8 @@ static void env_submit(void *ctx, struct disk_job *job)
 {
     struct server *s = ctx;
 
-    exec_thread_submit(s->storage, job);
+    list_init(&job->queue);
+    list_append(&s->submitted, &job->queue);
 }
 
 static void env_fatal(void *ctx, const char *reason)
@@ -192,6 +193,18 @@ static void server_arm_wake(struct server *s)
     s->wake_armed_us = wake_us;
 }
 
+/* What goes to members goes first, then the disk gets its part, then clients their replies: many, each a call of its own. So members
+ * write the log while this node does, and where they share a disk, one flush of it serves them all. */
+static void server_submit(struct server *s)
+{
+    while (!list_empty(&s->submitted)) {
+        struct list *first = s->submitted.next;
+
+        list_remove(first);
+        exec_thread_submit(s->storage, CONTAINER_OF(first, struct disk_job, queue));
+    }
+}
+
 static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
     struct server *s = SERVER_OF(prepare);
@@ -200,8 +213,9 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
     (void)events;
     server_drain(s);
     node_iterate(s->node);
-    connections_flush(s);
     peers_flush(s);
+    server_submit(s);
+    connections_flush(s);
     server_arm_wake(s);
 }
 
@@ -347,6 +361,7 @@ static bool server_open_node(struct server *s, struct vfs *vfs)
     server_make_env(s, vfs);
     server_raise_descriptor_limit(s);
     s->table = command_table_new(family, rows_all(family));
+    list_init(&s->submitted);
     s->storage = exec_thread_new("storage", notify_storage, s);
     s->resolver = exec_thread_new("resolver", notify_resolver, s);
     s->node = node_open(&s->env, s->options, s->table, &error);

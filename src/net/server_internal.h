@@ -29,6 +29,7 @@ struct server {
     struct command_table *table;
     struct log_file log;
     struct exec_thread *storage;
+    struct list submitted; /* disk jobs of this iteration, for it */
     struct exec_thread *resolver;
     char run_id[41];
     pthread_t thread;

@@ -8,6 +8,18 @@
 #include "base/mutant.h"
 #include "node/node_internal.h"
 
+/* Each write of the log costs every node the same, whether it holds one entry or a thousand: a flush of the disk, a message, two
+ * threads woken. Many clients that each wait for one answer would fall into two halves that take turns, and pay twice. So the
+ * leader lets entries wait for the others (the idea of PostgreSQL's commit_delay and commit_siblings):
+ *
+ * G1  Only while at least BATCH_SIBLINGS are under way at once: one client, or a few, never wait.
+ * G2  Until as many wait, within an eighth, as were under way or waiting when the last group went: those that were answered
+ *     come back with their next write.
+ * G3  At most for two usual commits; and not at all where that is longer than `commit-delay`, or where a commit takes many times what
+ *     the disk takes: members are far apart there, and groups on the way side by side cost no time. */
+#define BATCH_SIBLINGS 8u
+#define BATCH_DISK_TIMES 5u
+
 void batch_deinit(struct batch *b)
 {
     batch_drop(b);
@@ -30,6 +42,7 @@ uint8_t *batch_reserve(struct batch *b, size_t size, struct chunk **chunk, size_
 
 void batch_add(struct batch *b, struct chunk *chunk, size_t offset, size_t size)
 {
+    b->count++;
     struct batch_run *last = b->run_count > 0 ? &b->run[b->run_count - 1] : NULL;
     if (last && last->chunk == chunk && last->end == offset) {
         last->end += size;
@@ -69,11 +82,47 @@ static void batch_note_waiting(struct node *n, raft_index last)
     }
 }
 
+static void batch_note_commit(struct node *n)
+{
+    struct batch *b = &n->batch;
+    if (b->group_last == 0 || n->driver.commit < b->group_last)
+        return;
+    uint64_t took = n->now_us - b->group_us;
+    b->commit_us = b->commit_us == 0 ? took : (7 * b->commit_us + took) / 8;
+    b->group_last = 0;
+}
+
+static void batch_note_group(struct node *n, uint32_t count, raft_index last)
+{
+    struct batch *b = &n->batch;
+    b->expected = count + (b->group_last != 0 ? b->group_count : 0);
+    b->group_count = count;
+    b->group_last = last;
+    b->group_us = n->now_us;
+    b->since_us = 0;
+}
+
+uint64_t batch_wake_us(const struct node *n)
+{
+    const struct batch *b = &n->batch;
+    uint64_t most = 2 * b->commit_us;
+    bool is_due = b->since_us == 0 || b->expected < BATCH_SIBLINGS || b->count >= b->expected - b->expected / 8;
+    bool pays = most <= (uint64_t)n->options->commit_delay && b->commit_us <= BATCH_DISK_TIMES * n->disk.append_us;
+    return !is_due && pays ? b->since_us + most : UINT64_MAX;
+}
+
 void batch_flush(struct node *n)
 {
     struct batch *b = &n->batch;
     uint32_t done = 0;
+    uint32_t count = 0;
     raft_index last = 0;
+    batch_note_commit(n);
+    if (b->since_us == 0 && b->count > 0)
+        b->since_us = n->now_us;
+    uint64_t until_us = batch_wake_us(n);
+    if (until_us != UINT64_MAX && n->now_us < until_us)
+        return;
     while (done < b->run_count && node_is_leader(n)) {
         struct batch_run *run = &b->run[done];
         batch_stamp(n, run);
@@ -88,6 +137,7 @@ void batch_flush(struct node *n)
             break;
         }
         last = n->driver.first_proposed + run->count - 1;
+        count += run->count;
         if (n->stages.sample == SAMPLE_QUEUED)
             stages_proposed(&n->stages, n->driver.first_proposed, n->env.now_us(n->env.ctx));
         chunk_unref(run->chunk);
@@ -96,8 +146,11 @@ void batch_flush(struct node *n)
     /* A step can take leadership away; then batch_drop has emptied the list under us. */
     if (b->run_count == 0)
         return;
-    ASSERT(done <= b->run_count);
+    ASSERT(done <= b->run_count && count <= b->count);
     b->run_count -= done;
+    b->count -= count;
+    if (count > 0)
+        batch_note_group(n, count, last);
     if (done > 0 && b->run_count > 0)
         memmove(b->run, b->run + done, b->run_count * sizeof b->run[0]);
     if (last > 0 && b->run_count == 0)
@@ -109,6 +162,10 @@ void batch_drop(struct batch *b)
     for (uint32_t i = 0; i < b->run_count; i++)
         chunk_unref(b->run[i].chunk);
     b->run_count = 0;
+    b->count = 0;
+    b->since_us = 0;
+    b->group_last = 0;
+    b->expected = 0;
 }
 
 struct slice batch_add_proposal(struct batch *b, const struct proposal *head, const struct slice *arg, size_t arg_count)

@@ -18,6 +18,14 @@ struct batch {
     struct batch_run *run;
     uint32_t run_count;
     uint32_t run_capacity;
+    /* Which writes share one write of the log: see batch.c. */
+    uint32_t count;           /* entries in the runs */
+    uint64_t since_us;        /* a flush first found them; 0: none */
+    uint32_t group_count;     /* entries of the newest group that was proposed */
+    raft_index group_last;    /* its last entry; 0: committed, or none */
+    uint64_t group_us;        /* when it was proposed */
+    uint32_t expected;        /* entries that were under way or waiting then */
+    uint64_t commit_us;       /* how long a group takes to be committed, smoothed */
 };
 
 struct node;
@@ -27,8 +35,11 @@ void batch_deinit(struct batch *b);
 uint8_t *batch_reserve(struct batch *b, size_t size, struct chunk **chunk, size_t *offset);
 /* Add an encoded entry to this iteration's proposals; takes its own reference. Bytes added here are never written again by the node. */
 void batch_add(struct batch *b, struct chunk *chunk, size_t offset, size_t size);
-/* Leader: stamp and propose what was added. What Raft does not take for now (uncommitted bytes) stays for later. */
+/* Leader: stamp and propose what was added, unless it pays to wait for more. What Raft does not take for now (uncommitted bytes)
+ * stays for later. */
 void batch_flush(struct node *n);
+/* When entries that wait for others will wait no longer (us); UINT64_MAX: none do. */
+uint64_t batch_wake_us(const struct node *n);
 /* Leadership is gone: what was not proposed will never be in the log. */
 void batch_drop(struct batch *b);
 /* Encodes a proposal that has no client (OPEN, CANCEL, TIME, ...) into the open chunk; returns its payload, valid while the

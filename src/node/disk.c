@@ -303,6 +303,13 @@ static void disk_note_stats(struct node *n, const struct wal_stats *stats)
     d->bytes_until_prepare -= written < d->bytes_until_prepare ? written : d->bytes_until_prepare;
 }
 
+static void disk_note_time(struct node *n, uint64_t us)
+{
+    struct disk *d = &n->disk;
+    stage_add(&n->stages, STAGE_FSYNC, us);
+    d->append_us = d->append_us == 0 ? us : (7 * d->append_us + us) / 8;
+}
+
 static void disk_has_room(struct node *n)
 {
     if (n->disk.is_full)
@@ -398,7 +405,7 @@ void node_disk_done(struct node *n, struct disk_job *base)
     switch (job->kind) {
     case DISK_APPEND:
         if (job->result == ERR_OK)
-            stage_add(&n->stages, STAGE_FSYNC, n->now_us > job->started_us ? n->now_us - job->started_us : 0);
+            disk_note_time(n, n->now_us > job->started_us ? n->now_us - job->started_us : 0);
         disk_on_appended(n, job);
         break;
     case DISK_READ_PEER:

@@ -75,6 +75,7 @@ struct disk {
     uint64_t bytes_until_prepare;
     uint64_t prepared_bytes;
     struct wal_stats stats;
+    uint64_t append_us;            /* what an append takes, smoothed; 0: none yet */
     uint64_t last_token;
     uint64_t handed_over_us;       /* is_full: when leadership was last offered to another */
 };

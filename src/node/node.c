@@ -144,6 +144,7 @@ void node_iterate(struct node *n)
         snapshots_pump(n);
         verify_pump(n);
         next = earlier_us(next, snapshots_tick(n));
+        next = earlier_us(next, batch_wake_us(n));
     }
     reads_serve(n);
     publish_flush(n);

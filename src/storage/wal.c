@@ -19,34 +19,40 @@
  * nothing. Segments form a chain by the `previous` of their heads; the log is what the chain leads
  * through from its oldest segment to its newest.
  *
- *  W1  A batch is written only after the fdatasync of the one before returned without an error. So
- * the presence of a batch proves everything before it to be durable, and it says so (durable LSN).
+ *  W1  A batch is written only after the fdatasync of the one before returned without an error.
+ *      So the presence of a batch proves everything before it to be durable, and it says so
+ *      (durable LSN).
  *  W2  Bytes before a segment's tail are never written again. Bytes behind it are zeros (or behind
- * the end of the file) before a batch is written there; segments are never recycled, their numbers
- * never used twice. W3  Each start begins a new segment (wal_recover). Its head goes on from where
- * the last batch found begins, and holds a copy of that batch: it is the only one that may have
- * been in the page cache alone (W1; a crash between write and fdatasync, or an fdatasync that
- * failed, P6). What lies behind `previous` is superseded: a torn tail is cut by that head, in one
- * durable step, and no byte is ever appended behind garbage (P9). W4  Nothing an append reported as
- * durable is missed by recovery with health CLEAN, unless what is left can't be told from a batch
- * that was never written completely. That takes damage in the last batch before the stop, and
- *      nothing anywhere after it, and either (a) a damaged unit of its body AND a damaged footer,
- * or (b) all damaged units of its body reading as zeros; or, of the newest segment, (c) every
- * header and footer from some batch on gone, in particular (d) its file cut short at a batch, or
- * deleted. W5  A batch whose body verifies is taken, footer or not: an append that was never
- * reported may appear, as a whole. An append that was reported as ERR_FULL never does: it was cut
- * off, durably, before it was reported (P7). W6  Term, vote and session number in force stand in
- * each segment's head and each footer; a truncation touches entries only (M32). W7  Truncation is
- * logical: a TRUNCATE record voids the entries from an index on that stand before it (P13). Files
- * lose only whole segments from the front (and unused zeros from the end), the oldest first, each
- * removal durable before the next, so that a gap in the chain is damage. W8  Identity changes once,
- * from BLANK to a cluster, in the head of a new segment, together with what is appended beside it:
- * one batch, so both or neither. W9  Names of segments are durable before anything in them is
- * reported as durable (P10, M20). W10 Damage is a state of the log: `taint` stands in the head that
- * recovery writes and in each later state record, until an append clears it. Until then damaged
- * files are kept. W11 A reset (a snapshot takes the place of the log) is the head of a new segment
- * without a predecessor: the chain begins there, and older files are garbage from the moment it is
- * durable. What it says instead of them (index, term, configuration) is the snapshot's.
+ *      the end of the file) before a batch is written there; segments are never recycled, their
+ *      numbers never used twice.
+ *  W3  Each start begins a new segment (wal_recover). Its head goes on from where the last batch
+ *      found begins, and holds a copy of that batch: it is the only one that may have been in the
+ *      page cache alone (W1; a crash between write and fdatasync, or an fdatasync that failed,
+ *      P6). What lies behind `previous` is superseded: a torn tail is cut by that head, in one
+ *      durable step, and no byte is ever appended behind garbage (P9).
+ *  W4  Nothing an append reported as durable is missed by recovery with health CLEAN, unless what
+ *      is left can't be told from a batch that was never written completely. That takes damage in
+ *      the last batch before the stop, and nothing anywhere after it, and either (a) a damaged
+ *      unit of its body AND a damaged footer, or (b) all damaged units of its body reading as
+ *      zeros; or, of the newest segment, (c) every header and footer from some batch on gone, in
+ *      particular (d) its file cut short at a batch, or deleted.
+ *  W5  A batch whose body verifies is taken, footer or not: an append that was never reported may
+ *      appear, as a whole. An append that was reported as ERR_FULL never does: it was cut off,
+ *      durably, before it was reported (P7).
+ *  W6  Term, vote and session number in force stand in each segment's head and each footer; a
+ *      truncation touches entries only (M32).
+ *  W7  Truncation is logical: a TRUNCATE record voids the entries from an index on that stand
+ *      before it (P13). Files lose only whole segments from the front (and unused zeros from the
+ *      end), the oldest first, each removal durable before the next, so that a gap in the chain is
+ *      damage.
+ *  W8  Identity changes once, from BLANK to a cluster, in the head of a new segment, together with
+ *      what is appended beside it: one batch, so both or neither.
+ *  W9  Names of segments are durable before anything in them is reported as durable (P10, M20).
+ *  W10 Damage is a state of the log: `taint` stands in the head that recovery writes and in each
+ *      later state record, until an append clears it. Until then damaged files are kept.
+ *  W11 A reset (a snapshot takes the place of the log) is the head of a new segment without a
+ *      predecessor: the chain begins there, and older files are garbage from the moment it is
+ *      durable. What it says instead of them (index, term, configuration) is the snapshot's.
  *
  * Errors: ERR_FULL from a write leaves the log as it was. Any other error, and any error of
  * fdatasync, is remembered: all later calls fail, the process must end (P6, P12).

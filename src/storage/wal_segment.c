@@ -128,15 +128,15 @@ enum err wal_file_load(struct vfs *v, const char *name, struct buf *out)
 
 enum err wal_file_zero(struct vfs *v, struct vfs_file *f, uint64_t from, uint64_t n)
 {
-    uint8_t *zeros = mem_alloc_zero(n < WAL_ZERO_PIECE_BYTES ? n + 1 : WAL_ZERO_PIECE_BYTES);
+    /* Always the same pages: fresh ones would each cost a page fault, more than the write itself. */
+    static const uint8_t zeros[65536];
     enum err e = ERR_OK;
     while (n > 0 && e == ERR_OK) {
-        size_t piece = n < WAL_ZERO_PIECE_BYTES ? (size_t)n : WAL_ZERO_PIECE_BYTES;
+        size_t piece = n < sizeof zeros ? (size_t)n : sizeof zeros;
         e = v->call->write(f, from, zeros, piece);
         from += piece;
         n -= piece;
     }
-    mem_free(zeros);
     return e;
 }
 
