@@ -285,6 +285,11 @@ void reply_double(struct reply *r, double value)
     } else {
         (void)snprintf(text, sizeof text, "%.17g", value);
     }
+    reply_double_text(r, text);
+}
+
+void reply_double_text(struct reply *r, const char *text)
+{
     if (r->protocol == REPLY_RESP3) {
         buf_append_byte(r->out, ',');
         reply_append(r, text);

@@ -46,6 +46,7 @@ void reply_attribute_begin(struct reply *r, size_t pair_count);
 void reply_big_number(struct reply *r, const char *digits); /* (digits, or a bulk */
 void reply_bool(struct reply *r, bool value);       /* #t/#f, or :1/:0 */
 void reply_double(struct reply *r, double value);   /* ,v (%.17g, inf, -inf, nan), or a bulk */
+void reply_double_text(struct reply *r, const char *text); /* the same, written by the caller */
 /* =n txt:..., or a bulk. `format3` is three bytes, "txt" or "mkd". */
 void reply_verbatim(struct reply *r, const char *format3, struct slice text);
 /* A whole line of the text grammar: `text` and '\n', no marks, in any protocol. Only rows of the

@@ -54,6 +54,10 @@ const explained = [
         test: (ours, theirs) => ours.split('\r\n').sort().join() === theirs.split('\r\n').sort().join()},
     {name: /^sort_ro$/, why: 'SORT_RO: Redis does not clear errno, so an earlier ERANGE makes it refuse numbers that are none too large',
         test: (ours, theirs) => ours[0] === '*' && theirs.startsWith("-ERR One or more scores can't be converted into double")},
+    {name: /^geo(search|radius)/, why: 'COUNT among points that are equally far',
+        test: (ours, theirs, words) => words.some((word) => /^count$/i.test(word)) && ours[0] === '*' && ours.split('\r\n')[0] === theirs.split('\r\n')[0]},
+    {name: /^geosearchstore$/, why: 'an error names the command in lower case',
+        test: (ours, theirs) => ours[0] === '-' && ours.toLowerCase() === theirs.toLowerCase()},
     {name: /^z/, why: 'a score of -0 is kept as 0',
         test: (ours, theirs) => ours === theirs.replaceAll('$2\r\n-0\r\n', '$1\r\n0\r\n').replaceAll(',-0\r\n', ',0\r\n')},
     {name: /^lpos$/, why: 'LPOS refuses the one RANK that has no negative; Redis takes it',
@@ -220,6 +224,7 @@ const far_ms = ['100000000', '3000000000000', '-1', '0', '9223372036854775807', 
 const counts = ['0', '1', '2', '3', '10', '1000', '-1', '-2', '-10', 'abc', '', '1.5'];
 const places = ['0', '1', '2', '5', '-1', '-2', '-100', '100', '9223372036854775807', '-9223372036854775808', 'abc'];
 const ranges = ['0', '-1', '1', '(1', '[a', '[c', '(b', '-', '+', '-inf', '+inf', '(5', '3', 'abc', '1.5', '(inf'];
+const spots = (max) => Array.from({length: 100}, (_, i) => String((((i * 7919) % 997) / 498.5 - 1) * max));
 const by_name = {
     seconds: far, milliseconds: far_ms, 'unix-time-seconds': ['9999999999', '1', '0', '-1', '9223372036854775807', 'abc'],
     'unix-time-milliseconds': ['9999999999999', '1', '0', '-1', '9223372036854775807', 'abc'],
@@ -235,7 +240,8 @@ const by_name = {
     member1: elements, member2: elements, consumer: ['alice', 'bob'], group: ['g', 'h'], groupname: ['g', 'h'],
     id: ['0', '1-1', '5-0', '3', '0-0', '-', '+', '$', 'abc', '18446744073709551615-18446744073709551615'], operation: ['AND', 'or', 'XOR', 'NOT', 'nand'],
     type: ['string', 'list', 'SET', 'zset', 'hash', 'stream', 'abc'], pattern: ['*', '?', 'a*', '[a-c]', '[^a]', '\\a', '', 'a[', 'n\\1', '*1', 'key*s'],
-    value: values, len: [...counts, '4'], longitude: ['13.361389', '-122.4', '180', '181', '-181', 'abc', '0'], latitude: ['38.1', '85.05112878', '86', '-86', 'abc', '0'],
+    value: values, len: [...counts, '4'], longitude: [...spots(170), '180', '181', '-181', 'abc', '0'], latitude: [...spots(84), '85.05112878', '86', '-86', 'abc', '0'],
+    width: ['100', '1000', '20000', '-1', 'abc', '0'], height: ['100', '1000', '20000', '-1', 'abc', '0'],
     radius: ['0', '100', '1000', '-1', 'abc', '200000'], 'min-match-len': counts, message: values, 'connection-name': ['me', '', 'two words', 'a\nb'],
 };
 let payloads = [];
@@ -298,6 +304,9 @@ function make(command) {
     if (random() < 0.2) words[0] = words[0].toUpperCase();
     add_all(words, command.arguments);
     if (random() < 0.125) spoil(words, command.words.length);
+    /* Of points that are equally far COUNT chooses one or the other: nothing to be stored. */
+    const count = words.findIndex((word) => /^count$/i.test(word));
+    if (/^geo(search|radius)/.test(command.name) && words.some((word) => /store/i.test(word)) && count > 0) words.splice(count, 2);
     return words;
 }
 

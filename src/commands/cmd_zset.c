@@ -205,7 +205,7 @@ static void zadd_command(struct command_run *run,
     reply_int(reply, o->counts_changes ? added + updated : added);
 }
 
-static void zadd_run(struct command_run *run, const struct command *command, struct reply *reply)
+void zset_run_zadd(struct command_run *run, const struct command *command, struct reply *reply)
 {
     struct zadd_options options;
     if (!zadd_parse(command, &options, reply)) {
@@ -365,7 +365,7 @@ static const struct command_row zset_row[] = {
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = zadd_check,
-        .run = zadd_run,
+        .run = zset_run_zadd,
         .group = "sorted-set",
         .acl_categories = "@write @sortedset @fast",
         .summary = "Add one or more members to a sorted set, or update its score if it "

@@ -38,6 +38,9 @@ void zset_finish(struct zset_edit *edit,
                  struct slice key,
                  const char *event);
 
+/* ZADD, whose words were checked: for commands that are it in other words. */
+void zset_run_zadd(struct command_run *run, const struct command *command, struct reply *reply);
+
 /* --- ranges --- */
 
 /* Ranks [first, first + count) in the order of a set. */
