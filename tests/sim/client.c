@@ -251,6 +251,12 @@ void sim_clients_host_resumed(struct sim *s, uint32_t slot)
 
 void sim_clients_host_died(struct sim *s, uint32_t slot)
 {
+    for (uint32_t i = 0; i < SIM_ADMINS; i++) {
+        if (s->admin[i] && s->admin[i]->slot == slot) {
+            manual_close(s->admin[i]);
+            s->admin[i] = NULL;
+        }
+    }
     for (uint32_t i = 0; s->client && i < s->plan.client_count; i++) {
         struct sim_client *c = &s->client[i];
         if (!c->connection || c->slot != slot)

@@ -119,6 +119,22 @@ static void send_tokens(struct sim_client *c, const char *key)
         send_get(c, key, EXPECT_VALUE);
 }
 
+static void send_list(struct sim_client *c, const char *key)
+{
+    char text[64];
+    if (world_chance(&c->sim->world, 500000)) {
+        send_one(c, "RPUSH", HISTORY_RPUSH, key, EXPECT_NUMBER, true, true);
+        return;
+    }
+    struct pending *p = client_expect(c, EXPECT_LIST);
+    p->is_stale_read = c->is_stale;
+    snprintf(p->key, sizeof p->key, "%s", key);
+    if (!c->is_stale)
+        p->operation[0] = client_begin(c, HISTORY_LRANGE, key, NULL);
+    snprintf(text, sizeof text, "LRANGE %s 0 -1\r\n", key);
+    client_say(c, text);
+}
+
 static void send_setnx(struct sim_client *c, const char *key)
 {
     uint64_t dice = world_below(&c->sim->world, 3);
@@ -339,7 +355,7 @@ static void send_followed(struct sim_client *c)
     static const struct {
         uint8_t below;
         char prefix;
-    } share[] = {{18, 'r'}, {36, 'R'}, {50, 'c'}, {58, 'p'}, {70, 'a'}, {76, 's'}, {82, 'w'}, {88, 'T'}, {93, 'A'}, {100, 'e'}};
+    } share[] = {{18, 'r'}, {36, 'R'}, {50, 'c'}, {58, 'p'}, {65, 'a'}, {71, 'l'}, {76, 's'}, {82, 'w'}, {88, 'T'}, {93, 'A'}, {100, 'e'}};
     size_t i = 0;
     while (dice >= share[i].below)
         i++;
@@ -352,6 +368,7 @@ static void send_followed(struct sim_client *c)
     case 'c': send_counter(c, key); break;
     case 'p': send_private(c); break;
     case 'a': send_tokens(c, key); break;
+    case 'l': send_list(c, key); break;
     case 's': send_setnx(c, key); break;
     case 'w':
         if (c->is_stale || !s->plan.has_transactions)

@@ -8,20 +8,22 @@
 
 /* A simulated client, for the files client*.c.
  *
- * Keys (client_key): r<k> registers with unique values, c<k> counters, a<k> strings that grow by unique tokens (lists, to the history),
+ * Keys (client_key): r<k> registers with unique values, c<k> counters, a<k> strings that grow by unique tokens (lists, to the history), l<k> lists of
+ * such tokens,
  * s<k> values that are set only where there is none and taken away, w<k> registers written under WATCH, e<k> registers whose
  * values expire, p<n> registers that only one client writes (program order is checked on them exactly). All but r, e and p are
  * left for new ones every few seconds, so that no key has more operations than a search can follow. */
 #define PENDING_MAX 64
 #define NO_OPERATION UINT32_MAX
 #define KEY_BYTES 24
-#define EPOCH_US 12000000
+#define EPOCH_US 5000000
 
 enum expect {
     EXPECT_ANY,
     EXPECT_OK,
     EXPECT_QUEUED,
     EXPECT_VALUE,
+    EXPECT_LIST,      /* LRANGE */
     EXPECT_INTEGER,   /* INCR: the tag is made of the answer */
     EXPECT_NUMBER,    /* APPEND, SETNX: the answer must be what the oracle says */
     EXPECT_TAKEN,     /* GETDEL */

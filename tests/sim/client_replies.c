@@ -56,7 +56,7 @@ void client_note_read(struct sim_client *c, uint32_t operation, const char *key,
 {
     if (operation == NO_OPERATION)
         return;
-    if (key[0] == 'a')
+    if (key[0] == 'a' || key[0] == 'l')
         set_tokens(c, operation, 0, text);
     else
         set_result(c, operation, text);
@@ -141,6 +141,18 @@ static void client_on_value(struct sim_client *c, struct pending *p, const struc
         return;
     c->cas = CAS_READY;
     snprintf(c->cas_old, sizeof c->cas_old, "%.*s", (int)text.n, text.p ? (const char *)text.p : "");
+}
+
+/* To the oracle a list is its tokens, one behind the other. */
+static void client_on_list(struct sim_client *c, struct pending *p, const struct resp_value *v)
+{
+    struct buf joined = {0};
+    for (size_t i = 0; i < v->child_count; i++)
+        buf_append_slice(&joined, v->child[i].text);
+    struct slice text = v->child_count ? buf_slice(&joined) : (struct slice){NULL, 0};
+    oracle_read_done(oracle_of(c), p->key, text, p->mark, p->is_stale_read);
+    client_note_read(c, p->operation[0], p->key, text);
+    buf_deinit(&joined);
 }
 
 static void client_on_taken(struct sim_client *c, struct pending *p, const struct resp_value *v)
@@ -242,6 +254,7 @@ static bool reply_fits(enum expect expect, const struct resp_value *v)
     case EXPECT_CAS_VALUE: return v->type == RESP_BULK || v->type == RESP_NULL;
     case EXPECT_INTEGER:
     case EXPECT_NUMBER: return v->type == RESP_INTEGER;
+    case EXPECT_LIST: return v->type == RESP_ARRAY;
     case EXPECT_EXEC_PAIR:
     case EXPECT_EXEC_APPENDS:
     case EXPECT_EXEC_CAS: return v->type == RESP_ARRAY || v->type == RESP_NULL;
@@ -280,6 +293,7 @@ void client_on_reply(struct sim_client *c, const struct resp_value *v)
         break;
     case EXPECT_VALUE:
     case EXPECT_CAS_VALUE: client_on_value(c, p, v); break;
+    case EXPECT_LIST: client_on_list(c, p, v); break;
     case EXPECT_TAKEN: client_on_taken(c, p, v); break;
     case EXPECT_INTEGER:
     case EXPECT_NUMBER: client_on_number(c, p, v); break;

@@ -1,97 +1,10 @@
 #include "sim.h"
 
+#include <stdio.h>
 #include <string.h>
 
-/* The swarm: each seed switches each class of fault on or off and draws its rates; then faults come at exponential
- * distances. */
-
-static uint64_t draw_mean(struct prng *p, uint64_t low, uint64_t high)
-{
-    if (prng_below(p, 2))
-        return 0;
-    return low + prng_below(p, high - low);
-}
-
-static uint32_t draw_rate(struct prng *p, uint32_t high)
-{
-    if (prng_below(p, 2))
-        return 0;
-    uint32_t rate = high;
-    for (uint64_t halvings = prng_below(p, 8); halvings > 0; halvings--)
-        rate /= 2;
-    return rate ? rate : 1;
-}
-
-void plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
-{
-    static const uint32_t sizes[] = {1, 2, 3, 3, 3, 3, 4, 5, 5, 7};
-    memset(plan, 0, sizeof *plan);
-    plan->host_count = sizes[prng_below(p, sizeof sizes / sizeof sizes[0])];
-    plan->client_count = 1 + (uint32_t)prng_below(p, 8);
-    plan->duration_us = 20000000;
-    plan->key_count = 1 + (uint32_t)prng_below(p, 6);
-    plan->think_us = 2000 + prng_below(p, 60000);
-    plan->latency_us = 100 + prng_below(p, prng_below(p, 4) ? 2000 : 20000);
-    plan->disk_us = 50 + prng_below(p, prng_below(p, 4) ? 500 : 20000);
-    plan->sector_bytes = prng_below(p, 2) ? 512 : 4096;
-    plan->segment_bytes = prng_below(p, 4) ? 65536 : 262144;
-    plan->log_memory_bytes = prng_below(p, 2) ? 65536 : 1048576;
-    plan->append_bytes = prng_below(p, 3) ? 258048 : 1 + prng_below(p, 1000);
-    plan->read_level_mix = 1 + (uint32_t)prng_below(p, 7);
-    plan->has_expiry = prng_below(p, 2);
-    plan->has_big_values = prng_below(p, 4) == 0;
-    plan->has_transactions = prng_below(p, 2);
-    plan->clock_rate_ppm = prng_below(p, 2) ? 10000 : 100;
-    if (strcmp(profile, "calm") == 0)
-        return;
-    plan->drop = draw_rate(p, 100000);
-    plan->duplicate = draw_rate(p, 200000);
-    plan->reorder = draw_rate(p, 200000);
-    plan->reset = draw_rate(p, 5000);
-    plan->partition_every_us = draw_mean(p, 500000, 8000000);
-    plan->crash_every_us = draw_mean(p, 500000, 8000000);
-    plan->power_every_us = draw_mean(p, 500000, 8000000);
-    plan->pause_every_us = draw_mean(p, 500000, 8000000);
-    plan->all_down_every_us = draw_mean(p, 4000000, 20000000);
-    plan->clock_jump_every_us = draw_mean(p, 1000000, 10000000);
-    plan->disk_full_every_us = draw_mean(p, 2000000, 10000000);
-    plan->disk_stall_every_us = draw_mean(p, 1000000, 8000000);
-    plan->sync_error_every_us = draw_mean(p, 2000000, 10000000);
-    plan->rot_every_us = plan->host_count >= 3 ? draw_mean(p, 3000000, 12000000) : 0;
-    plan->has_crash_in_write = prng_below(p, 2);
-    if (strcmp(profile, "fig8") == 0) {
-        /* Figure 3.7: leaders that lose their followers a moment after they were elected, one entry an append. */
-        plan->host_count = prng_below(p, 2) ? 3 : 5;
-        plan->append_bytes = 1;
-        plan->leader_isolation_us = 1 + prng_below(p, 30000);
-        plan->disk_us = 50 + prng_below(p, 3000);
-        plan->partition_every_us = 0;
-        plan->disk_full_every_us = plan->rot_every_us = plan->sync_error_every_us = 0;
-        plan->crash_every_us = plan->power_every_us = plan->pause_every_us = 0;
-    }
-    if (strcmp(profile, "compact") == 0) {
-        /* Snapshots all the time, and hardly anything kept behind them: who was away for a moment needs one. */
-        plan->snapshot_log_bytes = (uint64_t)1 << (9 + prng_below(p, 7));
-        plan->retention_entries = 1 + (uint32_t)prng_below(p, 8);
-        plan->segment_bytes = (uint64_t)4096 << prng_below(p, 5);
-        plan->log_memory_bytes = 65536;
-        if (plan->crash_every_us == 0)
-            plan->crash_every_us = 500000 + prng_below(p, 3000000);
-    }
-    if (strcmp(profile, "churn") == 0) {
-        uint32_t founders = 1 + (uint32_t)prng_below(p, 4);
-        plan->spare_count = 1 + (uint32_t)prng_below(p, SIM_HOSTS - founders);
-        plan->host_count = founders + plan->spare_count;
-        plan->change_every_us = 100000 + prng_below(p, 1000000);
-        plan->rot_every_us = plan->all_down_every_us = 0;
-        plan->duration_us = 30000000;
-        plan->client_count = 1 + (uint32_t)prng_below(p, 3);
-    }
-    if (strcmp(profile, "storm") == 0) {
-        plan->crash_every_us = 300000 + prng_below(p, 1000000);
-        plan->partition_every_us = 300000 + prng_below(p, 1000000);
-    }
-}
+/* Faults come at exponential distances, each as an event that schedules its end and its next occurrence. Which, and how often:
+ * plan.c. */
 
 /* --- the faults, each an event that schedules its end and its next occurrence --- */
 
@@ -175,33 +88,144 @@ static void fault_partition_ends(struct world *w, void *ctx, uint64_t a, uint64_
     net_heal(s);
 }
 
-static void fault_partition(struct sim *s)
+static void cut_both(struct sim *s, uint32_t i, uint32_t j) { s->is_cut[i][j] = s->is_cut[j][i] = true; }
+
+static void cut_sides(struct sim *s, uint32_t side, bool is_one_way)
 {
-    uint32_t n = s->plan.host_count;
-    if (n < 2)
-        return;
-    net_heal(s);
-    uint32_t side = (uint32_t)world_below(&s->world, 1u << n);
-    uint64_t shape = world_below(&s->world, 4);
-    if (shape == 0)
-        side = 1u << world_below(&s->world, n); /* isolate one */
-    if (shape == 3) { /* one link, perhaps one way */
-        uint64_t from = world_below(&s->world, n);
-        uint64_t to = (from + 1 + world_below(&s->world, n - 1)) % n;
-        s->is_cut[from][to] = true;
-        world_count("single link cut one way");
-    } else {
-        bool is_one_way = shape == 2;
-        world_count(is_one_way ? "one-way partition" : shape == 0 ? "node isolated" : "partition");
-        for (uint32_t i = 0; i < n; i++) {
-            for (uint32_t j = 0; j < n; j++) {
-                bool crosses = (side >> i & 1) != (side >> j & 1);
-                s->is_cut[i][j] = crosses && (!is_one_way || (side >> i & 1));
-            }
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        for (uint32_t j = 0; j < s->plan.host_count; j++) {
+            bool crosses = (side >> i & 1) != (side >> j & 1);
+            s->is_cut[i][j] = crosses && (!is_one_way || (side >> i & 1));
         }
     }
-    world_trace(&s->world, "partition, shape %u, side %x", (unsigned)shape, side);
-    world_at(&s->world, world_exponential(&s->world, 1500000), fault_partition_ends, s, 0, 0);
+}
+
+/* Two halves that see each other only through one node (openraft#2080). */
+static void cut_bridge(struct sim *s)
+{
+    uint32_t n = s->plan.host_count;
+    uint32_t middle = (uint32_t)world_below(&s->world, n);
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t j = 0; j < n; j++) {
+            bool is_first = (i + n - middle) % n <= n / 2;
+            bool is_other = (j + n - middle) % n <= n / 2;
+            if (i != middle && j != middle && is_first != is_other)
+                cut_both(s, i, j);
+        }
+    }
+}
+
+/* Each node sees a majority, but no two the same one: its neighbours in a circle. */
+static void cut_ring(struct sim *s)
+{
+    uint32_t n = s->plan.host_count;
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t j = 0; j < n; j++) {
+            uint32_t distance = (j + n - i) % n;
+            if (distance > n / 4 + (n == 3) && n - distance > n / 4 + (n == 3))
+                cut_both(s, i, j);
+        }
+    }
+}
+
+static uint32_t fault_leader(const struct sim *s)
+{
+    raft_term best = 0;
+    uint32_t leader = 0;
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        const struct raft *r = s->host[i].node ? node_raft(s->host[i].node) : NULL;
+        struct raft_status status;
+        if (!r)
+            continue;
+        raft_get_status(r, &status);
+        if (status.role == RAFT_LEADER && status.term > best) {
+            best = status.term;
+            leader = i;
+        }
+    }
+    return leader;
+}
+
+/* One link goes down and up again, quickly, for a while. */
+static void fault_flap(struct world *w, void *ctx, uint64_t link, uint64_t left)
+{
+    struct sim *s = ctx;
+    uint32_t i = (uint32_t)(link >> 8);
+    uint32_t j = (uint32_t)(link & 255);
+    s->is_cut[i][j] = left > 0 && !s->is_cut[i][j];
+    s->is_cut[j][i] = s->is_cut[i][j];
+    if (left > 0 && !s->is_calm)
+        world_at(w, world_between(w, 20000, 300000), fault_flap, s, link, left - 1);
+}
+
+/* Swizzle: nodes are cut off one after the other, and come back in another order (FoundationDB). */
+static void fault_swizzle_step(struct world *w, void *ctx, uint64_t slot, uint64_t is_cut)
+{
+    struct sim *s = ctx;
+    (void)w;
+    if (s->is_calm)
+        return;
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        if (i != slot)
+            s->is_cut[slot][i] = s->is_cut[i][slot] = is_cut != 0;
+    }
+}
+
+static void fault_swizzle(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        if (!world_chance(&s->world, 500000))
+            continue;
+        uint64_t from = world_below(&s->world, 800000);
+        uint64_t to = 800000 + world_below(&s->world, 800000);
+        world_at(&s->world, from, fault_swizzle_step, s, i, 1);
+        world_at(&s->world, to, fault_swizzle_step, s, i, 0);
+    }
+}
+
+static void fault_single_link(struct sim *s, bool is_one_way)
+{
+    uint32_t n = s->plan.host_count;
+    uint64_t from = world_below(&s->world, n);
+    uint64_t to = (from + 1 + world_below(&s->world, n - 1)) % n;
+    s->is_cut[from][to] = true;
+    s->is_cut[to][from] = !is_one_way;
+}
+
+static void fault_cut(struct sim *s, enum cut_shape shape)
+{
+    uint32_t n = s->plan.host_count;
+    uint32_t side = (uint32_t)world_below(&s->world, 1u << n);
+    uint64_t pick = world_below(&s->world, n);
+    switch (shape) {
+    case CUT_ONE: cut_sides(s, 1u << pick, false); break;
+    case CUT_LEADER: cut_sides(s, 1u << fault_leader(s), world_chance(&s->world, 300000)); break;
+    case CUT_SIDES: cut_sides(s, side, false); break;
+    case CUT_ONE_WAY: cut_sides(s, side, true); break;
+    case CUT_LINK: fault_single_link(s, world_chance(&s->world, 500000)); break;
+    case CUT_BRIDGE: cut_bridge(s); break;
+    case CUT_RING: cut_ring(s); break;
+    case CUT_FLAP: fault_flap(&s->world, s, pick << 8 | (pick + 1) % n, 6); break;
+    case CUT_SWIZZLE: fault_swizzle(s); break;
+    case CUT_SHAPES: break;
+    }
+    world_trace(&s->world, "partition, shape %d, side %x", (int)shape, side);
+}
+
+static void fault_partition(struct sim *s)
+{
+    static const char *const name[] = {"cut: one node", "cut: the leader", "cut: two sides", "cut: two sides, one way", "cut: a single link",
+                                       "cut: bridge", "cut: majorities in a ring", "cut: a link flaps", "cut: swizzle"};
+    if (s->plan.host_count < 2 || !s->plan.cut_shapes)
+        return;
+    uint64_t shape;
+    do
+        shape = world_below(&s->world, CUT_SHAPES);
+    while (!(s->plan.cut_shapes >> shape & 1));
+    net_heal(s);
+    world_count(name[shape]);
+    fault_cut(s, (enum cut_shape)shape);
+    world_at(&s->world, 100000 + world_exponential(&s->world, 1500000), fault_partition_ends, s, 0, 0);
 }
 
 static void fault_clock(struct sim *s)
@@ -254,8 +278,11 @@ static void fault_rot(struct sim *s)
     if (!h->node)
         return;
     host_stop(h, HOST_KILL);
-    if (sim_disk_corrupt_any(h->disk, world_chance(&s->world, 500000) ? SIM_ROT_FLIP_BIT : SIM_ROT_GARBAGE))
-        world_count("bit rot");
+    static const enum sim_rot kind[] = {SIM_ROT_FLIP_BIT, SIM_ROT_GARBAGE, SIM_ROT_MISPLACED};
+    static const char *const name[] = {"rot: a bit flipped", "rot: garbage", "rot: a sector written over another"};
+    uint64_t which = world_below(&s->world, 3);
+    if (sim_disk_corrupt_any(h->disk, kind[which]))
+        world_count(name[which]);
     world_at(&s->world, world_exponential(&s->world, 500000), fault_restart, s, h->slot, 0);
 }
 
@@ -303,6 +330,62 @@ static void fault_watch(struct world *w, void *ctx, uint64_t a, uint64_t b)
         world_at(w, 1000000, fault_watch, s, 0, 0);
 }
 
+/* The disk refuses: a write that takes a part and then fails, a read. The node must stop. */
+static void fault_disk_error(struct sim *s)
+{
+    struct sim_host *h = fault_pick(s);
+    bool is_write = world_chance(&s->world, 600000);
+    world_count(is_write ? "write failed (EIO, a part written)" : "read failed (EIO)");
+    h->fatal_expected = true;
+    if (is_write)
+        sim_disk_fail_write(h->disk, 0, ERR_IO);
+    else
+        sim_disk_fail_read(h->disk);
+}
+
+/* The process ends inside an iteration, as when memory runs out: what it had sent and submitted by then is out, the rest is not. */
+static void fault_abort(struct sim *s)
+{
+    struct sim_host *h = fault_pick(s);
+    if (h->node)
+        h->calls_left = 1 + world_below(&s->world, 30);
+}
+
+/* An administrator says something to a node, and doesn't wait long. */
+static void fault_admin_leaves(struct world *w, void *ctx, uint64_t i, uint64_t life)
+{
+    struct sim *s = ctx;
+    (void)w;
+    if (s->admin[i] && s->admin_life[i] == life) {
+        manual_close(s->admin[i]);
+        s->admin[i] = NULL;
+    }
+}
+
+static void fault_admin_say(struct sim *s, struct sim_host *h, const char *line)
+{
+    uint64_t i = 0;
+    while (i < SIM_ADMINS && s->admin[i])
+        i++;
+    if (i == SIM_ADMINS || !host_is_running(h) || h->fatal_reason)
+        return;
+    s->admin[i] = manual_open(s, h->slot);
+    s->admin_life[i]++;
+    manual_say(s->admin[i], line);
+    world_trace(&s->world, "node %u is told: %s", h->slot, line);
+    world_at(&s->world, 3000000, fault_admin_leaves, s, i, s->admin_life[i]);
+}
+
+static void fault_transfer(struct sim *s)
+{
+    char line[64] = "RAFT TRANSFER";
+    struct sim_host *h = fault_pick(s);
+    if (world_chance(&s->world, 500000))
+        snprintf(line, sizeof line, "RAFT TRANSFER %s", fault_pick(s)->address);
+    world_count("told to transfer leadership");
+    fault_admin_say(s, h, line);
+}
+
 typedef void fault_fn(struct sim *s);
 struct fault {
     fault_fn *fn;
@@ -319,6 +402,9 @@ static const struct fault faults[] = {
     {fault_disk_stall, offsetof(struct sim_plan, disk_stall_every_us)},
     {fault_sync_error, offsetof(struct sim_plan, sync_error_every_us)},
     {fault_rot, offsetof(struct sim_plan, rot_every_us)},
+    {fault_disk_error, offsetof(struct sim_plan, disk_error_every_us)},
+    {fault_abort, offsetof(struct sim_plan, abort_every_us)},
+    {fault_transfer, offsetof(struct sim_plan, transfer_every_us)},
     {churn_strike, offsetof(struct sim_plan, change_every_us)},
 };
 #define FAULT_COUNT (sizeof faults / sizeof faults[0])
@@ -360,6 +446,9 @@ void faults_stop(struct sim *s)
         sim_disk_power_fail_after(h->disk, UINT64_MAX);
         h->disk_stalled_until_us = 0;
         sim_disk_fail_sync(h->disk, UINT64_MAX);
+        sim_disk_fail_write(h->disk, UINT64_MAX, ERR_OK);
+        sim_disk_heal_reads(h->disk);
+        h->calls_left = 0;
         if (!h->node)
             host_start(h);
     }

@@ -72,6 +72,7 @@ struct ghost {
     size_t pair_count;
     raft_id leader[LEADERS_MAX];  /* by term */
     uint64_t leader_changes;
+    uint64_t changes_under_load;  /* with commands under way */
     struct ghost_session session[GHOST_SESSIONS];
     size_t session_count;
     uint64_t *digest;             /* by applied index; 0: not taken */
@@ -117,6 +118,7 @@ void ghost_free(struct ghost *g)
 }
 
 uint64_t ghost_leader_changes(const struct ghost *g) { return g->leader_changes; }
+uint64_t ghost_changes_under_load(const struct ghost *g) { return g->changes_under_load; }
 
 static void ghost_log_set(struct ghost_log *log, raft_index index, struct ghost_entry entry)
 {
@@ -235,6 +237,8 @@ static void ghost_check_leader(struct ghost *g, uint32_t slot, const struct raft
     if (status->role != RAFT_LEADER || (h->seen_role == RAFT_LEADER && h->seen_term == status->term))
         return;
     g->leader_changes++;
+    if (g->leader_changes > 1 && !sim_clients_are_idle(g->sim))
+        g->changes_under_load++;
     raft_id *leader = &g->leader[status->term % LEADERS_MAX];
     if (*leader && *leader != status->id)
         world_fail(&g->sim->world, "I1 election safety: two leaders in term %llu", (unsigned long long)status->term);
@@ -480,6 +484,7 @@ void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lo
 
 void ghost_host_started(struct ghost *g, uint32_t slot)
 {
+    g->sim->touched |= 1u << slot;
     struct ghost_host *h = &g->host[slot];
     h->life = g->sim->host[slot].life;
     h->seen_commit = 0;
@@ -523,8 +528,11 @@ void ghost_check_host(struct ghost *g, uint32_t slot)
 
 void ghost_check(struct ghost *g)
 {
-    for (uint32_t i = 0; i < g->sim->plan.host_count; i++)
-        ghost_check_host(g, i);
+    for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
+        if (g->sim->touched >> i & 1)
+            ghost_check_host(g, i);
+    }
+    g->sim->touched = 0;
 }
 
 void ghost_finish(struct ghost *g)

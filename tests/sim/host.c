@@ -37,19 +37,30 @@ static void host_env_random(void *ctx, void *p, size_t n)
         out[i] = (uint8_t)prng_next(&h->sim->world.prng);
 }
 
+/* The process has ended inside this step: nothing more gets out. */
+static bool host_has_ended(struct sim_host *h)
+{
+    if (h->calls_left > 1)
+        h->calls_left--;
+    return h->calls_left == 1;
+}
+
 static void host_env_dial(void *ctx, link_id id, const char *address, const struct peer_hello *mine)
 {
-    net_dial(ctx, id, address, mine);
+    if (!host_has_ended(ctx))
+        net_dial(ctx, id, address, mine);
 }
 
 static void host_env_send(void *ctx, link_id id, const struct slice *part, size_t part_count)
 {
-    net_send(ctx, id, part, part_count);
+    if (!host_has_ended(ctx))
+        net_send(ctx, id, part, part_count);
 }
 
 static void host_env_hang_up(void *ctx, link_id id, const char *reason)
 {
-    net_hang_up(ctx, id, reason);
+    if (!host_has_ended(ctx))
+        net_hang_up(ctx, id, reason);
 }
 
 static size_t host_env_unsent(void *ctx, link_id id)
@@ -95,6 +106,8 @@ static void host_disk_start(struct sim_host *h)
 static void host_env_submit(void *ctx, struct disk_job *job)
 {
     struct sim_host *h = ctx;
+    if (host_has_ended(h))
+        return;
     list_append(&h->jobs, &job->queue);
     host_disk_start(h);
 }
@@ -125,6 +138,7 @@ static void host_disk_finish(struct world *w, void *ctx, uint64_t life, uint64_t
     if (h->life != life || !h->node)
         return;
     struct disk_job *job = CONTAINER_OF(h->jobs.next, struct disk_job, queue);
+    h->sim->touched |= 1u << h->slot;
     job->run(job);
     if (sim_disk_is_dead(h->disk)) { /* power failed in the middle */
         world_count("power loss inside a disk call");
@@ -175,12 +189,15 @@ static void host_iterate(struct world *w, void *ctx, uint64_t life, uint64_t b)
         return;
     }
     h->is_iterating = false;
+    h->sim->touched |= 1u << h->slot;
 #ifdef CORACLE_MUTANTS
     mutant_local_clock_ms = host_env_wall(h);
 #endif
     node_iterate(h->node);
     if (!h->fatal_reason)
         ghost_check_host(h->sim->ghost, h->slot); /* the oracle must know what is committed before clients see answers */
+    if (h->calls_left == 1)
+        return; /* main.c takes it down */
     sim_clients_collect(h);
     if (!h->fatal_reason)
         host_schedule_wake(h);
@@ -188,6 +205,7 @@ static void host_iterate(struct world *w, void *ctx, uint64_t life, uint64_t b)
 
 void host_kick(struct sim_host *h)
 {
+    h->sim->touched |= 1u << h->slot;
     if (h->is_iterating || !h->node)
         return;
     h->is_iterating = true;
@@ -263,6 +281,7 @@ void host_start(struct sim_host *h)
     h->wake_scheduled_us = 0;
     h->is_disk_busy = false;
     h->fatal_reason = NULL;
+    h->calls_left = 0;
     h->paused_until_us = 0;
     list_init(&h->jobs);
     sim_disk_revive(h->disk);

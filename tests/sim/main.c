@@ -23,15 +23,20 @@ struct run_options {
     uint64_t seconds;
     const char *counts_file;
     const char *history_file;
+    const char *set[64]; /* --set field=value */
+    size_t set_count;
+    bool prints_plan;
 };
 
 static struct {
     struct sim *sim;
     const char *profile;
+    const struct run_options *options;
 } current; /* for the abort handler only */
 
 static void print_failure(const struct sim *s, const char *profile)
 {
+    const struct run_options *options = current.options;
     const struct world *w = &s->world;
     uint64_t first = w->trace_count > WORLD_TRACE_LINES ? w->trace_count - WORLD_TRACE_LINES : 0;
     for (uint64_t i = first; i < w->trace_count; i++)
@@ -39,6 +44,10 @@ static void print_failure(const struct sim *s, const char *profile)
     printf("FAIL seed %llu profile %s: %s\n", (unsigned long long)s->seed, profile,
            w->failure ? w->failure : "I16 the process aborted");
     printf("replay: build/sim/coracle-sim --seed %llu --profile %s --verbose", (unsigned long long)s->seed, profile);
+    if (options && options->seconds)
+        printf(" --seconds %llu", (unsigned long long)options->seconds);
+    for (size_t i = 0; options && i < options->set_count; i++)
+        printf(" --set %s", options->set[i]);
 #ifdef CORACLE_MUTANTS
     if (mutant_active)
         printf(" --mutant %d", mutant_active);
@@ -60,6 +69,11 @@ static void after_event(void *ctx)
     struct sim *s = ctx;
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         struct sim_host *h = &s->host[i];
+        if (h->calls_left == 1 && h->node) {
+            world_count("process ended inside a step");
+            host_stop(h, HOST_KILL);
+            h->calls_left = 0;
+        }
         if (!h->fatal_reason || (s->churn && churn_on_fatal(s, i)))
             continue;
         if (!h->fatal_expected)
@@ -68,6 +82,8 @@ static void after_event(void *ctx)
         host_stop(h, power_fails_too ? HOST_POWER_LOSS : HOST_KILL);
         h->fatal_reason = NULL;
         h->fatal_expected = false;
+        sim_disk_fail_sync(h->disk, UINT64_MAX); /* of several faults that wait one has struck; the next life has a sound disk */
+        sim_disk_fail_write(h->disk, UINT64_MAX, ERR_OK);
     }
     ghost_check(s->ghost);
     churn_poll(s);
@@ -215,7 +231,7 @@ static void write_history(const struct sim *s, const char *name)
 /* The oracles that look from outside: zones, cycles, search (check/). */
 static void check_histories(struct sim *s, const struct run_options *options)
 {
-    struct wgl_limits limits = {WGL_STATES_DEFAULT};
+    struct wgl_limits limits = {WGL_STATES_DEFAULT / 4};
     struct check_report report;
     if (options->history_file)
         write_history(s, options->history_file);
@@ -236,10 +252,15 @@ static bool run_seed(uint64_t seed, const struct run_options *options, const str
     struct prng prng;
     prng_seed(&prng, seed ^ 0x706c616e);
     plan_draw(&plan, &prng, options->profile);
+    for (size_t i = 0; i < options->set_count; i++)
+        plan_set(&plan, options->set[i]);
+    if (options->prints_plan)
+        plan_print(&plan, stdout);
     if (options->seconds)
         plan.duration_us = options->seconds * 1000000;
     current.sim = s;
     current.profile = options->profile;
+    current.options = options;
     sim_build(s, seed, &plan, table, options->is_verbose);
     struct world *w = &s->world;
     sim_clients_start(s);
@@ -250,6 +271,10 @@ static bool run_seed(uint64_t seed, const struct run_options *options, const str
     if (!w->failure)
         check_histories(s, options);
     bool is_ok = !w->failure;
+    world_count("histories");
+    world_count_many("simulated seconds", (unsigned long)(w->now_us / 1000000));
+    if (ghost_changes_under_load(s->ghost) > 0)
+        world_count("histories with a leader change under load");
     if (!is_ok)
         print_failure(s, options->profile);
     else if (options->seed_count == 1)
@@ -284,8 +309,12 @@ static void write_counts(const char *name)
 
 static void usage(void)
 {
-    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile calm|swarm|storm|fig8|compact|churn] [--seconds N] [--mutant K] [--verbose]\n"
-           "       coracle-sim --scenario NAME|all\n");
+    printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile P] [--seconds N] [--mutant K] [--verbose]\n"
+           "                   [--plan] [--set FIELD=VALUE]... [--history FILE] [--counts FILE]\n"
+           "       coracle-sim --scenario NAME|all\n"
+           "P: ");
+    plan_print_profiles(stdout);
+    printf("\n--plan prints what the seed drew; --set changes a field of it; --history writes what clients saw (docs/HISTORY.md).\n");
 }
 
 int main(int argc, char **argv)
@@ -296,6 +325,8 @@ int main(int argc, char **argv)
         {"mutant", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
         {"counts", required_argument, NULL, 'o'},
         {"history", required_argument, NULL, 'H'},
+        {"set", required_argument, NULL, 'S'},
+        {"plan", no_argument, NULL, 'P'},
         {"scenario", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
@@ -310,6 +341,14 @@ int main(int argc, char **argv)
         case 't': options.seconds = strtoull(optarg, NULL, 0); break;
         case 'v': options.is_verbose = true; break;
         case 'o': options.counts_file = optarg; break;
+        case 'P': options.prints_plan = true; break;
+        case 'S':
+            if (options.set_count == 64 || !plan_set(&(struct sim_plan){0}, optarg)) {
+                fprintf(stderr, "coracle-sim: --set %s: no such field (see --plan)\n", optarg);
+                return 2;
+            }
+            options.set[options.set_count++] = optarg;
+            break;
         case 'H': options.history_file = optarg; break;
         case 'c': scenario = optarg; break;
         case 'm':
@@ -319,6 +358,11 @@ int main(int argc, char **argv)
             break;
         default: usage(); return c == 'h' ? 0 : 2;
         }
+    }
+    if (!plan_draw(&(struct sim_plan){0}, &(struct prng){{1, 2, 3, 4}}, options.profile)) {
+        fprintf(stderr, "coracle-sim: there is no profile %s\n", options.profile);
+        usage();
+        return 2;
     }
     signal(SIGABRT, on_abort);
     /* Simulated disks come and go by the megabyte: keep their memory, the kernel's zeroing of pages was a third of the time. */

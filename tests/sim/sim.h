@@ -13,11 +13,14 @@
 #define SIM_HOSTS 7
 #define SIM_CLIENTS 15
 #define SIM_LINKS 512
+#define SIM_ADMINS 16
 
 struct sim;
 struct ghost;
 struct oracle;
 struct churn;
+
+enum cut_shape { CUT_ONE, CUT_LEADER, CUT_SIDES, CUT_ONE_WAY, CUT_LINK, CUT_BRIDGE, CUT_RING, CUT_FLAP, CUT_SWIZZLE, CUT_SHAPES };
 
 /* What a seed decided: the swarm. Rates in millionths per message or per second as said. */
 struct sim_plan {
@@ -43,6 +46,10 @@ struct sim_plan {
     uint64_t sync_error_every_us;
     uint64_t rot_every_us;
     uint64_t change_every_us;     /* commands about membership (churn.c) */
+    uint64_t disk_error_every_us; /* EIO from write or read */
+    uint64_t abort_every_us;      /* the process ends inside an iteration */
+    uint64_t transfer_every_us;   /* RAFT TRANSFER */
+    uint32_t cut_shapes;          /* bits of enum cut_shape */
     uint64_t leader_isolation_us; /* mean time after which a new leader falls; 0: never (profile fig8) */
     uint64_t append_bytes;
     uint32_t clock_rate_ppm;      /* largest rate error of a node's clock */
@@ -81,7 +88,7 @@ struct sim_host {
     bool fatal_expected;          /* a disk fault was injected that allows the process to end */
     const char *fatal_reason;     /* node called fatal: it is taken down after the event */
     char fatal_text[256];
-    uint64_t random_state;
+    uint64_t calls_left;          /* it ends after so many more calls to the outside; 0: no such end is near */
 };
 
 struct sim_link {
@@ -108,11 +115,14 @@ struct sim {
     uint32_t alias[SIM_HOSTS];
     bool is_calm;                 /* no new faults: the liveness phase */
     bool is_quiet;                /* clients stop sending */
+    uint32_t touched;             /* bits of hosts that the present event did something to */
     struct ghost *ghost;
     struct history history;       /* what clients saw */
     struct sim_client *client;    /* plan.client_count of them */
     uint64_t value_counter;       /* unique values */
     struct churn *churn;          /* NULL: no membership commands */
+    struct sim_client *admin[SIM_ADMINS]; /* NULL: free */
+    uint64_t admin_life[SIM_ADMINS];
 };
 
 /* host.c */
@@ -169,8 +179,13 @@ void sim_teardown(struct sim *s);
 /* Runs those whose name contains `pattern`; prints ok or FAIL for each; returns how many failed. */
 int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose);
 
+/* plan.c */
+bool plan_draw(struct sim_plan *plan, struct prng *prng, const char *profile); /* false: no such profile */
+bool plan_set(struct sim_plan *plan, const char *assignment); /* "host_count=3"; false: no such field */
+void plan_print(const struct sim_plan *plan, FILE *out);
+void plan_print_profiles(FILE *out);
+
 /* faults.c */
-void plan_draw(struct sim_plan *plan, struct prng *prng, const char *profile);
 void faults_start(struct sim *s);
 void faults_new_leader(struct sim *s, uint32_t slot);
 void faults_stop(struct sim *s); /* heals everything and starts what is down */
@@ -213,5 +228,6 @@ const struct raft_conf *ghost_conf_now(const struct ghost_conf *c); /* NULL: non
 uint64_t ghost_conf_voter_until(const struct ghost_conf *c, uint32_t slot);
 uint64_t ghost_conf_absent_until(const struct ghost_conf *c, raft_id id);
 bool ghost_conf_left(const struct ghost_conf *c, raft_id id);
+uint64_t ghost_changes_under_load(const struct ghost *g);
 
 #endif

@@ -55,6 +55,7 @@ struct sim_disk {
     bool is_locked;
     bool is_dead;
     bool tears_anywhere;
+    bool reads_fail;
     uint64_t quota;
     uint64_t calls;
     uint64_t power_fails_at; /* in `calls` */
@@ -368,7 +369,7 @@ static void sim_close(struct vfs_file *f)
 static enum err sim_read(struct vfs_file *f, uint64_t offset, void *p, size_t n, size_t *got)
 {
     *got = 0;
-    if (is_stale(f)) {
+    if (is_stale(f) || f->disk->reads_fail) {
         return ERR_IO;
     }
     if (offset < f->inode->cache_size) {
@@ -624,6 +625,7 @@ static void collect_inodes(struct sim_disk *d)
 
 void sim_disk_crash(struct sim_disk *d)
 {
+    d->reads_fail = false;
     d->life++;
     d->is_locked = false;
     d->counts.crashes++;
@@ -631,6 +633,7 @@ void sim_disk_crash(struct sim_disk *d)
 
 void sim_disk_power_loss(struct sim_disk *d)
 {
+    d->reads_fail = false;
     d->life++;
     d->is_locked = false;
     d->counts.power_losses++;
@@ -701,6 +704,16 @@ void sim_disk_set_tear_anywhere(struct sim_disk *d, bool yes)
     d->tears_anywhere = yes;
 }
 
+void sim_disk_fail_read(struct sim_disk *d)
+{
+    d->reads_fail = true;
+}
+
+void sim_disk_heal_reads(struct sim_disk *d)
+{
+    d->reads_fail = false;
+}
+
 static void rot(struct sim_disk *d, uint8_t *p, uint64_t n, enum sim_rot how, uint64_t seed)
 {
     struct prng same; /* the same garbage in cache and image */
@@ -718,7 +731,38 @@ static void rot(struct sim_disk *d, uint8_t *p, uint64_t n, enum sim_rot how, ui
             p[i] = (uint8_t)prng_next(&same);
         }
         break;
+    case SIM_ROT_MISPLACED:
+        break; /* misplace() */
     }
+}
+
+static bool is_zero(const uint8_t *p, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        if (p[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* `n` bytes of another place of the file that holds something. False: there is none, or the same bytes. */
+static bool misplace(struct sim_disk *d, struct inode *node, uint64_t offset, uint64_t n)
+{
+    uint64_t pieces = node->cache_size / n;
+    uint64_t first = prng_below(&d->prng, pieces);
+    for (uint64_t i = 0; i < pieces; i++) {
+        const uint64_t from = (first + i) % pieces * n;
+        if (from == offset || is_zero(node->cache + from, n) || memcmp(node->cache + from, node->cache + offset, n) == 0)
+            continue;
+        memcpy(node->cache + offset, node->cache + from, n);
+        if (offset + n <= node->image_size) {
+            memcpy(node->image + offset, node->cache + from, n);
+        }
+        d->counts.rotten++;
+        return true;
+    }
+    return false;
 }
 
 bool sim_disk_corrupt(
@@ -729,22 +773,14 @@ bool sim_disk_corrupt(
         return false;
     }
     struct inode *node = d->inode[found->inode];
+    if (how == SIM_ROT_MISPLACED)
+        return misplace(d, node, offset, n);
     uint64_t seed = prng_next(&d->prng);
     rot(d, node->cache + offset, n, how, seed);
     if (offset + n <= node->image_size) {
         rot(d, node->image + offset, n, how, seed);
     }
     d->counts.rotten++;
-    return true;
-}
-
-static bool is_zero(const uint8_t *p, uint64_t n)
-{
-    for (uint64_t i = 0; i < n; i++) {
-        if (p[i] != 0) {
-            return false;
-        }
-    }
     return true;
 }
 

@@ -47,11 +47,15 @@ void sim_disk_fail_next_sync(struct sim_disk *d);
 /* The write after `skip` more ones takes any prefix and fails with `error` (ERR_FULL, ERR_IO),
  * once. */
 void sim_disk_fail_write(struct sim_disk *d, uint64_t skip, enum err error);
+/* Reads fail with ERR_IO from now on, until sim_disk_heal_reads or the end of this life. */
+void sim_disk_fail_read(struct sim_disk *d);
+void sim_disk_heal_reads(struct sim_disk *d);
 /* Tear sectors at any byte, not only at 512 (no disk does; recovery must still not lie). */
 void sim_disk_set_tear_anywhere(struct sim_disk *d, bool yes);
 
-enum sim_rot { SIM_ROT_FLIP_BIT, SIM_ROT_ZERO, SIM_ROT_GARBAGE };
-/* Bit rot at rest, in cache and image: `n` bytes from offset (FLIP_BIT: one bit of the first).
+enum sim_rot { SIM_ROT_FLIP_BIT, SIM_ROT_ZERO, SIM_ROT_GARBAGE, SIM_ROT_MISPLACED };
+/* Bit rot at rest, in cache and image: `n` bytes from offset (FLIP_BIT: one bit of the first;
+ * MISPLACED: the bytes of another place of the file, as by a write that went astray).
  * False when out of range. */
 bool sim_disk_corrupt(
     struct sim_disk *d, const char *name, uint64_t offset, uint64_t n, enum sim_rot how);
