@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "ghost_disk.h"
+#include "keyspace/keyspace_running.h"
 #include "node/peer_message.h"
 #include "node/proposal.h"
 #include "oracle.h"
@@ -58,6 +59,14 @@ struct ghost_session { /* of a member, as the committed log says */
     uint64_t last;
 };
 
+#define RUNNING_EVERY 4
+#define DIGEST_EVERY 256
+struct ghost_samples { /* pairs (index, digest), one per stretch of `every` indices; index 0: none yet */
+    uint64_t every;
+    uint64_t *sample;
+    uint64_t capacity;
+};
+
 #define GHOST_SESSIONS 512
 #define LEADERS_MAX 65536
 struct ghost {
@@ -75,8 +84,8 @@ struct ghost {
     uint64_t changes_under_load;  /* with commands under way */
     struct ghost_session session[GHOST_SESSIONS];
     size_t session_count;
-    uint64_t *digest;             /* by applied index; 0: not taken */
-    uint64_t digest_capacity;
+    struct ghost_samples running;
+    struct ghost_samples digest;
     struct oracle *oracle;
 };
 
@@ -89,6 +98,8 @@ struct ghost *ghost_new(struct sim *s)
     g->conf = ghost_conf_new(s);
     g->pair_capacity = 4096;
     g->pair = mem_alloc_zero(g->pair_capacity * sizeof *g->pair);
+    g->running.every = RUNNING_EVERY;
+    g->digest.every = DIGEST_EVERY;
     g->oracle = oracle_new(&s->world, s->table);
     for (size_t i = 0; i < SIM_HOSTS; i++)
         g->host[i].disk = ghost_disk_new();
@@ -113,7 +124,8 @@ void ghost_free(struct ghost *g)
     ghost_free_payloads(g);
     mem_free(g->pair);
     oracle_free(g->oracle);
-    mem_free(g->digest);
+    mem_free(g->running.sample);
+    mem_free(g->digest.sample);
     mem_free(g);
 }
 
@@ -412,32 +424,43 @@ static void ghost_check_commit(struct ghost *g, uint32_t slot, const struct raft
     h->seen_commit = status->commit;
 }
 
-#define DIGEST_EVERY 64
+/* Both digests of a node's data, at samples: one per stretch of indices, the first index at which any node was seen in it. The running
+ * one (a chain of all changes) costs nothing and is looked at often; the full one reads everything. */
+static bool ghost_sample(struct ghost_samples *all, raft_index index, uint64_t **sample)
+{
+    if (index / all->every >= all->capacity) {
+        uint64_t capacity = index / all->every * 2 + 64;
+        all->sample = mem_realloc_array(all->sample, 2 * capacity, sizeof *all->sample);
+        memset(all->sample + 2 * all->capacity, 0, 2 * (capacity - all->capacity) * sizeof *all->sample);
+        all->capacity = capacity;
+    }
+    *sample = &all->sample[index / all->every * 2];
+    return !(*sample)[0] || (*sample)[0] == index;
+}
 
-static void ghost_check_digest(struct ghost *g, uint32_t slot, const struct node_status *status)
+static void ghost_compare(struct ghost *g, uint32_t slot, raft_index index, uint64_t *sample, uint64_t digest)
+{
+    if (!sample[0]) {
+        sample[0] = index;
+        sample[1] = digest;
+    } else if (sample[1] != digest) {
+        world_fail(&g->sim->world, "I5 node %u holds other data at index %llu", slot, (unsigned long long)index);
+    }
+}
+
+static void ghost_check_digest(struct ghost *g, uint32_t slot)
 {
     struct ghost_host *h = &g->host[slot];
-    raft_index applied = status->applied;
+    const struct keyspace *k = node_keyspace(g->sim->host[slot].node);
+    raft_index applied = keyspace_index(k);
+    uint64_t *sample;
     if (applied == h->seen_applied)
         return;
     h->seen_applied = applied;
-    if (applied / DIGEST_EVERY >= g->digest_capacity) {
-        uint64_t capacity = applied / DIGEST_EVERY * 2 + 64;
-        g->digest = mem_realloc_array(g->digest, 2 * capacity, sizeof *g->digest);
-        memset(g->digest + 2 * g->digest_capacity, 0, 2 * (capacity - g->digest_capacity) * sizeof *g->digest);
-        g->digest_capacity = capacity;
-    }
-    /* One sample per stretch of indices: the first index at which any node was seen in it. */
-    uint64_t *sample = &g->digest[applied / DIGEST_EVERY * 2];
-    if (sample[0] && sample[0] != applied)
-        return;
-    uint64_t digest = keyspace_digest(node_keyspace(g->sim->host[slot].node));
-    if (!sample[0]) {
-        sample[0] = applied;
-        sample[1] = digest;
-    } else if (sample[1] != digest) {
-        world_fail(&g->sim->world, "I5 node %u holds other data at index %llu", slot, (unsigned long long)applied);
-    }
+    if (ghost_sample(&g->running, applied, &sample))
+        ghost_compare(g, slot, applied, sample, keyspace_running_digest(k));
+    if (ghost_sample(&g->digest, applied, &sample))
+        ghost_compare(g, slot, applied, sample, keyspace_digest(k));
 }
 
 struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner)
@@ -452,6 +475,7 @@ static void ghost_forget(struct ghost *g)
     memset(g->pair, 0, g->pair_capacity * sizeof *g->pair);
     oracle_forget(g->oracle);
     g->pair_count = 0;
+    g->running.capacity = g->digest.capacity = 0;
     g->committed.last = 0;
     g->session_count = 0;
     memset(g->leader, 0, sizeof g->leader);
@@ -521,9 +545,7 @@ void ghost_check_host(struct ghost *g, uint32_t slot)
     struct ghost_host *h = &g->host[slot];
     h->seen_term = status.term;
     h->seen_role = status.role;
-    struct node_status node;
-    node_get_status(host->node, &node);
-    ghost_check_digest(g, slot, &node);
+    ghost_check_digest(g, slot);
 }
 
 void ghost_check(struct ghost *g)

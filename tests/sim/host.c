@@ -155,10 +155,9 @@ static void host_iterate(struct world *w, void *ctx, uint64_t life, uint64_t b);
 static void host_wake(struct world *w, void *ctx, uint64_t life, uint64_t b)
 {
     struct sim_host *h = ctx;
-    (void)w;
     (void)b;
-    if (h->life != life || !h->node)
-        return;
+    if (h->life != life || !h->node || h->wake_scheduled_us != w->now_us)
+        return; /* or an earlier one took its place */
     h->wake_scheduled_us = 0;
     host_kick(h);
 }
@@ -198,6 +197,8 @@ static void host_iterate(struct world *w, void *ctx, uint64_t life, uint64_t b)
         ghost_check_host(h->sim->ghost, h->slot); /* the oracle must know what is committed before clients see answers */
     if (h->calls_left == 1)
         return; /* main.c takes it down */
+    if (!h->fatal_reason)
+        h->sim->touched &= ~(1u << h->slot);
     sim_clients_collect(h);
     if (!h->fatal_reason)
         host_schedule_wake(h);

@@ -52,7 +52,7 @@ static void draw_load(struct sim_plan *plan, struct prng *p)
     memset(plan, 0, sizeof *plan);
     plan->host_count = sizes[prng_below(p, sizeof sizes / sizeof sizes[0])];
     plan->client_count = 1 + (uint32_t)prng_below(p, 8);
-    plan->duration_us = 20000000;
+    plan->duration_us = 52000000; /* and eight for liveness */
     plan->key_count = 1 + (uint32_t)prng_below(p, 6);
     plan->think_us = 2000 + prng_below(p, 60000);
     plan->latency_us = 100 + prng_below(p, prng_below(p, 4) ? 2000 : 20000);
@@ -199,14 +199,14 @@ static void profile_churn(struct sim_plan *plan, struct prng *p)
     plan->rot_every_us = plan->all_down_every_us = plan->transfer_every_us = 0;
     plan->disk_error_every_us = plan->abort_every_us = 0;
     plan->cut_shapes = 1u << CUT_ONE | 1u << CUT_SIDES | 1u << CUT_ONE_WAY | 1u << CUT_LINK;
-    plan->duration_us = 30000000;
     plan->client_count = 1 + (uint32_t)prng_below(p, 3);
 }
 
 /* Snapshots all the time, and hardly anything kept behind them: who was away for a moment needs one. */
 static void profile_compact(struct sim_plan *plan, struct prng *p)
 {
-    plan->snapshot_log_bytes = (uint64_t)1 << (9 + prng_below(p, 7));
+    plan->snapshot_log_bytes = (uint64_t)1 << (11 + prng_below(p, 6));
+    plan->think_us += 15000; /* each snapshot is written whole: what is measured here is their number, not the data */
     plan->retention_entries = 1 + (uint32_t)prng_below(p, 8);
     plan->segment_bytes = (uint64_t)4096 << prng_below(p, 5);
     plan->log_memory_bytes = 65536;

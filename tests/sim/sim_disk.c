@@ -10,14 +10,19 @@
 #define NAME_BYTES 64
 #define TEAR_BYTES 512u
 
-/* A file's content; lives on while any name, durable or cached, leads to it. */
+/* A file's content; lives on while any name, durable or cached, leads to it. Logs are filled with zeros far ahead: cache and image hold
+ * `stored` bytes, what lies behind them is zero and takes no memory. */
 struct inode {
     uint8_t *cache;
     uint8_t *image;
     bool *dirty; /* by sector */
     uint64_t cache_size;
     uint64_t image_size;
-    uint64_t capacity;     /* of cache and image, in whole sectors */
+    uint64_t stored;       /* in whole sectors */
+    uint64_t sectors;      /* that `dirty` has room for */
+    uint64_t dirty_first;  /* sectors outside are clean */
+    uint64_t dirty_end;
+    uint32_t handles;      /* of the present life */
     bool is_truncated;     /* the cache was cut below its size of the last sync ... */
     uint64_t truncated_to; /* ... to this, at the least */
 };
@@ -46,6 +51,7 @@ struct sim_disk {
     uint32_t sector_bytes;
     struct inode **inode;
     uint32_t inode_count;
+    uint32_t first_inode; /* those before it are gone */
     struct name_list cached;
     struct name_list durable;
     struct name_change *change; /* since the last sync_names, in order */
@@ -151,24 +157,35 @@ static void apply_change(struct sim_disk *d, const struct name_change *c)
 
 /* ---- Content ---- */
 
-static void inode_reserve(const struct sim_disk *d, struct inode *n, uint64_t size)
+/* Memory for the first `size` bytes. */
+static void inode_store(struct inode *n, uint64_t size)
 {
-    if (size <= n->capacity) {
+    if (size <= n->stored) {
         return;
     }
-    uint64_t capacity = n->capacity ? n->capacity : d->sector_bytes;
-    while (capacity < size) {
-        capacity *= 2;
+    uint64_t stored = n->stored ? n->stored : 4096;
+    while (stored < size) {
+        stored *= 4;
     }
-    const uint64_t sectors = capacity / d->sector_bytes;
-    const uint64_t had = n->capacity / d->sector_bytes;
-    n->cache = mem_realloc(n->cache, capacity);
-    n->image = mem_realloc(n->image, capacity);
-    n->dirty = mem_realloc_array(n->dirty, sectors, sizeof(bool));
-    memset(n->cache + n->capacity, 0, capacity - n->capacity);
-    memset(n->image + n->capacity, 0, capacity - n->capacity);
-    memset(n->dirty + had, 0, (sectors - had) * sizeof(bool));
-    n->capacity = capacity;
+    n->cache = mem_realloc(n->cache, stored);
+    n->image = mem_realloc(n->image, stored);
+    memset(n->cache + n->stored, 0, stored - n->stored);
+    memset(n->image + n->stored, 0, stored - n->stored);
+    n->stored = stored;
+}
+
+/* Dirty flags for the first `size` bytes. */
+static void inode_reserve(const struct sim_disk *d, struct inode *n, uint64_t size)
+{
+    uint64_t sectors = n->sectors ? n->sectors : 8;
+    while (sectors < (size + d->sector_bytes - 1) / d->sector_bytes) {
+        sectors *= 2;
+    }
+    if (sectors > n->sectors) {
+        n->dirty = mem_realloc_array(n->dirty, sectors, sizeof(bool));
+        memset(n->dirty + n->sectors, 0, (sectors - n->sectors) * sizeof(bool));
+        n->sectors = sectors;
+    }
 }
 
 static void inode_free(struct inode *n)
@@ -188,29 +205,85 @@ static uint32_t inode_new(struct sim_disk *d)
     return d->inode_count++;
 }
 
+static bool names_lead_to(const struct name_list *list, uint32_t i)
+{
+    for (uint32_t k = 0; k < list->count; k++) {
+        if (list->item[k].inode == i)
+            return true;
+    }
+    return false;
+}
+
+static bool is_in_use(const struct sim_disk *d, uint32_t i)
+{
+    if (d->inode[i]->handles > 0 || names_lead_to(&d->cached, i) || names_lead_to(&d->durable, i))
+        return true;
+    for (uint32_t k = 0; k < d->change_count; k++) {
+        if (d->change[k].name.inode == i)
+            return true;
+    }
+    return false;
+}
+
+/* Inodes that no name leads to any more, and no handle. Their numbers are not used again. */
+static void collect_inodes(struct sim_disk *d)
+{
+    for (uint32_t i = d->first_inode; i < d->inode_count; i++) {
+        if (d->inode[i] && !is_in_use(d, i)) {
+            inode_free(d->inode[i]);
+            d->inode[i] = NULL;
+        }
+    }
+    while (d->first_inode < d->inode_count && !d->inode[d->first_inode]) {
+        d->first_inode++;
+    }
+}
+
 static void
 inode_put(const struct sim_disk *d, struct inode *n, uint64_t offset, const void *p, uint64_t size)
 {
     if (size == 0) {
         return;
     }
-    inode_reserve(d, n, offset + size);
-    memcpy(n->cache + offset, p, size);
-    for (uint64_t s = offset / d->sector_bytes; s <= (offset + size - 1) / d->sector_bytes; s++) {
-        n->dirty[s] = true;
+    const uint8_t *bytes = p;
+    uint64_t filled = size; /* what lies behind the memory and is zero stays there */
+    while (filled > 8 && offset + filled > n->stored && memcmp(bytes + filled - 8, "\0\0\0\0\0\0\0", 8) == 0) {
+        filled -= 8;
     }
+    while (filled > 0 && offset + filled > n->stored && bytes[filled - 1] == 0) {
+        filled--;
+    }
+    inode_reserve(d, n, offset + size);
+    if (filled > 0) {
+        inode_store(n, offset + filled);
+        memcpy(n->cache + offset, p, filled);
+    }
+    const uint64_t first = offset / d->sector_bytes;
+    const uint64_t end = (offset + size - 1) / d->sector_bytes + 1;
+    memset(n->dirty + first, true, (end - first) * sizeof(bool));
+    const bool was_clean = n->dirty_first >= n->dirty_end;
+    n->dirty_first = was_clean || first < n->dirty_first ? first : n->dirty_first;
+    n->dirty_end = was_clean || end > n->dirty_end ? end : n->dirty_end;
     if (n->cache_size < offset + size) {
         n->cache_size = offset + size;
     }
 }
 
+static void zero_behind(uint8_t *p, uint64_t from, uint64_t end)
+{
+    if (from < end) {
+        memset(p + from, 0, end - from);
+    }
+}
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
 static void inode_cut(const struct sim_disk *d, struct inode *n, uint64_t size)
 {
     inode_reserve(d, n, size);
     if (size < n->cache_size) {
-        memset(n->cache + size, 0, n->cache_size - size);
-        for (uint64_t s = (size + d->sector_bytes - 1) / d->sector_bytes;
-             s < n->capacity / d->sector_bytes; s++) {
+        zero_behind(n->cache, size, least(n->cache_size, n->stored));
+        for (uint64_t s = (size + d->sector_bytes - 1) / d->sector_bytes; s < n->dirty_end; s++) {
             n->dirty[s] = false;
         }
         n->truncated_to = n->is_truncated && n->truncated_to < size ? n->truncated_to : size;
@@ -222,37 +295,40 @@ static void inode_cut(const struct sim_disk *d, struct inode *n, uint64_t size)
 static void image_cut(struct inode *n)
 {
     if (n->is_truncated && n->truncated_to < n->image_size) {
-        memset(n->image + n->truncated_to, 0, n->image_size - n->truncated_to);
+        zero_behind(n->image, n->truncated_to, least(n->image_size, n->stored));
         n->image_size = n->truncated_to;
     }
     n->is_truncated = false;
 }
 
-static void inode_clean(const struct sim_disk *d, struct inode *n)
+static void inode_clean(struct inode *n)
 {
-    if (n->capacity > 0) {
-        memset(n->dirty, 0, n->capacity / d->sector_bytes * sizeof(bool));
+    if (n->dirty_first < n->dirty_end) {
+        memset(n->dirty + n->dirty_first, 0, (n->dirty_end - n->dirty_first) * sizeof(bool));
     }
+    n->dirty_first = n->dirty_end = 0;
 }
 
 static void inode_sync(const struct sim_disk *d, struct inode *n)
 {
     image_cut(n);
-    for (uint64_t s = 0; s < n->capacity / d->sector_bytes; s++) {
+    for (uint64_t s = n->dirty_first; s < n->dirty_end && s * d->sector_bytes < n->stored; s++) {
         if (n->dirty[s]) {
             memcpy(n->image + s * d->sector_bytes, n->cache + s * d->sector_bytes, d->sector_bytes);
         }
     }
     n->image_size = n->cache_size;
-    inode_clean(d, n);
+    inode_clean(n);
 }
 
 static void sector_power_loss(struct sim_disk *d, struct inode *n, uint64_t s, uint64_t fate)
 {
-    uint8_t *image = n->image + s * d->sector_bytes;
-    const uint8_t *cache = n->cache + s * d->sector_bytes;
+    const bool is_stored = s * d->sector_bytes < n->stored; /* else it was zero and becomes zero */
+    uint8_t *image = is_stored ? n->image + s * d->sector_bytes : NULL;
+    const uint8_t *cache = is_stored ? n->cache + s * d->sector_bytes : NULL;
     const uint32_t step = d->tears_anywhere ? 1 : TEAR_BYTES;
     const uint32_t pieces = d->sector_bytes / step;
+    uint64_t kept = d->sector_bytes;
     if (fate == 2 && pieces < 2) {
         fate = prng_below(&d->prng, 2);
     }
@@ -261,17 +337,21 @@ static void sector_power_loss(struct sim_disk *d, struct inode *n, uint64_t s, u
         d->counts.sectors_old++;
         return;
     case 1:
-        memcpy(image, cache, d->sector_bytes);
         d->counts.sectors_new++;
         break;
     case 2:
-        memcpy(image, cache, step * (1 + prng_below(&d->prng, pieces - 1)));
+        kept = step * (1 + prng_below(&d->prng, pieces - 1));
         d->counts.sectors_torn++;
         break;
     default:
-        memset(image, 0, d->sector_bytes);
+        kept = 0;
         d->counts.sectors_zero++;
         break;
+    }
+    if (is_stored && kept > 0) {
+        memcpy(image, cache, kept);
+    } else if (is_stored) {
+        memset(image, 0, d->sector_bytes);
     }
     uint64_t end = (s + 1) * d->sector_bytes;
     end = end < n->cache_size ? end : n->cache_size;
@@ -288,7 +368,7 @@ static void inode_power_loss(struct sim_disk *d, struct inode *n)
     /* Mostly each sector by itself, but also all or nothing, which single draws would never give
      * for long writes. */
     const uint64_t style = prng_below(&d->prng, 8);
-    for (uint64_t s = 0; s < n->capacity / d->sector_bytes; s++) {
+    for (uint64_t s = n->dirty_first; s < n->dirty_end; s++) {
         if (n->dirty[s]) {
             uint64_t fate = prng_below(&d->prng, 4);
             fate = style == 0 ? 0 : style == 1 ? 1 : style <= 3 && fate > 0 ? 1 : fate;
@@ -299,11 +379,11 @@ static void inode_power_loss(struct sim_disk *d, struct inode *n)
         n->image_size = n->cache_size; /* The size got there before the bytes. */
     }
     n->cache_size = n->image_size;
-    if (n->capacity > 0) {
-        memset(n->image + n->image_size, 0, n->capacity - n->image_size);
-        memcpy(n->cache, n->image, n->capacity);
+    if (n->stored > 0) {
+        zero_behind(n->image, n->image_size, n->stored);
+        memcpy(n->cache, n->image, n->stored);
     }
-    inode_clean(d, n);
+    inode_clean(n);
 }
 
 /* ---- The calls ---- */
@@ -357,12 +437,17 @@ static enum err sim_open(struct vfs *v, const char *name, bool create, struct vf
     }
     struct vfs_file *f = mem_alloc(sizeof(*f));
     *f = (struct vfs_file){d, d->inode[n->inode], d->life};
+    f->inode->handles++;
     *file = f;
     return ERR_OK;
 }
 
 static void sim_close(struct vfs_file *f)
 {
+    if (f->life == f->disk->life) { /* else the inode may be gone */
+        f->inode->handles--;
+        collect_inodes(f->disk);
+    }
     mem_free(f);
 }
 
@@ -375,7 +460,11 @@ static enum err sim_read(struct vfs_file *f, uint64_t offset, void *p, size_t n,
     if (offset < f->inode->cache_size) {
         uint64_t have = f->inode->cache_size - offset;
         *got = n < have ? n : (size_t)have;
-        memcpy(p, f->inode->cache + offset, *got);
+        const uint64_t stored = offset < f->inode->stored ? least(*got, f->inode->stored - offset) : 0;
+        if (stored > 0) {
+            memcpy(p, f->inode->cache + offset, stored);
+        }
+        memset((uint8_t *)p + stored, 0, *got - stored);
     }
     return ERR_OK;
 }
@@ -428,7 +517,7 @@ static enum err sim_sync(struct vfs_file *f)
         d->sync_fails_in = UINT64_MAX;
         d->counts.failed_syncs++;
         f->inode->is_truncated = false;
-        inode_clean(d, f->inode);
+        inode_clean(f->inode);
         return ERR_IO;
     }
     inode_sync(d, f->inode);
@@ -503,6 +592,7 @@ static enum err sim_sync_names(struct vfs *v)
     if (!cut || draw_half(d)) {
         name_list_copy(&d->durable, &d->cached);
         d->change_count = 0;
+        collect_inodes(d);
     }
     return cut ? ERR_IO : ERR_OK;
 }
@@ -577,6 +667,7 @@ static void forget_files(struct sim_disk *d)
         inode_free(d->inode[i]);
     }
     d->inode_count = 0;
+    d->first_inode = 0;
     d->cached.count = 0;
     d->durable.count = 0;
     d->change_count = 0;
@@ -600,42 +691,27 @@ struct vfs *sim_disk_vfs(struct sim_disk *d)
     return &d->base;
 }
 
-/* Inodes that no name leads to any more; called when no handle is valid. */
-static void collect_inodes(struct sim_disk *d)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < d->inode_count; i++) {
-        bool is_used = false;
-        for (uint32_t k = 0; k < d->cached.count; k++) {
-            if (d->cached.item[k].inode == i) {
-                d->cached.item[k].inode = kept;
-                is_used = true;
-                break; /* Items before `k` may hold the number already given; the first match is
-                          this one's. */
-            }
-        }
-        if (is_used) {
-            d->inode[kept++] = d->inode[i];
-        } else {
-            inode_free(d->inode[i]);
-        }
-    }
-    d->inode_count = kept;
-}
-
-void sim_disk_crash(struct sim_disk *d)
+/* All handles are stale from now on. */
+static void end_life(struct sim_disk *d)
 {
     d->reads_fail = false;
     d->life++;
     d->is_locked = false;
+    for (uint32_t i = 0; i < d->inode_count; i++) {
+        if (d->inode[i])
+            d->inode[i]->handles = 0;
+    }
+}
+
+void sim_disk_crash(struct sim_disk *d)
+{
+    end_life(d);
     d->counts.crashes++;
 }
 
 void sim_disk_power_loss(struct sim_disk *d)
 {
-    d->reads_fail = false;
-    d->life++;
-    d->is_locked = false;
+    end_life(d);
     d->counts.power_losses++;
     for (uint32_t i = 0; i < d->change_count; i++) {
         if (draw_half(d)) {
@@ -648,16 +724,15 @@ void sim_disk_power_loss(struct sim_disk *d)
     d->change_count = 0;
     name_list_copy(&d->cached, &d->durable);
     collect_inodes(d);
-    name_list_copy(&d->durable, &d->cached);
     for (uint32_t i = 0; i < d->inode_count; i++) {
-        inode_power_loss(d, d->inode[i]);
+        if (d->inode[i])
+            inode_power_loss(d, d->inode[i]);
     }
 }
 
 void sim_disk_wipe(struct sim_disk *d)
 {
-    d->life++;
-    d->is_locked = false;
+    end_life(d);
     forget_files(d);
 }
 
@@ -773,6 +848,7 @@ bool sim_disk_corrupt(
         return false;
     }
     struct inode *node = d->inode[found->inode];
+    inode_store(node, node->cache_size);
     if (how == SIM_ROT_MISPLACED)
         return misplace(d, node, offset, n);
     uint64_t seed = prng_next(&d->prng);
@@ -794,7 +870,7 @@ bool sim_disk_corrupt_any(struct sim_disk *d, enum sim_rot how)
         if (strncmp(d->cached.item[i].text, "snapshot", 8) == 0) {
             continue; /* rot there ends the node for good: tests/node/test_snapshot.c */
         }
-        for (uint64_t s = 0; (s + 1) * d->sector_bytes <= n->cache_size; s++) {
+        for (uint64_t s = 0; (s + 1) * d->sector_bytes <= least(n->cache_size, n->stored); s++) {
             if (!is_zero(n->cache + s * d->sector_bytes, d->sector_bytes) &&
                 prng_below(&d->prng, ++candidates) == 0) {
                 chosen = &d->cached.item[i];
@@ -812,7 +888,7 @@ bool sim_disk_corrupt_newest(struct sim_disk *d, enum sim_rot how, uint32_t from
     for (uint32_t i = 0; i < d->cached.count; i++) {
         const struct name *name = &d->cached.item[i];
         const struct inode *n = d->inode[name->inode];
-        uint64_t s = n->cache_size / d->sector_bytes;
+        uint64_t s = least(n->cache_size, n->stored) / d->sector_bytes;
         while (s > 0 && is_zero(n->cache + (s - 1) * d->sector_bytes, d->sector_bytes)) {
             s--;
         }
@@ -847,7 +923,9 @@ struct slice sim_disk_file(const struct sim_disk *d, const char *name)
     if (!n) {
         return (struct slice){NULL, 0};
     }
-    return (struct slice){d->inode[n->inode]->cache, (size_t)d->inode[n->inode]->cache_size};
+    struct inode *node = d->inode[n->inode];
+    inode_store(node, node->cache_size);
+    return (struct slice){node->cache, (size_t)node->cache_size};
 }
 
 void sim_disk_put_file(struct sim_disk *d, const char *name, struct slice bytes)
@@ -875,15 +953,23 @@ struct sim_disk *sim_disk_copy(const struct sim_disk *d, uint64_t seed)
         const struct inode *from = d->inode[i];
         const uint32_t number = inode_new(c);
         struct inode *to = c->inode[number];
-        inode_reserve(c, to, from->capacity);
+        if (!from) {
+            continue; /* no name leads to it */
+        }
+        inode_store(to, from->stored);
+        inode_reserve(c, to, from->sectors * d->sector_bytes);
         to->cache_size = from->cache_size;
         to->image_size = from->image_size;
         to->is_truncated = from->is_truncated;
         to->truncated_to = from->truncated_to;
-        if (from->capacity > 0) {
-            memcpy(to->cache, from->cache, from->capacity);
-            memcpy(to->image, from->image, from->capacity);
-            memcpy(to->dirty, from->dirty, from->capacity / d->sector_bytes * sizeof(bool));
+        to->dirty_first = from->dirty_first;
+        to->dirty_end = from->dirty_end;
+        if (from->stored > 0) {
+            memcpy(to->cache, from->cache, from->stored);
+            memcpy(to->image, from->image, from->stored);
+        }
+        if (from->sectors > 0) {
+            memcpy(to->dirty, from->dirty, from->sectors * sizeof(bool));
         }
     }
     name_list_copy(&c->cached, &d->cached);
