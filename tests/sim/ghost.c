@@ -87,9 +87,17 @@ struct ghost {
     struct ghost_samples running;
     struct ghost_samples digest;
     struct oracle *oracle;
+    uint32_t committing;          /* slot of the host whose commit is looked at */
 };
 
 struct oracle *ghost_oracle(const struct ghost *g) { return g->oracle; }
+
+static raft_index ghost_lookup(void *ctx, struct slice key)
+{
+    const struct ghost *g = ctx;
+    struct keyspace_view view = {.keyspace = node_keyspace(g->sim->host[g->committing].node)};
+    return keyspace_last_change(&view, key);
+}
 
 struct ghost *ghost_new(struct sim *s)
 {
@@ -101,6 +109,7 @@ struct ghost *ghost_new(struct sim *s)
     g->running.every = RUNNING_EVERY;
     g->digest.every = DIGEST_EVERY;
     g->oracle = oracle_new(&s->world, s->table);
+    oracle_set_lookup(g->oracle, ghost_lookup, g);
     for (size_t i = 0; i < SIM_HOSTS; i++)
         g->host[i].disk = ghost_disk_new();
     return g;
@@ -419,6 +428,7 @@ static void ghost_check_commit(struct ghost *g, uint32_t slot, const struct raft
                    (unsigned long long)status->commit, (unsigned long long)status->last_index);
     raft_index conf_index;
     const struct raft_conf *conf = raft_get_conf(r, &conf_index);
+    g->committing = slot;
     for (raft_index i = h->seen_commit + 1; i <= status->commit && i <= h->log.last; i++)
         ghost_commit(g, slot, i, status, conf, conf_index);
     h->seen_commit = status->commit;

@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "check/texts.h"
 #include "commands/command_row.h"
+#include "keyspace/keyspace.h"
 #include "node/exec_payload.h"
 
 /* Keys are followed by their first letter (FOLLOWED) in database 0; every change of one is a version: index, value, time of death.
@@ -34,6 +35,7 @@ struct oracle_key {
     struct version *version;
     uint32_t count;
     uint32_t capacity;
+    raft_index created; /* when it last came into being */
 };
 
 struct effect {
@@ -53,6 +55,8 @@ struct oracle {
     raft_index last;
     raft_index time_capacity;
     uint64_t last_at_us;      /* when it was committed */
+    oracle_lookup *lookup;
+    void *lookup_ctx;
     raft_index completed;
 };
 
@@ -62,6 +66,12 @@ struct oracle *oracle_new(struct world *w, const struct command_table *table)
     o->world = w;
     o->table = table;
     return o;
+}
+
+void oracle_set_lookup(struct oracle *o, oracle_lookup *lookup, void *ctx)
+{
+    o->lookup = lookup;
+    o->lookup_ctx = ctx;
 }
 
 static void oracle_clear(struct oracle *o)
@@ -121,9 +131,19 @@ static const struct version *version_at(const struct oracle *o, text_id key, raf
     return low ? &k->version[low - 1] : &none;
 }
 
+/* What a key holds for an entry with that time. */
+static text_id value_now(const struct oracle *o, text_id key, int64_t time_ms)
+{
+    const struct oracle_key *k = &o->key[key];
+    const struct version *v = k->count ? &k->version[k->count - 1] : NULL;
+    return !v || (v->deadline_ms && v->deadline_ms <= time_ms) ? TEXT_NIL : v->value;
+}
+
 static void set_version(struct oracle *o, text_id key, raft_index index, text_id value, int64_t deadline_ms)
 {
     struct oracle_key *k = &o->key[key];
+    if (value != TEXT_NIL && value_now(o, key, o->time[index]) == TEXT_NIL)
+        k->created = index;
     if (k->count > 0 && k->version[k->count - 1].index == index)
         k->count--; /* twice in one transaction: only the last one shows */
     if (k->count == k->capacity) {
@@ -152,14 +172,6 @@ static void set_effect_of(struct oracle *o, const char *prefix, struct slice tex
     char tag[80];
     int n = snprintf(tag, sizeof tag, "%s%.*s", prefix, (int)text.n, (const char *)text.p);
     set_effect(o, (struct slice){(const uint8_t *)tag, (size_t)n}, index, reply);
-}
-
-/* What a key holds for an entry with that time. */
-static text_id value_now(const struct oracle *o, text_id key, int64_t time_ms)
-{
-    const struct oracle_key *k = &o->key[key];
-    const struct version *v = k->count ? &k->version[k->count - 1] : NULL;
-    return !v || (v->deadline_ms && v->deadline_ms <= time_ms) ? TEXT_NIL : v->value;
 }
 
 static int64_t deadline_of(const struct slice *arg, size_t count, int64_t time_ms)
@@ -232,7 +244,23 @@ static void model_command(struct oracle *o, const char *name, const struct slice
     }
 }
 
-/* Has a watched key changed since? */
+/* Has a watched key changed since? One that was absent has when it was created since; it may also count as changed when another key was
+ * created that shares 16 bits of a keyed hash with it (keyspace.h): whether one was is asked of the node, and only that. */
+static bool watch_is_touched(struct oracle *o, const struct exec_watch *w, raft_index index)
+{
+    text_id key = oracle_text(o, w->key);
+    raft_index since = w->index & ~KEYSPACE_ABSENT;
+    if (w->index != 0 && since == w->index)
+        return version_at(o, key, index)->index > w->index;
+    if (o->key[key].created > since)
+        return true;
+    raft_index now = o->lookup ? o->lookup(o->lookup_ctx, w->key) : 0;
+    bool is_by_another = (now & KEYSPACE_ABSENT) && (now & ~KEYSPACE_ABSENT) > since;
+    if (is_by_another)
+        world_count("a watch was refused for another key's sake");
+    return is_by_another;
+}
+
 static bool model_is_touched(struct oracle *o, struct slice list, raft_index index)
 {
     uint32_t watches;
@@ -242,7 +270,7 @@ static bool model_is_touched(struct oracle *o, struct slice list, raft_index ind
         return false;
     while (watches-- > 0 && exec_watch_next(&list, &w) == ERR_OK) {
         if (w.db == 0 && w.key.n > 0 && strchr(FOLLOWED, w.key.p[0]))
-            is_touched = is_touched || version_at(o, oracle_text(o, w.key), index)->index > w.index;
+            is_touched = watch_is_touched(o, &w, index) || is_touched;
     }
     return is_touched;
 }

@@ -11,6 +11,9 @@ struct oracle;
 struct command_table;
 struct oracle *oracle_new(struct world *w, const struct command_table *table);
 void oracle_free(struct oracle *o);
+/* What keyspace_last_change says of a key where the entry was first seen committed. Used for one thing only: oracle.c, watch_is_touched. */
+typedef raft_index oracle_lookup(void *ctx, struct slice key);
+void oracle_set_lookup(struct oracle *o, oracle_lookup *lookup, void *ctx);
 /* Entry `index` is committed; entries come in order. `p`: its command, if it takes effect; else NULL. */
 void oracle_entry(struct oracle *o, raft_index index, int64_t time_ms, const struct proposal *p);
 /* The cluster never was (its only member lost its disk). */

@@ -6,26 +6,10 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/prng.h"
+#include "sim_disk_inode.h"
 
 #define NAME_BYTES 64
 #define TEAR_BYTES 512u
-
-/* A file's content; lives on while any name, durable or cached, leads to it. Logs are filled with zeros far ahead: cache and image hold
- * `stored` bytes, what lies behind them is zero and takes no memory. */
-struct inode {
-    uint8_t *cache;
-    uint8_t *image;
-    bool *dirty; /* by sector */
-    uint64_t cache_size;
-    uint64_t image_size;
-    uint64_t stored;       /* in whole sectors */
-    uint64_t sectors;      /* that `dirty` has room for */
-    uint64_t dirty_first;  /* sectors outside are clean */
-    uint64_t dirty_end;
-    uint32_t handles;      /* of the present life */
-    bool is_truncated;     /* the cache was cut below its size of the last sync ... */
-    uint64_t truncated_to; /* ... to this, at the least */
-};
 
 struct name {
     char text[NAME_BYTES];
@@ -49,7 +33,7 @@ struct sim_disk {
     struct vfs base;
     struct prng prng;
     uint32_t sector_bytes;
-    struct inode **inode;
+    struct sim_inode **inode;
     uint32_t inode_count;
     uint32_t first_inode; /* those before it are gone */
     struct name_list cached;
@@ -73,7 +57,7 @@ struct sim_disk {
 
 struct vfs_file {
     struct sim_disk *disk;
-    struct inode *inode;
+    struct sim_inode *inode;
     uint64_t life;
 };
 
@@ -157,51 +141,11 @@ static void apply_change(struct sim_disk *d, const struct name_change *c)
 
 /* ---- Content ---- */
 
-/* Memory for the first `size` bytes. */
-static void inode_store(struct inode *n, uint64_t size)
-{
-    if (size <= n->stored) {
-        return;
-    }
-    uint64_t stored = n->stored ? n->stored : 4096;
-    while (stored < size) {
-        stored *= 4;
-    }
-    n->cache = mem_realloc(n->cache, stored);
-    n->image = mem_realloc(n->image, stored);
-    memset(n->cache + n->stored, 0, stored - n->stored);
-    memset(n->image + n->stored, 0, stored - n->stored);
-    n->stored = stored;
-}
-
-/* Dirty flags for the first `size` bytes. */
-static void inode_reserve(const struct sim_disk *d, struct inode *n, uint64_t size)
-{
-    uint64_t sectors = n->sectors ? n->sectors : 8;
-    while (sectors < (size + d->sector_bytes - 1) / d->sector_bytes) {
-        sectors *= 2;
-    }
-    if (sectors > n->sectors) {
-        n->dirty = mem_realloc_array(n->dirty, sectors, sizeof(bool));
-        memset(n->dirty + n->sectors, 0, (sectors - n->sectors) * sizeof(bool));
-        n->sectors = sectors;
-    }
-}
-
-static void inode_free(struct inode *n)
-{
-    if (n) {
-        mem_free(n->cache);
-        mem_free(n->image);
-        mem_free(n->dirty);
-        mem_free(n);
-    }
-}
-
 static uint32_t inode_new(struct sim_disk *d)
 {
-    d->inode = mem_realloc_array(d->inode, (size_t)d->inode_count + 1, sizeof(struct inode *));
-    d->inode[d->inode_count] = mem_alloc_zero(sizeof(struct inode));
+    d->inode = mem_realloc_array(d->inode, (size_t)d->inode_count + 1, sizeof(struct sim_inode *));
+    d->inode[d->inode_count] = mem_alloc_zero(sizeof(struct sim_inode));
+    d->inode[d->inode_count]->sector_bytes = d->sector_bytes;
     return d->inode_count++;
 }
 
@@ -230,7 +174,7 @@ static void collect_inodes(struct sim_disk *d)
 {
     for (uint32_t i = d->first_inode; i < d->inode_count; i++) {
         if (d->inode[i] && !is_in_use(d, i)) {
-            inode_free(d->inode[i]);
+            sim_inode_free(d->inode[i]);
             d->inode[i] = NULL;
         }
     }
@@ -239,89 +183,7 @@ static void collect_inodes(struct sim_disk *d)
     }
 }
 
-static void
-inode_put(const struct sim_disk *d, struct inode *n, uint64_t offset, const void *p, uint64_t size)
-{
-    if (size == 0) {
-        return;
-    }
-    const uint8_t *bytes = p;
-    uint64_t filled = size; /* what lies behind the memory and is zero stays there */
-    while (filled > 8 && offset + filled > n->stored && memcmp(bytes + filled - 8, "\0\0\0\0\0\0\0", 8) == 0) {
-        filled -= 8;
-    }
-    while (filled > 0 && offset + filled > n->stored && bytes[filled - 1] == 0) {
-        filled--;
-    }
-    inode_reserve(d, n, offset + size);
-    if (filled > 0) {
-        inode_store(n, offset + filled);
-        memcpy(n->cache + offset, p, filled);
-    }
-    const uint64_t first = offset / d->sector_bytes;
-    const uint64_t end = (offset + size - 1) / d->sector_bytes + 1;
-    memset(n->dirty + first, true, (end - first) * sizeof(bool));
-    const bool was_clean = n->dirty_first >= n->dirty_end;
-    n->dirty_first = was_clean || first < n->dirty_first ? first : n->dirty_first;
-    n->dirty_end = was_clean || end > n->dirty_end ? end : n->dirty_end;
-    if (n->cache_size < offset + size) {
-        n->cache_size = offset + size;
-    }
-}
-
-static void zero_behind(uint8_t *p, uint64_t from, uint64_t end)
-{
-    if (from < end) {
-        memset(p + from, 0, end - from);
-    }
-}
-
-static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
-static void inode_cut(const struct sim_disk *d, struct inode *n, uint64_t size)
-{
-    inode_reserve(d, n, size);
-    if (size < n->cache_size) {
-        zero_behind(n->cache, size, least(n->cache_size, n->stored));
-        for (uint64_t s = (size + d->sector_bytes - 1) / d->sector_bytes; s < n->dirty_end; s++) {
-            n->dirty[s] = false;
-        }
-        n->truncated_to = n->is_truncated && n->truncated_to < size ? n->truncated_to : size;
-        n->is_truncated = true;
-    }
-    n->cache_size = size;
-}
-
-static void image_cut(struct inode *n)
-{
-    if (n->is_truncated && n->truncated_to < n->image_size) {
-        zero_behind(n->image, n->truncated_to, least(n->image_size, n->stored));
-        n->image_size = n->truncated_to;
-    }
-    n->is_truncated = false;
-}
-
-static void inode_clean(struct inode *n)
-{
-    if (n->dirty_first < n->dirty_end) {
-        memset(n->dirty + n->dirty_first, 0, (n->dirty_end - n->dirty_first) * sizeof(bool));
-    }
-    n->dirty_first = n->dirty_end = 0;
-}
-
-static void inode_sync(const struct sim_disk *d, struct inode *n)
-{
-    image_cut(n);
-    for (uint64_t s = n->dirty_first; s < n->dirty_end && s * d->sector_bytes < n->stored; s++) {
-        if (n->dirty[s]) {
-            memcpy(n->image + s * d->sector_bytes, n->cache + s * d->sector_bytes, d->sector_bytes);
-        }
-    }
-    n->image_size = n->cache_size;
-    inode_clean(n);
-}
-
-static void sector_power_loss(struct sim_disk *d, struct inode *n, uint64_t s, uint64_t fate)
+static void sector_power_loss(struct sim_disk *d, struct sim_inode *n, uint64_t s, uint64_t fate)
 {
     const bool is_stored = s * d->sector_bytes < n->stored; /* else it was zero and becomes zero */
     uint8_t *image = is_stored ? n->image + s * d->sector_bytes : NULL;
@@ -358,13 +220,13 @@ static void sector_power_loss(struct sim_disk *d, struct inode *n, uint64_t s, u
     n->image_size = n->image_size > end ? n->image_size : end;
 }
 
-static void inode_power_loss(struct sim_disk *d, struct inode *n)
+static void inode_power_loss(struct sim_disk *d, struct sim_inode *n)
 {
     if (n->is_truncated && prng_below(&d->prng, 2) == 0) {
         n->is_truncated = false;
         d->counts.truncations_lost++;
     }
-    image_cut(n);
+    sim_inode_cut_image(n);
     /* Mostly each sector by itself, but also all or nothing, which single draws would never give
      * for long writes. */
     const uint64_t style = prng_below(&d->prng, 8);
@@ -380,10 +242,10 @@ static void inode_power_loss(struct sim_disk *d, struct inode *n)
     }
     n->cache_size = n->image_size;
     if (n->stored > 0) {
-        zero_behind(n->image, n->image_size, n->stored);
+        sim_zero_behind(n->image, n->image_size, n->stored);
         memcpy(n->cache, n->image, n->stored);
     }
-    inode_clean(n);
+    sim_inode_clean(n);
 }
 
 /* ---- The calls ---- */
@@ -460,11 +322,7 @@ static enum err sim_read(struct vfs_file *f, uint64_t offset, void *p, size_t n,
     if (offset < f->inode->cache_size) {
         uint64_t have = f->inode->cache_size - offset;
         *got = n < have ? n : (size_t)have;
-        const uint64_t stored = offset < f->inode->stored ? least(*got, f->inode->stored - offset) : 0;
-        if (stored > 0) {
-            memcpy(p, f->inode->cache + offset, stored);
-        }
-        memset((uint8_t *)p + stored, 0, *got - stored);
+        sim_inode_get(f->inode, offset, p, *got);
     }
     return ERR_OK;
 }
@@ -477,13 +335,13 @@ static enum err sim_write(struct vfs_file *f, uint64_t offset, const void *p, si
     }
     d->counts.write_count++;
     if (is_cut(d)) {
-        inode_put(d, f->inode, offset, p, prng_below(&d->prng, n + 1));
+        sim_inode_put(f->inode, offset, p, prng_below(&d->prng, n + 1));
         return ERR_IO;
     }
     if (d->write_fails_in != UINT64_MAX && d->write_fails_in-- == 0) {
         d->write_fails_in = UINT64_MAX;
         d->counts.failed_writes++;
-        inode_put(d, f->inode, offset, p, prng_below(&d->prng, n + 1));
+        sim_inode_put(f->inode, offset, p, prng_below(&d->prng, n + 1));
         return d->write_error;
     }
     const uint64_t size = f->inode->cache_size;
@@ -493,10 +351,10 @@ static enum err sim_write(struct vfs_file *f, uint64_t offset, const void *p, si
     if (growth > room) {
         d->counts.full_writes++;
         uint64_t most = size + room > offset ? size + room - offset : 0;
-        inode_put(d, f->inode, offset, p, prng_below(&d->prng, (most < n ? most : n) + 1));
+        sim_inode_put(f->inode, offset, p, prng_below(&d->prng, (most < n ? most : n) + 1));
         return ERR_FULL;
     }
-    inode_put(d, f->inode, offset, p, n);
+    sim_inode_put(f->inode, offset, p, n);
     return ERR_OK;
 }
 
@@ -509,7 +367,7 @@ static enum err sim_sync(struct vfs_file *f)
     d->counts.sync_count++;
     if (is_cut(d)) {
         if (draw_half(d)) {
-            inode_sync(d, f->inode);
+            sim_inode_sync(f->inode);
         }
         return ERR_IO;
     }
@@ -517,10 +375,10 @@ static enum err sim_sync(struct vfs_file *f)
         d->sync_fails_in = UINT64_MAX;
         d->counts.failed_syncs++;
         f->inode->is_truncated = false;
-        inode_clean(f->inode);
+        sim_inode_clean(f->inode);
         return ERR_IO;
     }
-    inode_sync(d, f->inode);
+    sim_inode_sync(f->inode);
     return ERR_OK;
 }
 
@@ -531,7 +389,7 @@ static enum err sim_truncate(struct vfs_file *f, uint64_t size)
     }
     bool cut = is_cut(f->disk);
     if (!cut || draw_half(f->disk)) {
-        inode_cut(f->disk, f->inode, size);
+        sim_inode_cut(f->inode, size);
     }
     return cut ? ERR_IO : ERR_OK;
 }
@@ -664,7 +522,7 @@ struct sim_disk *sim_disk_new(uint64_t seed, uint32_t sector_bytes)
 static void forget_files(struct sim_disk *d)
 {
     for (uint32_t i = 0; i < d->inode_count; i++) {
-        inode_free(d->inode[i]);
+        sim_inode_free(d->inode[i]);
     }
     d->inode_count = 0;
     d->first_inode = 0;
@@ -822,7 +680,7 @@ static bool is_zero(const uint8_t *p, uint64_t n)
 }
 
 /* `n` bytes of another place of the file that holds something. False: there is none, or the same bytes. */
-static bool misplace(struct sim_disk *d, struct inode *node, uint64_t offset, uint64_t n)
+static bool misplace(struct sim_disk *d, struct sim_inode *node, uint64_t offset, uint64_t n)
 {
     uint64_t pieces = node->cache_size / n;
     uint64_t first = prng_below(&d->prng, pieces);
@@ -847,8 +705,8 @@ bool sim_disk_corrupt(
     if (!found || n == 0 || offset + n > d->inode[found->inode]->cache_size) {
         return false;
     }
-    struct inode *node = d->inode[found->inode];
-    inode_store(node, node->cache_size);
+    struct sim_inode *node = d->inode[found->inode];
+    sim_inode_store(node, node->cache_size);
     if (how == SIM_ROT_MISPLACED)
         return misplace(d, node, offset, n);
     uint64_t seed = prng_next(&d->prng);
@@ -866,11 +724,11 @@ bool sim_disk_corrupt_any(struct sim_disk *d, enum sim_rot how)
     const struct name *chosen = NULL;
     uint64_t at = 0;
     for (uint32_t i = 0; i < d->cached.count; i++) {
-        const struct inode *n = d->inode[d->cached.item[i].inode];
+        const struct sim_inode *n = d->inode[d->cached.item[i].inode];
         if (strncmp(d->cached.item[i].text, "snapshot", 8) == 0) {
             continue; /* rot there ends the node for good: tests/node/test_snapshot.c */
         }
-        for (uint64_t s = 0; (s + 1) * d->sector_bytes <= least(n->cache_size, n->stored); s++) {
+        for (uint64_t s = 0; (s + 1) * d->sector_bytes <= sim_least(n->cache_size, n->stored); s++) {
             if (!is_zero(n->cache + s * d->sector_bytes, d->sector_bytes) &&
                 prng_below(&d->prng, ++candidates) == 0) {
                 chosen = &d->cached.item[i];
@@ -887,8 +745,8 @@ bool sim_disk_corrupt_newest(struct sim_disk *d, enum sim_rot how, uint32_t from
     uint64_t last = 0;
     for (uint32_t i = 0; i < d->cached.count; i++) {
         const struct name *name = &d->cached.item[i];
-        const struct inode *n = d->inode[name->inode];
-        uint64_t s = least(n->cache_size, n->stored) / d->sector_bytes;
+        const struct sim_inode *n = d->inode[name->inode];
+        uint64_t s = sim_least(n->cache_size, n->stored) / d->sector_bytes;
         while (s > 0 && is_zero(n->cache + (s - 1) * d->sector_bytes, d->sector_bytes)) {
             s--;
         }
@@ -923,16 +781,16 @@ struct slice sim_disk_file(const struct sim_disk *d, const char *name)
     if (!n) {
         return (struct slice){NULL, 0};
     }
-    struct inode *node = d->inode[n->inode];
-    inode_store(node, node->cache_size);
+    struct sim_inode *node = d->inode[n->inode];
+    sim_inode_store(node, node->cache_size);
     return (struct slice){node->cache, (size_t)node->cache_size};
 }
 
 void sim_disk_put_file(struct sim_disk *d, const char *name, struct slice bytes)
 {
     uint32_t i = inode_new(d);
-    inode_put(d, d->inode[i], 0, bytes.p, bytes.n);
-    inode_sync(d, d->inode[i]);
+    sim_inode_put(d->inode[i], 0, bytes.p, bytes.n);
+    sim_inode_sync(d->inode[i]);
     name_set(&d->cached, name, i);
     name_set(&d->durable, name, i);
 }
@@ -950,14 +808,14 @@ struct sim_disk *sim_disk_copy(const struct sim_disk *d, uint64_t seed)
     c->quota = d->quota;
     c->tears_anywhere = d->tears_anywhere;
     for (uint32_t i = 0; i < d->inode_count; i++) {
-        const struct inode *from = d->inode[i];
+        const struct sim_inode *from = d->inode[i];
         const uint32_t number = inode_new(c);
-        struct inode *to = c->inode[number];
+        struct sim_inode *to = c->inode[number];
         if (!from) {
             continue; /* no name leads to it */
         }
-        inode_store(to, from->stored);
-        inode_reserve(c, to, from->sectors * d->sector_bytes);
+        sim_inode_store(to, from->stored);
+        sim_inode_reserve(to, from->sectors * d->sector_bytes);
         to->cache_size = from->cache_size;
         to->image_size = from->image_size;
         to->is_truncated = from->is_truncated;
