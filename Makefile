@@ -205,13 +205,15 @@ sim-program: $(if $(SIM_SRC),$(O)/coracle-sim)
 load: $(if $(wildcard tests/bench/load.c),$(O)/coracle-load)
 fuzz-programs: $(FUZZ_BIN)
 integration-programs: $(INTEGRATION_BIN)
-# Status 3 means that FAIL lines were printed; anything else is a crash or a sanitizer's report.
+# Side by side; what each said comes in their order. Status 3 means that FAIL lines were printed; anything else is a crash or a
+# sanitizer's report.
 unit: unit-programs
-	@failed=0; for t in $(UNIT_BIN); do \
-	    $$t; status=$$?; \
-	    if [ $$status -ne 0 ]; then failed=1; fi; \
-	    if [ $$status -ne 0 ] && [ $$status -ne 3 ]; then echo "FAIL $$t (exit status $$status)"; fi; \
-	done; exit $$failed
+	@rm -rf $(O)/said; mkdir -p $(O)/said; \
+	printf '%s\n' $(UNIT_BIN) | xargs -P $$(nproc) -I{} sh -c 'said=$(O)/said/$$(echo {} | tr / -); \
+	    {} >$$said 2>&1; status=$$?; \
+	    [ $$status -eq 0 ] || [ $$status -eq 3 ] || echo "FAIL {} (exit status $$status)" >>$$said; \
+	    exit $$((status != 0))'; failed=$$?; \
+	cat $(O)/said/*; exit $$failed
 clean:
 	rm -rf $(B)
 

@@ -225,6 +225,40 @@ TEST(a_node_that_stops_answering_is_dropped)
     rig_free(r);
 }
 
+/* Its disk takes longer for each write than an election timeout: what was written meanwhile is always as much. */
+TEST(a_newcomer_that_never_catches_up_is_dropped)
+{
+    struct rig *r = rig_grown(3, 4);
+    struct rig_client c;
+    struct rig_client writer;
+    int leader = rig_leader(r);
+    rig_connect(r, leader, &c);
+    rig_connect(r, leader, &writer);
+    rig_say(&c, "RAFT ADD n4:7000\r\n");
+    for (int i = 0; i < 2000 && shape(r, leader) != 31; i++)
+        rig_run(r, 1);
+    CHECK_EQ_INT(shape(r, leader), 31);
+    r->host[3].is_disk_held = true;
+    uint32_t rounds = 0;
+    for (int writes = 0; writes < 100 && shape(r, leader) == 31; writes++) {
+        for (int i = 0; i < 60; i++) {
+            rig_say(&writer, "INCR a\r\n");
+            rig_run(r, 10);
+        }
+        rounds = r->host[leader].node->membership.newcomer[0].round;
+        r->host[3].is_disk_held = false;
+        rig_round(r);
+        r->host[3].is_disk_held = true;
+    }
+    rig_collect(r);
+    CHECK_EQ_UINT(rounds, 21); /* one more than may be */
+    CHECK_CONTAINS(c.text, "-ERR Node n4:7000 can't keep up with what is being written; the cluster is unchanged.\r\n");
+    CHECK_EQ_INT(shape(r, leader), 30);
+    rig_disconnect(&writer);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
 TEST(cancel_ends_what_can_be_ended)
 {
     struct rig *r = rig_grown(3, 4);
