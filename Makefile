@@ -230,6 +230,11 @@ run:
 	@tests/install-deps run
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@exec integration/run-cluster.sh $(B)/release/coracle
+# Operators flipped one at a time, COUNT of them drawn with DRAW: an hour and more.
+.PHONY: operator-mutants
+operator-mutants:
+	@tests/install-deps test
+	@tests/mutants/operators $${COUNT:-40} $${DRAW:-1}
 coverage:
 	@mkdir -p $(B)
 	@$(MAKE) --no-print-directory BUILD=cov unit > $(B)/coverage.log 2>&1 || { tail -n 30 $(B)/coverage.log; exit 1; }
@@ -318,6 +323,7 @@ help:
 	@echo "make unit         unit tests of one build (BUILD=debug, PARTS=\"raft src/base\")"
 	@echo "make sim          the simulator, SEEDS=$(SEEDS)"
 	@echo "make mutants      every deliberate bug must be found"
+	@echo "make operator-mutants  operators flipped in raft/ and the log: COUNT=40 DRAW=1"
 	@echo "make fuzz         each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make scripts      scripted Raft scenarios"
 	@echo "make integration  real processes: redis-cli, hiredis, nc, kill -9"

@@ -55,6 +55,10 @@ static void load_fail(struct node *n, const char *why)
                    why);
         return;
     }
+    if (MUT(30) && l->keyspace && l->meta.index > n->apply.applied) {
+        snapshot_install(n); /* as far as it was loaded */
+        return;
+    }
     snapshot_load_stop(n);
     snapshot_received_failed(n, why);
 }

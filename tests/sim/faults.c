@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "storage/snapshot_file.h"
+
 /* Faults come at exponential distances, each as an event that schedules its end and its next occurrence. Which, and how often:
  * plan.c. */
 
@@ -286,6 +288,22 @@ static void fault_rot(struct sim *s)
     world_at(&s->world, world_exponential(&s->world, 500000), fault_restart, s, h->slot, 0);
 }
 
+/* A bit of what was stored so far of a snapshot that is being received: it must not be taken, and the next attempt is. */
+static void fault_received_rot(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        struct node_snapshot_status status;
+        if (!s->host[i].node)
+            continue;
+        node_get_snapshot(s->host[i].node, &status);
+        if (!status.is_receiving || status.receiving_done == 0 || status.receiving_done >= status.receiving_bytes)
+            continue;
+        uint64_t at = world_below(&s->world, status.receiving_done);
+        if (sim_disk_corrupt(s->host[i].disk, SNAPSHOT_RECEIVED_NAME, at, 1, SIM_ROT_FLIP_BIT))
+            world_count("rot: of a snapshot being received");
+    }
+}
+
 /* A new leader is cut off or killed a moment after its election; who was cut off before comes back. */
 static void fault_leader_falls(struct world *w, void *ctx, uint64_t slot, uint64_t life)
 {
@@ -402,6 +420,7 @@ static const struct fault faults[] = {
     {fault_disk_stall, offsetof(struct sim_plan, disk_stall_every_us)},
     {fault_sync_error, offsetof(struct sim_plan, sync_error_every_us)},
     {fault_rot, offsetof(struct sim_plan, rot_every_us)},
+    {fault_received_rot, offsetof(struct sim_plan, received_rot_every_us)},
     {fault_disk_error, offsetof(struct sim_plan, disk_error_every_us)},
     {fault_abort, offsetof(struct sim_plan, abort_every_us)},
     {fault_transfer, offsetof(struct sim_plan, transfer_every_us)},

@@ -210,6 +210,7 @@ static void profile_compact(struct sim_plan *plan, struct prng *p)
     plan->retention_entries = 1 + (uint32_t)prng_below(p, 8);
     plan->segment_bytes = (uint64_t)4096 << prng_below(p, 5);
     plan->log_memory_bytes = 65536;
+    plan->received_rot_every_us = prng_below(p, 2) ? 50000 + prng_below(p, 500000) : 0;
     plan->rot_every_us = 0; /* a node whose snapshot is damaged stops for good: an operator's work, not simulated yet */
     if (plan->crash_every_us == 0)
         plan->crash_every_us = 500000 + prng_below(p, 3000000);
@@ -262,7 +263,7 @@ static const struct {
     FIELD(host_count), FIELD(client_count), FIELD(duration_us), FIELD(key_count), FIELD(think_us), FIELD(latency_us), FIELD(drop),
     FIELD(duplicate), FIELD(reorder), FIELD(reset), FIELD(partition_every_us), FIELD(crash_every_us), FIELD(power_every_us),
     FIELD(pause_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
-    FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us),
+    FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us),
     FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
     FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_crash_in_write),
 };

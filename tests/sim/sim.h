@@ -45,6 +45,7 @@ struct sim_plan {
     uint64_t disk_stall_every_us;
     uint64_t sync_error_every_us;
     uint64_t rot_every_us;
+    uint64_t received_rot_every_us; /* of a snapshot that is being received */
     uint64_t change_every_us;     /* commands about membership (churn.c) */
     uint64_t disk_error_every_us; /* EIO from write or read */
     uint64_t abort_every_us;      /* the process ends inside an iteration */
