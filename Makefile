@@ -265,10 +265,24 @@ bench-http:
 	@$(MAKE) --no-print-directory BUILD=release coracle $(B)/release/integration/watchers
 	@CORACLE_BUILD=$(B)/release tests/bench/http-figures
 
+# Collections beside redis-server: redis-benchmark's tests.
+.PHONY: bench-collections
+bench-collections:
+	@tests/install-deps test
+	@$(MAKE) --no-print-directory BUILD=release coracle
+	@CORACLE_BUILD=$(B)/release tests/bench/collections
+
 # Redis's own test suite, fetched from Debian. UNITS="type/string keyspace" for some; see tests/conformance/run.
 conformance:
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@CORACLE=$(B)/release/coracle tests/conformance/run $(UNITS)
+
+# Client libraries in every mode while the leader is killed, ended, or hands over: docs/CLIENTS.md.
+.PHONY: clients
+clients:
+	@tests/install-deps test
+	@$(MAKE) --no-print-directory BUILD=release coracle integration-programs
+	@CORACLE_BUILD=$(B)/release MATRIX=all V=1 integration/run matrix
 
 # The same random commands to coracle and to redis-server, every reply compared. COMMANDS=1000000.
 .PHONY: differential
@@ -330,7 +344,9 @@ help:
 	@echo "make lint includes   the rules of the house"
 	@echo "make conformance  Redis 7.0's own test suite against coracle"
 	@echo "make differential COMMANDS=1000000 random commands, each compared with redis-server's answer"
+	@echo "make clients      client libraries while the leader goes, in every mode"
 	@echo "make bench        figures beside redis-server"
+	@echo "make bench-collections  lists, hashes, sets, sorted sets beside redis-server"
 	@echo "make bench-http   HTTP beside RESP, and watchers"
 	@echo "make docs         write what the program knows about itself: options, commands, coracle.conf, man page"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it back"

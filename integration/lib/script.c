@@ -51,7 +51,8 @@ void script_start(struct script *s, const char *format, ...)
     va_start(ap, format);
     vsnprintf(arguments, sizeof arguments, format, ap);
     va_end(ap);
-    snprintf(command, sizeof command, "cd '%s' && exec node %s", script_folder(), arguments);
+    const char *program = strstr(arguments, ".py ") ? "/usr/bin/python3" : "node"; /* the one that Debian's libraries are for */
+    snprintf(command, sizeof command, "cd '%s' && exec %s %s", script_folder(), program, arguments);
     REQUIRE(pipe(in) == 0 && pipe(out) == 0);
     fflush(NULL);
     *s = (struct script){.in = in[1], .out = out[0]};

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* A script of integration/clients in node, which drives a client library: it prints lines, the test does what they ask for
+/* A script of integration/clients in node or Python, which drives a client library: it prints lines, the test does what they ask for
  * and answers. The script dies with the test. */
 struct script {
     pid_t pid;

@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "keyspace/sessions.h"
 #include "keyspace/waiters.h"
 #include "node/node_internal.h"
 
@@ -21,7 +22,8 @@
  * B1  A waiter is served by the entry that filled the key, on every node alike, in log order of the waiters: so every element goes
  *     to one of them, and whoever leads next changes nothing about it.
  * B2  Waiters of a suspended session keep their place and are passed over. SUSPEND is logged by a leader that lost sight of the member;
- *     RESUME serves them from what the keys then hold. What was popped for a client whose node died before its SUSPEND was applied is
+ *     RESUME, which serves them from what the keys then hold, is proposed by the member itself when it finds its session suspended: the
+ *     leader cannot tell it from a process that was started anew and has another session, whose clients are gone. What was popped for a client whose node died before its SUSPEND was applied is
  *     lost with it, as an element popped by LPOP is whose reply the network lost.
  * B3  An origin answers from its own apply, like any write; a request is REQUEST_BLOCKED as long as its waiter is in the state.
  * B4  A waiter of this session that has no client any more (`is_leaving`) is proposed to end until it has. */
@@ -103,6 +105,7 @@ void blocked_register(struct node *n,
         request->waiter = w;
         request->state = REQUEST_BLOCKED;
         n->blocked.count++;
+        client_on_blocked(request->client);
     } else if (is_own) { /* B4: its client went away meanwhile */
         w->is_leaving = true;
         n->blocked.leaving++;
@@ -326,7 +329,23 @@ static void blocked_propose(struct node *n, const uint8_t *seqs, size_t count)
     session_propose(n, &head, &arg, 1);
 }
 
-uint64_t blocked_tick(struct node *n)
+/* B2. Returns when to look again. */
+static uint64_t blocked_resume(struct node *n)
+{
+    const struct session_state *s = n->session.phase == SESSION_OPEN ? sessions_find(n->keyspace, n->identity.node_id) : NULL;
+    if (!s || !s->is_suspended || s->number != n->session.number)
+        return NODE_NEVER;
+    if (n->now_us >= n->blocked.resume_us && node_has_leader(n)) {
+        COVER("blocked: a session is resumed");
+        struct proposal head = {
+            .number = PROPOSAL_RESUME, .version = 1, .member = n->identity.node_id, .session = n->session.number};
+        session_propose(n, &head, NULL, 0);
+        n->blocked.resume_us = n->now_us + node_election_timeout_us(n);
+    }
+    return n->blocked.resume_us > n->now_us ? n->blocked.resume_us : n->now_us + node_election_timeout_us(n);
+}
+
+static uint64_t blocked_end_leaving(struct node *n)
 {
     if (n->blocked.leaving == 0)
         return NODE_NEVER;
@@ -347,4 +366,11 @@ uint64_t blocked_tick(struct node *n)
     if (count > 0)
         blocked_propose(n, seqs, count);
     return n->now_us + node_election_timeout_us(n);
+}
+
+uint64_t blocked_tick(struct node *n)
+{
+    uint64_t resume = blocked_resume(n);
+    uint64_t leave = blocked_end_leaving(n);
+    return resume < leave ? resume : leave;
 }

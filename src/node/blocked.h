@@ -10,6 +10,7 @@
 struct blocked {
     struct list held;     /* requests, while a snapshot takes the state's place */
     size_t count;         /* own clients that wait */
+    uint64_t resume_us;   /* when to propose RESUME again */
     size_t leaving;       /* waiters of this node's session that shall end */
 };
 
@@ -39,7 +40,7 @@ void blocked_settle(struct node *n);
 
 /* The origin's side. */
 void blocked_abandon(struct node *n, struct request *r); /* its client has gone */
-/* Proposes what shall end; returns when to be called again. */
+/* Proposes what shall end or go on; returns when to be called again. */
 uint64_t blocked_tick(struct node *n);
 
 #endif

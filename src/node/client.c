@@ -20,6 +20,7 @@
  * client_process again. Commands otherwise overlap freely; client_reply.c keeps their replies in order. */
 
 #define INPUT_KEEP_BYTES (64u * 1024u)
+#define BLOCKED_INPUT_BYTES (64u * 1024u)
 #define OUTPUT_KEEP_BYTES (64u * 1024u)
 
 struct client *client_open(struct node *n, const struct client_info *info, void *owner)
@@ -415,9 +416,22 @@ enum client_state client_process(struct client *c)
     return client_get_state(c);
 }
 
+bool client_is_blocked(const struct client *c)
+{
+    return !list_empty(&c->requests) &&
+           CONTAINER_OF(c->requests.next, struct request, in_client)->state == REQUEST_BLOCKED;
+}
+
+void client_on_blocked(struct client *c)
+{
+    client_mark_dirty(c); /* so that its driver asks for its state */
+}
+
+/* Who ends its input still gets its answers (`... | nc`), but nothing is popped for it that comes later: of a client that is
+ * blocked a little more is read than it may begin, so that its end is noticed. */
 enum client_state client_get_state(const struct client *c)
 {
-    if (c->is_killed) {
+    if (c->is_killed || (c->is_input_ended && client_is_blocked(c))) {
         return CLIENT_CLOSE_NOW;
     }
     if (c->mode == CLIENT_MODE_PEER) {
@@ -426,6 +440,9 @@ enum client_state client_get_state(const struct client *c)
     bool is_answered = list_empty(&c->slots) && !c->held.arg && c->wait.kind == CLIENT_WAITS_NOT;
     if (is_answered && (c->is_closing || (c->is_input_ended && !c->is_stalled))) {
         return CLIENT_CLOSE;
+    }
+    if (!c->is_closing && client_is_blocked(c) && buf_size(&c->input) < BLOCKED_INPUT_BYTES) {
+        return CLIENT_READ;
     }
     return c->is_closing || c->is_stalled || c->is_input_ended ? CLIENT_PAUSED : CLIENT_READ;
 }

@@ -227,6 +227,8 @@ struct clients {
 #define CLIENT_SLOTS_MIN 16
 
 /* clients.c */
+/* Its oldest request waits for something to pop. */
+bool client_is_blocked(const struct client *c);
 void client_mark_dirty(struct client *c);
 /* NULL: there is none of that id. */
 struct client *client_by_id(struct clients *cs, uint64_t id);

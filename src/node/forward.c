@@ -299,7 +299,7 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
     if (!node_is_leader(n) || !n->forward.is_ready || proposal_decode(payload, &p) != ERR_OK || p.seq != 0 || p.member != from)
         return;
     if (p.number != PROPOSAL_OPEN && p.number != PROPOSAL_CLOSE && p.number != PROPOSAL_CANCEL && p.number != PROPOSAL_WATCH &&
-        p.number != PROPOSAL_VERIFY && p.number != PROPOSAL_UNBLOCK)
+        p.number != PROPOSAL_VERIFY && p.number != PROPOSAL_UNBLOCK && p.number != PROPOSAL_RESUME)
         return;
     raft_index conf_index;
     if (!raft_conf_find(raft_get_conf(n->raft, &conf_index), from)) {
@@ -309,6 +309,7 @@ void forward_propose(struct node *n, raft_id from, struct slice payload)
     const struct tail *t = tail_find(&n->forward, from);
     /* In the log already (proposals are repeated until they are seen applied), or without effect. */
     bool is_moot = p.number == PROPOSAL_VERIFY ? false : p.number == PROPOSAL_OPEN ? t && p.session <= t->session : !t || p.session != t->session || !t->is_open;
+    is_moot = is_moot || (p.number == PROPOSAL_RESUME && !t->is_suspended);
     if (is_moot && !(MUT(33) || MUT(34))) /* These two take the second look away, too: apply's is the one that must hold. */
         return;
     struct chunk *chunk;
@@ -347,28 +348,19 @@ static bool forward_sees(const struct node *n, const struct tail *t, const struc
     return peer && peer_is_up(peer, PEER_CONTROL) && n->now_us - peer->heard_us < timeout_us;
 }
 
-/* B2 (blocked.c): members whose clients wait and that are not seen. */
+/* B2 (blocked.c): members whose clients wait and that are not seen. They say themselves when they are back. */
 static void forward_suspend(struct node *n)
 {
     struct forward *f = &n->forward;
     for (uint32_t i = 0; i < f->tail_count; i++) {
         struct tail *t = &f->tail[i];
-        if (!t->is_open)
+        if (!t->is_open || t->is_suspended || forward_sees(n, t, peers_find(n, t->member)) ||
+            !waiters_has_session(n->keyspace, t->member, t->session))
             continue;
-        bool is_seen = forward_sees(n, t, peers_find(n, t->member));
-        bool is_wanted = t->is_suspended ? is_seen : !is_seen && waiters_has_session(n->keyspace, t->member, t->session);
-        if (!is_wanted)
-            continue;
-        if (is_seen)
-            COVER("forward: a session is resumed");
-        else
-            COVER("forward: a session is suspended");
-        struct proposal head = {.number = is_seen ? PROPOSAL_RESUME : PROPOSAL_SUSPEND,
-                                .version = 1,
-                                .member = t->member,
-                                .session = t->session};
+        COVER("forward: a session is suspended");
+        struct proposal head = {.number = PROPOSAL_SUSPEND, .version = 1, .member = t->member, .session = t->session};
         batch_add_proposal(&n->batch, &head, NULL, 0);
-        t->is_suspended = !is_seen;
+        t->is_suspended = true;
     }
 }
 

@@ -87,6 +87,8 @@ void client_reply_begin(struct request *request, struct reply *reply);
 void client_reply_abort(struct request *request);
 /* Decided: the reply is complete. Frees the request and lets the replies behind it go. */
 void client_reply_end(struct request *request);
+/* A request of its waits from now on for something to pop (blocked.c). */
+void client_on_blocked(struct client *c);
 /* The reply is complete (UNKNOWN, for one), the outcome isn't: as client_reply_end, but the request is not freed. Its client is NULL afterwards and
  * the core keeps it until request_free. */
 void client_reply_detach(struct request *request);

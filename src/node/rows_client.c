@@ -75,12 +75,6 @@ static size_t client_memory(const struct client *c)
            (c->transaction ? c->transaction->bytes : 0);
 }
 
-static bool client_is_blocked(const struct client *c)
-{
-    return !list_empty(&c->requests) &&
-           CONTAINER_OF(c->requests.next, struct request, in_client)->state == REQUEST_BLOCKED;
-}
-
 static void describe_flags(const struct client *c, char flags[16])
 {
     const struct {
