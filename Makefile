@@ -272,6 +272,13 @@ bench-collections:
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@CORACLE_BUILD=$(B)/release tests/bench/collections
 
+# What snapshots, starts and memory cost, beside redis-server. BENCH_ONLY=memory,latency; see tests/bench/snapshot-figures.
+.PHONY: bench-snapshots
+bench-snapshots:
+	@tests/install-deps test
+	@$(MAKE) --no-print-directory BUILD=release coracle load $(B)/release/tests/keyspace/run_digest_cost
+	@CORACLE_BUILD=$(B)/release tests/bench/snapshot-figures
+
 # Redis's own test suite, fetched from Debian. UNITS="type/string keyspace" for some; see tests/conformance/run.
 conformance:
 	@$(MAKE) --no-print-directory BUILD=release coracle
@@ -347,6 +354,7 @@ help:
 	@echo "make clients      client libraries while the leader goes, in every mode"
 	@echo "make bench        figures beside redis-server"
 	@echo "make bench-collections  lists, hashes, sets, sorted sets beside redis-server"
+	@echo "make bench-snapshots  latency during snapshots, joining, restarts, memory, disk, digests"
 	@echo "make bench-http   HTTP beside RESP, and watchers"
 	@echo "make docs         write what the program knows about itself: options, commands, coracle.conf, man page"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it back"

@@ -14,6 +14,7 @@
 #include "net/clock.h"
 #include "net/config_file.h"
 #include "net/server_internal.h"
+#include "node/pace.h"
 #include "node/rows.h"
 #include "node/version.h"
 
@@ -217,6 +218,17 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
     server_submit(s);
     connections_flush(s);
     server_arm_wake(s);
+    pace_end_turn(node_pace(s->node), s->env.now_us(s->env.ctx));
+}
+
+/* Right after poll, before anything that it found is looked at: libev calls a watcher of the highest priority first. */
+static void on_check(struct ev_loop *loop, ev_check *check, int events)
+{
+    struct server *s = SERVER_OF(check);
+
+    (void)loop;
+    (void)events;
+    pace_begin_turn(node_pace(s->node), s->env.now_us(s->env.ctx));
 }
 
 static void on_wake(struct ev_loop *loop, ev_timer *timer, int events)
@@ -302,6 +314,8 @@ static void on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
 static void server_watch(struct server *s)
 {
     ev_prepare_init(&s->prepare, on_prepare);
+    ev_check_init(&s->check, on_check);
+    ev_set_priority(&s->check, EV_MAXPRI);
     ev_timer_init(&s->wake, on_wake, 0., 0.);
     ev_timer_init(&s->second, on_second, 1., 1.);
     ev_async_init(&s->storage_done, on_storage_done);
@@ -309,7 +323,7 @@ static void server_watch(struct server *s)
     ev_signal_init(&s->terminate, on_terminate, SIGTERM);
     ev_signal_init(&s->interrupt, on_terminate, SIGINT);
     ev_signal_init(&s->hangup, on_hangup, SIGHUP);
-    s->prepare.data = s->wake.data = s->second.data = s->storage_done.data = s->resolver_done.data = s;
+    s->prepare.data = s->check.data = s->wake.data = s->second.data = s->storage_done.data = s->resolver_done.data = s;
     s->terminate.data = s->interrupt.data = s->hangup.data = s;
     ev_timer_start(s->loop, &s->second);
     ev_async_start(s->loop, &s->storage_done);
@@ -377,6 +391,7 @@ static void server_loop(struct server *s)
     log_line(&s->env.log, LOG_NOTICE, "coracle %s is ready on port %d, data in %s.", CORACLE_VERSION, (int)s->options->port,
              s->options->dir);
     ev_prepare_start(s->loop, &s->prepare);
+    ev_check_start(s->loop, &s->check);
     ev_run(s->loop, 0);
 }
 

@@ -36,6 +36,7 @@ struct server {
     atomic_uint_fast64_t term; /* for log lines of other threads */
 
     ev_prepare prepare;
+    ev_check check;
     ev_timer wake;
     ev_timer second;
     ev_async storage_done;

@@ -75,6 +75,17 @@ static void changes_swapped(void *ctx, uint32_t a, uint32_t b, raft_index index)
     }
 }
 
+void changes_replaced(struct changes *c)
+{
+    for (struct list *at = c->listeners.next; at != &c->listeners; at = at->next) {
+        struct changes_listener *l = listener_of(at);
+
+        if (l->replaced) {
+            l->replaced(l->ctx);
+        }
+    }
+}
+
 struct keyspace_hooks changes_hooks(struct changes *c)
 {
     return (struct keyspace_hooks){

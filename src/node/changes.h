@@ -21,6 +21,8 @@ struct changes_listener {
     void (*noticed)(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
     void (*flushed)(void *ctx, uint32_t db, raft_index index);
     void (*swapped)(void *ctx, uint32_t a, uint32_t b, raft_index index);
+    /* A snapshot took the place of all data: any key may be another one, and nobody knows which. */
+    void (*replaced)(void *ctx);
 };
 
 struct client;
@@ -36,5 +38,7 @@ struct keyspace_hooks changes_hooks(struct changes *c);
 /* Keeps `listener` until changes_forget. */
 void changes_listen(struct changes *c, struct changes_listener *listener);
 void changes_forget(struct changes_listener *listener);
+/* Tells `replaced`. */
+void changes_replaced(struct changes *c);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "node/announce.h"
 #include "node/client_internal.h"
+#include "node/pace.h"
 #include "node/version.h"
 
 /* INFO: the fields that Redis tools read (COMPAT §1), under Redis's names, and coracle's own in "# Raft". A field whose thing does
@@ -313,6 +314,7 @@ static void section_raft(struct info *i)
 {
     static const char *const role[] = {"follower", "pre-candidate", "candidate", "leader"};
     const struct node_status *s = &i->status;
+    const struct pace *pace = node_pace(i->node);
 
     line_text(i, "raft_role", s->is_blank ? "blank" : role[s->raft.role]);
     line_number(i, "raft_term", s->raft.term);
@@ -341,6 +343,11 @@ static void section_raft(struct info *i)
     line_number(i, "raft_disk_bytes_4096", s->disk_bytes_4096);
     line_number(i, "raft_log_file_bytes", s->log_file_bytes);
     line_number(i, "raft_log_record_bytes", s->log_record_bytes);
+    line_number(i, "raft_loop_turns", pace->turns);
+    line_number(i, "raft_loop_longest_us", pace->turn_longest_us);
+    line_number(i, "raft_loop_over_5ms", pace->turns_slow);
+    line_number(i, "raft_heartbeat_gap_us", pace->heartbeat_gap_us);
+    line_number(i, "raft_digest_us", pace->digest_us);
     line_number(i, "raft_disk_full", s->is_disk_full ? 1 : 0);
     line_text(i, "raft_change", s->change);
     line_text(i, "raft_trouble", s->trouble ? s->trouble : "");

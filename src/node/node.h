@@ -90,6 +90,10 @@ struct node_status {
 };
 void node_get_status(struct node *n, struct node_status *status);
 
+/* How it keeps its pace: pace.h. The loop tells its turns. */
+struct pace;
+struct pace *node_pace(struct node *n);
+
 /* Snapshots of this node. */
 struct node_snapshot_status {
     raft_index index;                /* of the newest; 0: none yet */

@@ -18,6 +18,7 @@
 #include "node/log_time.h"
 #include "node/membership.h"
 #include "node/node.h"
+#include "node/pace.h"
 #include "node/peers.h"
 #include "node/publish.h"
 #include "node/read.h"
@@ -63,6 +64,7 @@ struct node {
     struct leave leave;
     struct snapshots snapshots;
     struct verify verify;
+    struct pace pace;
 
     bool is_cut;                 /* cut.h */
     struct events events;        /* newest log lines */

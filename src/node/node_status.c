@@ -38,6 +38,11 @@ const struct stages *node_stages(const struct node *n)
     return &n->stages;
 }
 
+struct pace *node_pace(struct node *n)
+{
+    return &n->pace;
+}
+
 struct changes *node_changes(struct node *n)
 {
     return &n->changes;

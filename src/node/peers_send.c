@@ -105,6 +105,8 @@ static enum err receive_raft(struct node *n, struct peer *p, int which, struct s
         return ERR_INVALID;
     message.from = p->id;
     message.to = n->identity.node_id;
+    if (message.type == RAFT_HEARTBEAT)
+        pace_heartbeat(&n->pace, p->id, n->now_us);
     struct raft_event event = {.type = RAFT_EVENT_RECEIVE, .u.message = &message};
     return driver_step(n, &event);
 }

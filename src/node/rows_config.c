@@ -4,6 +4,7 @@
 
 #include "base/glob.h"
 #include "node/client_internal.h"
+#include "node/pace.h"
 #include "node/proposal.h"
 #include "node/settings.h"
 
@@ -183,6 +184,7 @@ static void row_config_resetstat(struct client *c, const struct command *command
 {
     (void)command;
     clients_reset_counters(c->clients);
+    pace_reset(node_pace(c->node));
     reply_simple(reply, "OK");
 }
 

@@ -141,6 +141,7 @@ void snapshot_install(struct node *n)
     ASSERT(e == ERR_OK);
     load_settle_session(n);
     blocked_settle(n);
+    changes_replaced(&n->changes);
     node_take_birth(n, buf_slice(&l->birth));
     log_line(&n->env.log,
              LOG_NOTICE,

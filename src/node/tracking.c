@@ -478,6 +478,13 @@ static void on_swapped(void *ctx, uint32_t a, uint32_t b, raft_index index)
     tracking_void_all(ctx);
 }
 
+/* What changed meanwhile is not known: everything may have. */
+static void on_replaced(void *ctx)
+{
+    COVER("tracking: a snapshot voids everything");
+    tracking_void_all(ctx);
+}
+
 /* --- clients ------------------------------------------------------------------------------------ */
 
 void tracking_start(struct client *c, unsigned mode, int64_t redirect, const struct slice *prefix, size_t prefix_count)
@@ -532,7 +539,13 @@ void tracking_init(struct tracking *t, struct clients *cs, struct changes *chang
     *t = (struct tracking){.clients = cs};
     name_table_init(&t->keys, key);
     name_table_init(&t->prefixes, key);
-    t->listener = (struct changes_listener){.ctx = t, .changed = on_changed, .flushed = on_flushed, .swapped = on_swapped};
+    t->listener = (struct changes_listener){
+        .ctx = t,
+        .changed = on_changed,
+        .flushed = on_flushed,
+        .swapped = on_swapped,
+        .replaced = on_replaced,
+    };
     changes_listen(changes, &t->listener);
 }
 

@@ -22,7 +22,9 @@
  *     data directory should be put away: it can't know which of its answers were right. A node that agrees with the majority says
  *     who doesn't.
  * Y3  Without a majority that agrees nobody stops: everybody raises an alarm (log, INFO, status).
- * Y4  Nothing of it is state, but the running digest, which snapshots carry on. */
+ * Y4  A full digest is told VERIFY_AGAIN times more: a link may have been down, or lost it, and whoever asked waits for all members
+ *     that can be reached. Hearing one twice changes nothing.
+ * Y5  Nothing of it is state, but the running digest, which snapshots carry on. */
 
 #ifdef CORACLE_SLOW_CHECKS
 #define VERIFY_EVERY 64
@@ -31,6 +33,8 @@
 #endif
 #define VERIFY_SLICE_US 300
 #define VERIFY_STEPS 64
+#define VERIFY_AGAIN 4
+#define VERIFY_AGAIN_US 250000
 
 static const char *const kind_name[] = {"running digest", "full digest"};
 
@@ -137,7 +141,8 @@ static void verify_judge(struct node *n, enum verify_kind kind, raft_index index
 static void verify_note(struct node *n, raft_id id, enum verify_kind kind, raft_index index, uint64_t digest)
 {
     struct verify_member *m = verify_member_of(n, id);
-    if (!m)
+    const struct verify_digest *known = verify_find(n, id, kind, index);
+    if (!m || (known && known->digest == digest))
         return;
     m->kept[kind][m->count[kind]++ % VERIFY_KEPT] = (struct verify_digest){index, digest};
     const struct verify_digest *own = verify_find(n, n->identity.node_id, kind, index);
@@ -156,7 +161,7 @@ static void verify_note(struct node *n, raft_id id, enum verify_kind kind, raft_
 
 /* --- telling and hearing --- */
 
-static void verify_tell(struct node *n, enum verify_kind kind, raft_index index, uint64_t digest)
+static void verify_send(struct node *n, enum verify_kind kind, raft_index index, uint64_t digest)
 {
     for (uint32_t i = 0; i < n->peers.count; i++) {
         struct peer *p = &n->peers.peer[i];
@@ -168,7 +173,26 @@ static void verify_tell(struct node *n, enum verify_kind kind, raft_index index,
         write_u64(head, digest);
         peers_send(n, p, PEER_CONTROL, PEER_DIGEST);
     }
+}
+
+static void verify_tell(struct node *n, enum verify_kind kind, raft_index index, uint64_t digest)
+{
+    verify_send(n, kind, index, digest);
     verify_note(n, n->identity.node_id, kind, index, digest);
+}
+
+/* Y4 */
+static uint64_t verify_tell_again(struct node *n)
+{
+    struct verify *v = &n->verify;
+    if (v->again_count == 0 || !v->has_full)
+        return NODE_NEVER;
+    if (n->now_us >= v->again_us) {
+        v->again_count--;
+        v->again_us = n->now_us + VERIFY_AGAIN_US;
+        verify_send(n, VERIFY_FULL, v->full_index, v->full_digest);
+    }
+    return v->again_us;
 }
 
 void verify_receive(struct node *n, struct peer *p, struct slice body)
@@ -227,12 +251,16 @@ void verify_pump(struct node *n)
         now_us = n->env.now_us(n->env.ctx);
     }
     v->slice_us = now_us + 3 * (now_us - begun_us);
+    n->pace.digest_us += now_us - begun_us;
     if (has_more)
         return;
     uint64_t digest = state_walk_digest(v->walk);
     verify_stop(n);
     v->has_full = true;
     v->done_us = n->now_us;
+    v->full_digest = digest;
+    v->again_count = VERIFY_AGAIN;
+    v->again_us = n->now_us + VERIFY_AGAIN_US;
     COVER("verify: a full digest");
     verify_tell(n, VERIFY_FULL, v->full_index, digest);
 }
@@ -265,7 +293,7 @@ static uint64_t verify_by_itself(struct node *n)
 uint64_t verify_tick(struct node *n)
 {
     struct verify *v = &n->verify;
-    uint64_t next = verify_by_itself(n);
+    uint64_t next = earlier_us(verify_by_itself(n), verify_tell_again(n));
     if (v->walk)
         next = earlier_us(next, v->slice_us > n->now_us ? v->slice_us : n->now_us);
     return next;
@@ -283,6 +311,13 @@ const char *node_verify_alarm(const struct node *n)
     return n->verify.has_alarm ? n->verify.text : NULL;
 }
 
+/* Followers hear the leader; of each other they know what he tells. */
+static bool verify_is_reachable(struct node *n, raft_id id)
+{
+    const struct peer *p = peers_find(n, id);
+    return id == n->identity.node_id || (p && (peers_is_heard(n, p) || (!node_is_leader(n) && p->is_reachable)));
+}
+
 uint32_t node_get_verify(struct node *n, raft_index after, struct node_verify_member *member, uint32_t capacity, raft_index *index)
 {
     struct verify *v = &n->verify;
@@ -295,12 +330,11 @@ uint32_t node_get_verify(struct node *n, raft_index after, struct node_verify_me
     const struct verify_digest *own = verify_find(n, n->identity.node_id, VERIFY_FULL, *index);
     for (uint32_t i = 0; i < conf->member_count && count < capacity; i++) {
         const struct verify_digest *d = verify_find(n, conf->member[i].id, VERIFY_FULL, *index);
-        const struct peer *p = peers_find(n, conf->member[i].id);
         member[count++] = (struct node_verify_member){
             .id = conf->member[i].id,
             .address = conf->member[i].address,
             .has_answered = d != NULL,
-            .is_reachable = conf->member[i].id == n->identity.node_id || (p && peers_is_heard(n, p)),
+            .is_reachable = verify_is_reachable(n, conf->member[i].id),
             .digest = d ? d->digest : 0,
             .is_equal = d && own && d->digest == own->digest,
         };

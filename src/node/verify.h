@@ -29,6 +29,9 @@ struct verify {
     uint64_t done_us;
     uint64_t begun_us;
     uint64_t due_us;          /* leader: when the next one is proposed by itself */
+    uint64_t full_digest;     /* the one of full_index, ... */
+    uint64_t again_us;        /* ... when it is told again ... */
+    uint32_t again_count;     /* ... and how often yet */
     bool has_alarm;           /* the members disagree and there is no majority */
     raft_index alarm_index;
     uint64_t compared;        /* digests of others that were compared with own ones */

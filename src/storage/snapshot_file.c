@@ -4,7 +4,7 @@
 #include "base/codec.h"
 #include "base/mutant.h"
 
-#define SYNC_EVERY_BYTES (1u << 20)
+#define BEGIN_SYNC_BYTES (1u << 20)
 #define READ_BYTES (1u << 20)
 #define END_BLOCK_BYTES (SNAPSHOT_BLOCK_HEADER + 16u)
 
@@ -43,13 +43,20 @@ enum err snapshot_file_sync(struct snapshot_file *f)
 
 enum err snapshot_file_append(struct snapshot_file *f, struct slice bytes)
 {
-    enum err e = f->vfs->call->write(f->file, f->size, bytes.p, bytes.n);
+    struct vfs *vfs = f->vfs;
+    enum err e = vfs->call->write(f->file, f->size, bytes.p, bytes.n);
     if (e != ERR_OK) {
         return e;
     }
     f->size += bytes.n;
     f->unsynced += bytes.n;
-    return f->unsynced >= SYNC_EVERY_BYTES ? snapshot_file_sync(f) : ERR_OK;
+    /* A sync of a file that grows waits for the file system's own journal, and the log waits for this thread: there is one, at the
+     * end. Until then the disk is kept busy a little at a time. */
+    if (f->unsynced >= BEGIN_SYNC_BYTES) {
+        vfs->call->begin_sync(f->file, f->size - f->unsynced, f->unsynced);
+        f->unsynced = 0;
+    }
+    return ERR_OK;
 }
 
 enum err snapshot_file_publish(struct snapshot_file *f, const char *as)

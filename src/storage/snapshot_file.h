@@ -24,7 +24,7 @@ struct snapshot_file {
     struct vfs_file *file; /* NULL: not open */
     const char *name;      /* static or kept by the owner */
     uint64_t size;
-    uint64_t unsynced;
+    uint64_t unsynced;     /* written since the last begin_sync */
 };
 
 /* A new, empty file, or whatever was left under that name, emptied. */
@@ -32,8 +32,8 @@ MUST_CHECK enum err
 snapshot_file_create(struct snapshot_file *f, struct vfs *vfs, const char *name);
 /* ERR_NOT_FOUND. */
 MUST_CHECK enum err snapshot_file_open(struct snapshot_file *f, struct vfs *vfs, const char *name);
-/* At the end. Syncs in between, so that no single sync has more than a few MiB to write: the log
- * shares this thread. */
+/* At the end. The disk begins to write it MiB by MiB, so that the sync at the end has little left to
+ * do: the log shares this thread. */
 MUST_CHECK enum err snapshot_file_append(struct snapshot_file *f, struct slice bytes);
 /* Durable, and under the name `as`, replacing what was there. Closes. */
 MUST_CHECK enum err snapshot_file_publish(struct snapshot_file *f, const char *as);

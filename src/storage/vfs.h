@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-/* The file system as the log needs it: ten calls, two back ends (vfs_posix.c, and the simulator's disk). Names are
+/* The file system as the log needs it: a dozen calls, two back ends (vfs_posix.c, and the simulator's disk). Names are
  * relative to one data directory and hold no '/'. All calls block; after start-up they are made on the storage thread
  * only. Errors: ERR_FULL for ENOSPC, EDQUOT, EFBIG; ERR_NOT_FOUND; ERR_IO for the rest, after
  * which nothing in the page cache can be trusted (checklist P6): the caller ends the process. */
@@ -21,6 +21,9 @@ struct vfs_calls {
     enum err (*write)(struct vfs_file *f, uint64_t offset, const void *p, size_t n);
     /* fdatasync. */
     enum err (*sync)(struct vfs_file *f);
+    /* A hint: what was written there may go to the disk now, so that the next sync has little left to do.
+     * Promises nothing and doesn't wait. */
+    void (*begin_sync)(struct vfs_file *f, uint64_t offset, uint64_t n);
     enum err (*truncate)(struct vfs_file *f, uint64_t size);
     enum err (*size)(struct vfs_file *f, uint64_t *size);
     enum err (*rename)(struct vfs *v, const char *from, const char *to);

@@ -121,6 +121,11 @@ static enum err posix_sync(struct vfs_file *f)
     return fdatasync(f->fd) == 0 ? ERR_OK : ERR_IO;
 }
 
+static void posix_begin_sync(struct vfs_file *f, uint64_t offset, uint64_t n)
+{
+    (void)sync_file_range(f->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
+
 static enum err posix_truncate(struct vfs_file *f, uint64_t size)
 {
     int r;
@@ -225,6 +230,7 @@ static const struct vfs_calls posix_calls = {
     .read = posix_read,
     .write = posix_write,
     .sync = posix_sync,
+    .begin_sync = posix_begin_sync,
     .truncate = posix_truncate,
     .size = posix_size,
     .rename = posix_rename,

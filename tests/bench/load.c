@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "tests/bench/histogram.h"
+#include "tests/bench/load_workload.h"
 
 enum { LOAD_INPUT_BYTES = 256 * 1024 };
 
@@ -43,9 +44,7 @@ struct load {
     const struct load_options *options;
     int epoll_fd;
     struct load_client *client;
-    char *value;
-    uint64_t random;
-    uint64_t next_key;
+    struct load_source source;
     uint64_t started_ns;   /* of measuring; 0 during warm-up and fill */
     uint64_t issued;       /* requests sent */
     uint64_t done;         /* replies that counted */
@@ -69,15 +68,6 @@ double load_cpu_seconds(void)
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-/* splitmix64 (Steele, Lea, Flood 2014): one multiply-mix per draw, any seed is a good one. */
-uint64_t load_random(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
 }
 
 int load_connect(const struct load_address *address, bool wait)
@@ -113,65 +103,6 @@ void load_die(const char *what)
 }
 
 /* ---- requests ---- */
-
-static uint64_t load_draw_key(struct load *l)
-{
-    return l->options->sequential || l->options->fill ? l->next_key++ : load_random(&l->random) % l->options->keys;
-}
-
-/* Appends "$16\r\nkey:000000001234\r\n": keys have one length, so that requests of one kind do. */
-static char *load_put_key(char *p, uint64_t key)
-{
-    memcpy(p, "$16\r\nkey:000000000000\r\n", 23);
-    for (char *digit = p + 20; key != 0; digit--) {
-        *digit = (char)('0' + key % 10);
-        key /= 10;
-    }
-    return p + 23;
-}
-
-static char *load_put_value(struct load *l, char *p)
-{
-    p += snprintf(p, 32, "$%zu\r\n", l->options->value_size);
-    memcpy(p, l->value, l->options->value_size);
-    if (l->options->value_size >= 8) {
-        uint64_t noise = load_random(&l->random) | 0x4040404040404040u; /* values differ, as real ones do */
-        memcpy(p, &noise, 8);
-    }
-    p += l->options->value_size;
-    *p++ = '\r';
-    *p++ = '\n';
-    return p;
-}
-
-static char *load_put_request(struct load *l, char *p)
-{
-    switch (l->options->workload) {
-    case LOAD_PING:
-        return (char *)memcpy(p, "*1\r\n$4\r\nPING\r\n", 14) + 14;
-    case LOAD_SET:
-        memcpy(p, "*3\r\n$3\r\nSET\r\n", 13);
-        return load_put_value(l, load_put_key(p + 13, load_draw_key(l)));
-    case LOAD_GET:
-        memcpy(p, "*2\r\n$3\r\nGET\r\n", 13);
-        return load_put_key(p + 13, load_draw_key(l));
-    case LOAD_INCR:
-        memcpy(p, "*2\r\n$4\r\nINCR\r\n", 14);
-        return load_put_key(p + 14, load_draw_key(l));
-    case LOAD_MSET:
-        p += snprintf(p, 32, "*%d\r\n$4\r\nMSET\r\n", 1 + 2 * LOAD_MSET_PAIRS);
-        for (int i = 0; i < LOAD_MSET_PAIRS; i++) {
-            p = load_put_value(l, load_put_key(p, load_draw_key(l)));
-        }
-        return p;
-    }
-    abort();
-}
-
-static size_t load_request_bound(const struct load_options *o)
-{
-    return (size_t)LOAD_MSET_PAIRS * (o->value_size + 64) + 64;
-}
 
 static void load_watch(struct load *l, struct load_client *c, uint32_t events, int operation)
 {
@@ -209,7 +140,7 @@ static void load_send_batch(struct load *l, struct load_client *c)
     }
     char *end = c->out;
     for (size_t i = 0; i < batch; i++) {
-        end = load_put_request(l, end);
+        end = load_put_request(&l->source, end);
     }
     c->out_len = (size_t)(end - c->out);
     c->out_sent = 0;
@@ -231,8 +162,7 @@ static void load_note_wrong(struct load *l, const char *line, size_t len)
 /* Checks one reply's first line (without CRLF). Returns how many bytes of a bulk follow it. */
 static size_t load_check_line(struct load *l, const char *line, size_t len)
 {
-    static const char expected[] = {[LOAD_PING] = '+', [LOAD_SET] = '+', [LOAD_GET] = '$', [LOAD_INCR] = ':', [LOAD_MSET] = '+'};
-    char type = expected[l->options->workload];
+    char type = load_reply_type(l->options->workload);
     if (len == 0 || line[0] != type) {
         *(len > 0 && line[0] == '-' ? &l->errors : &l->wrong) += 1;
         load_note_wrong(l, line, len);
@@ -345,12 +275,9 @@ static void load_authenticate(const struct load_options *o, int fd)
 
 static void load_open(struct load *l, const struct load_options *o)
 {
-    *l = (struct load){.options = o, .random = o->seed, .epoll_fd = epoll_create1(0)};
+    *l = (struct load){.options = o, .epoll_fd = epoll_create1(0)};
+    load_source_init(&l->source, o);
     l->client = calloc(o->clients, sizeof *l->client);
-    l->value = malloc(o->value_size + 1);
-    for (size_t i = 0; i < o->value_size; i++) {
-        l->value[i] = (char)('a' + load_random(&l->random) % 26);
-    }
     for (size_t i = 0; i < o->clients; i++) {
         struct load_client *c = &l->client[i];
         c->out = malloc(load_request_bound(o) * o->pipeline);
@@ -372,7 +299,7 @@ static void load_close(struct load *l)
         free(l->client[i].in);
     }
     free(l->client);
-    free(l->value);
+    load_source_deinit(&l->source);
     close(l->epoll_fd);
 }
 
@@ -448,10 +375,10 @@ static void load_fill(const struct load_options *o)
     struct load_options fill = *o;
     struct load l;
     double cpu;
-    fill.workload = LOAD_SET;
+    fill.workload = load_fill_workload(o->workload);
     fill.clients = 8;
-    fill.pipeline = 64;
-    fill.requests = o->keys;
+    fill.pipeline = fill.workload == LOAD_SET ? 64 : 1;
+    fill.requests = load_fill_requests(fill.workload, o->keys);
     fill.warmup = 0;
     load_open(&l, &fill);
     load_run(&l, &cpu);

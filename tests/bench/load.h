@@ -7,9 +7,21 @@
 
 /* What the two halves of the loader share: load.c (a steady load on one address) and failover.c (writes that go on
  * while nodes die). */
-enum load_workload { LOAD_PING, LOAD_SET, LOAD_GET, LOAD_INCR, LOAD_MSET };
+enum load_workload {
+    LOAD_PING,
+    LOAD_SET,
+    LOAD_GET,
+    LOAD_INCR,
+    LOAD_MSET,
+    LOAD_ZADD, /* of one sorted set, hash or list with --keys elements */
+    LOAD_HSET,
+    LOAD_LSET,
+    LOAD_ZADD_MANY,
+    LOAD_HSET_MANY,
+    LOAD_RPUSH_MANY,
+};
 
-enum { LOAD_MAX_NODES = 16, LOAD_MSET_PAIRS = 10 };
+enum { LOAD_MAX_NODES = 16 };
 
 struct load_address {
     char host[64];

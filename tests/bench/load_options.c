@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "tests/bench/load.h"
+#include "tests/bench/load_workload.h"
 
 static void load_usage(void)
 {
@@ -14,13 +13,13 @@ static void load_usage(void)
            "  --password W           AUTH first\n"
            "  --clients N            connections (50)\n"
            "  --pipeline P           requests under way per connection (1)\n"
-           "  --workload W           ping|set|get|incr|mset (set)\n"
+           "  --workload W           ping|set|get|incr|mset (set); zadd|hset|lset: elements of one key, drawn among --keys\n"
            "  --value-size N         bytes per value (100)\n"
            "  --keys N               random keys among N (100000)\n"
            "  --sequential           every key once, in order, instead\n"
            "  --seconds S            measure so long (5), after --warmup S (0.5)\n"
            "  --requests N           instead of --seconds, without a warm-up\n"
-           "  --fill                 write every key once before measuring\n"
+           "  --fill                 write every key (element) once before measuring\n"
            "  --seed N               of keys and values (1)\n"
            "  --tab                  one line name=value ...\n"
            "  --failover H:P,H:P,..  unique writes over several nodes for --seconds; prints the longest time without\n"
@@ -45,11 +44,9 @@ static void load_parse_nodes(struct load_options *o, const char *list)
 
 static enum load_workload load_parse_workload(const char *name)
 {
-    static const char *const names[] = {"ping", "set", "get", "incr", "mset"};
-    for (int i = 0; i < 5; i++) {
-        if (strcasecmp(name, names[i]) == 0) {
-            return (enum load_workload)i;
-        }
+    int found = load_workload_find(name);
+    if (found >= 0) {
+        return (enum load_workload)found;
     }
     errno = EINVAL;
     load_die(name);

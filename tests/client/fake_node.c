@@ -106,6 +106,11 @@ const struct command_table *node_commands(const struct node *n)
     return n->table;
 }
 
+struct pace *node_pace(struct node *n)
+{
+    return &n->pace;
+}
+
 struct changes *node_changes(struct node *n)
 {
     return &n->changes;

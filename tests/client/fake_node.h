@@ -5,6 +5,7 @@
 #include "node/clients.h"
 #include "node/exec_payload.h"
 #include "node/options.h"
+#include "node/pace.h"
 #include "node/publish.h"
 
 /* The node core as clients see it, without a cluster: requests wait in a queue until the test decides them, in any order. It takes
@@ -38,6 +39,7 @@ struct node {
     bool is_follower;       /* node_find_leader: another one leads */
     bool has_others;        /* node_publish: they will answer */
     struct changes changes;
+    struct pace pace;
     struct publish_hole *hole[64];
     size_t hole_count;
 };

@@ -200,6 +200,64 @@ TEST(a_member_that_lags_within_the_retention_gets_entries)
     rig_free(r);
 }
 
+/* A node is cut off, the others go on without it and forget the log: the snapshot that brings it up to date replaces what its clients
+ * read. WATCH sees what changed and what didn't, caches are told to forget all. */
+TEST(clients_of_a_node_that_got_a_snapshot_are_told)
+{
+    struct rig *r = rig_new(3, three);
+    struct rig_client cached;
+    struct rig_client changed;
+    struct rig_client same;
+    struct rig_client c;
+    for (int i = 0; i < 3; i++) {
+        r->host[i].options.log_retention_entries = 1;
+        rig_start(r, i);
+    }
+    REQUIRE(rig_until(r, rig_has_leader, 10000));
+    int slot = (rig_leader(r) + 1) % 3;
+    rig_connect(r, slot, &cached);
+    rig_connect(r, slot, &changed);
+    rig_connect(r, slot, &same);
+    CHECK_EQ_STR(rig_ask(&same, "MSET a 1 b 1\r\n", 5000), "+OK\r\n");
+    CHECK(strstr(rig_ask(&cached, "HELLO 3\r\n", 1000), "proto") != NULL);
+    CHECK_EQ_STR(rig_ask(&cached, "CLIENT TRACKING ON\r\n", 1000), "+OK\r\n");
+    CHECK_EQ_STR(rig_ask(&cached, "RAFT CONSISTENCY stale\r\n", 1000), "+OK\r\n");
+    CHECK_EQ_STR(rig_ask(&changed, "WATCH a\r\n", 1000), "+OK\r\n");
+    CHECK_EQ_STR(rig_ask(&same, "WATCH b\r\n", 1000), "+OK\r\n");
+    rig_isolate(r, slot, true);
+    rig_run(r, 1500);
+    rig_connect(r, rig_leader(r), &c);
+    CHECK_EQ_STR(rig_ask(&c, "SET a 2\r\n", 5000), "+OK\r\n");
+    write_keys(&c, 0, 50);
+    for (int i = 0; i < 3; i++)
+        if (i != slot)
+            node_snapshot(r->host[i].node);
+    rig_run(r, 2000);
+    /* When the leader was lost it was told to forget, too; this read is of later. */
+    rig_collect(r);
+    rig_forget(&cached);
+    CHECK_EQ_STR(rig_ask(&cached, "GET a\r\n", 1000), "$1\r\n1\r\n");
+    rig_forget(&cached);
+    rig_isolate(r, slot, false);
+    REQUIRE(rig_until(r, are_equal, 20000));
+    CHECK(snapshot_of(r, slot).index > 0 && snapshot_of(r, slot).taken == 0);
+    rig_collect(r);
+    CHECK_EQ_STR(cached.text, ">2\r\n$10\r\ninvalidate\r\n_\r\n");
+    rig_ask(&changed, "MULTI\r\n", 1000);
+    rig_ask(&changed, "SET a 3\r\n", 1000);
+    CHECK_EQ_STR(rig_ask(&changed, "EXEC\r\n", 5000), "*-1\r\n");
+    rig_ask(&same, "MULTI\r\n", 1000);
+    rig_ask(&same, "INCR b\r\n", 1000);
+    CHECK_EQ_STR(rig_ask(&same, "EXEC\r\n", 5000), "*1\r\n:2\r\n");
+    REQUIRE(rig_until(r, are_equal, 20000));
+    CHECK(strstr(rig_ask(&c, "RAFT VERIFY\r\n", 5000), "verdict\r\n$5\r\nequal\r\n") != NULL);
+    rig_disconnect(&cached);
+    rig_disconnect(&changed);
+    rig_disconnect(&same);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
 /* The receiver's power fails inside the n-th call that changes its disk, for every n of the installation: old state or new one, and
  * in the end all are equal. */
 TEST(power_failures_at_every_call_of_an_installation)

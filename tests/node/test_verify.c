@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "keyspace/keyspace_running.h"
+#include "node/peer_message.h"
 #include "rig.h"
 #include "tests/test.h"
 
@@ -57,6 +58,39 @@ TEST(equal_nodes_say_so)
     write_keys(r, 1, 30, 160); /* over some indices at which running digests are told (slow checks: every 64) */
     for (int slot = 0; slot < 3; slot++)
         CHECK(node_verify_alarm(r->host[slot].node) == NULL);
+    rig_free(r);
+}
+
+static int lost;
+static bool lose_first_digests(struct rig *r, int from, int to, enum link_role role, struct slice message)
+{
+    (void)r;
+    (void)role;
+    bool is_digest = message.p[0] == PEER_DIGEST;
+    if (!is_digest || from == to || lost >= 6)
+        return true;
+    lost++;
+    return false;
+}
+
+/* Every first digest is lost, and followers hear of each other only through the leader: the answer is complete on all nodes. */
+TEST(digests_that_were_lost_are_told_again)
+{
+    struct rig *r = cluster(3);
+    write_keys(r, 0, 0, 30);
+    rig_run(r, 3000); /* nobody has heard a follower but the leader */
+    for (int slot = 0; slot < 3; slot++) {
+        struct rig_client c;
+        lost = 0;
+        r->filter = lose_first_digests;
+        rig_connect(r, slot, &c);
+        const char *answer = rig_ask(&c, "RAFT VERIFY\r\n", 5000);
+        CHECK_EQ_INT(lost, 6);
+        CHECK(strstr(answer, "verdict\r\n$5\r\nequal\r\n") != NULL);
+        CHECK(strstr(answer, "no answer") == NULL);
+        rig_disconnect(&c);
+        rig_run(r, 3000);
+    }
     rig_free(r);
 }
 
