@@ -15,6 +15,13 @@
 #define APPLY_TIME_US 10000
 #define APPLY_CLOCK_EVERY 32
 #define APPLY_FETCH_BYTES (1024u * 1024u)
+/* Entries behind after a start, beyond which commands are answered LOADING instead of kept waiting. */
+#ifdef CORACLE_SLOW_CHECKS
+#define REPLAY_LAG 500
+#else
+#define REPLAY_LAG 100000
+#endif
+#define REPLAY_PROGRESS_US 1000000
 
 void apply_deinit(struct apply *a)
 {
@@ -81,12 +88,68 @@ bool apply_is_held(const struct node *n)
     return (s->loading.is_active && s->loading.at_start) || snapshot_holds_apply(n);
 }
 
+/* --- the log behind the snapshot, after a start --- */
+
+bool apply_is_replaying(const struct node *n)
+{
+    return !n->apply.has_caught_up && n->apply.applied + REPLAY_LAG < n->driver.commit;
+}
+
+unsigned apply_replayed_percent(const struct node *n)
+{
+    const struct apply *a = &n->apply;
+    if (n->driver.commit <= a->replay_from || a->applied < a->replay_from)
+        return 0;
+    return (unsigned)((a->applied - a->replay_from) * 100 / (n->driver.commit - a->replay_from));
+}
+
+/* A line per second, while it is far behind. */
+static void apply_tell_progress(struct node *n)
+{
+    struct apply *a = &n->apply;
+    if (!apply_is_replaying(n))
+        return;
+    if (a->replay_begun_us == 0) {
+        COVER("apply: a long log is replayed");
+        a->replay_from = a->applied;
+        a->replay_begun_us = n->now_us;
+        a->replay_told_us = n->now_us;
+    }
+    raft_index done = a->applied - a->replay_from;
+    if (n->now_us - a->replay_told_us < REPLAY_PROGRESS_US || done == 0)
+        return;
+    a->replay_told_us = n->now_us;
+    uint64_t ms = (n->now_us - a->replay_begun_us) / 1000;
+    log_line(&n->env.log,
+             LOG_NOTICE,
+             "Replaying the log: entry %llu of %llu, %u %%, about %llu s left.",
+             (unsigned long long)a->applied,
+             (unsigned long long)n->driver.commit,
+             apply_replayed_percent(n),
+             (unsigned long long)(ms * (n->driver.commit - a->applied) / done / 1000));
+}
+
+static void apply_caught_up(struct node *n)
+{
+    struct apply *a = &n->apply;
+    if (!a->has_caught_up && a->replay_begun_us != 0)
+        log_line(&n->env.log,
+                 LOG_NOTICE,
+                 "Replayed the log up to entry %llu: %llu entries in %llu ms.",
+                 (unsigned long long)a->applied,
+                 (unsigned long long)(a->applied - a->replay_from),
+                 (unsigned long long)((n->now_us - a->replay_begun_us) / 1000));
+    a->has_caught_up = true;
+    n->changes.is_history = false;
+}
+
 void apply_run(struct node *n)
 {
     struct apply *a = &n->apply;
     uint64_t end_us = n->now_us + APPLY_TIME_US;
     uint32_t count = 0;
     a->has_more = false;
+    apply_tell_progress(n);
     while (a->applied < n->driver.commit && !n->is_dead && !apply_is_held(n)) {
         struct raft_entry e;
         if (count == APPLY_ENTRIES ||
@@ -102,10 +165,8 @@ void apply_run(struct node *n)
     }
     if (n->stages.sample == SAMPLE_COMMITTED)
         stages_applied(&n->stages, a->applied, n->env.now_us(n->env.ctx));
-    if (a->applied == n->driver.commit && n->driver.status.leader != 0) {
-        a->has_caught_up = true;
-        n->changes.is_history = false;
-    }
+    if (a->applied == n->driver.commit && n->driver.status.leader != 0)
+        apply_caught_up(n);
     if (a->has_caught_up && !a->has_settings && a->applied >= FORMATION_ENTRIES) {
         a->has_settings = true;
         settings_warn(&n->env.log, n->options, n->keyspace);

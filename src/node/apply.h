@@ -14,6 +14,9 @@ struct apply {
     raft_index fetched_first;    /* ... from this index on */
     bool is_fetching;
     bool has_caught_up;          /* once since the start: then never LOADING again */
+    raft_index replay_from;      /* applied when it began to be far behind after a start; 0: it never was */
+    uint64_t replay_begun_us;
+    uint64_t replay_told_us;     /* progress line */
     bool has_settings;           /* caught up, GENESIS applied: those that differ from the file's were reported */
     bool has_more;               /* the budget ended before the commit index */
     struct slice *arg;           /* scratch */
@@ -26,6 +29,10 @@ void apply_deinit(struct apply *a);
 void apply_run(struct node *n);
 /* Nothing is applied now: the data are being loaded, or a snapshot under way keeps as much alive as it may. */
 bool apply_is_held(const struct node *n);
+/* After a start: the state is so far behind what is known to be committed that data commands are answered LOADING. */
+bool apply_is_replaying(const struct node *n);
+/* How much of that is done, in percent. */
+unsigned apply_replayed_percent(const struct node *n);
 void apply_fetched(struct node *n, raft_index first, struct buf *entries);
 /* Tells Raft how far it got. */
 void apply_report(struct node *n);

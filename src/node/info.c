@@ -120,7 +120,7 @@ static void section_persistence(struct info *i)
     uint64_t applied = i->status.applied;
 
     node_get_snapshot(i->node, &s);
-    line_number(i, "loading", s.is_loading);
+    line_number(i, "loading", s.is_loading || s.is_replaying);
     line_number(i, "async_loading", s.is_receiving);
     /* What was answered is in the log on disk in any case; in entries, not in changes. */
     line_number(i, "rdb_changes_since_last_save", applied > s.index ? applied - s.index : 0);

@@ -107,6 +107,7 @@ struct node_snapshot_status {
     uint64_t kept_bytes;             /* now kept alive for the one under way */
     bool is_loading;                 /* at start */
     uint64_t loading_bytes, loading_done, loading_us;
+    bool is_replaying;               /* then the log behind it */
     bool is_receiving;
     uint64_t receiving_bytes, receiving_done;
 };

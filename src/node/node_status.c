@@ -197,6 +197,7 @@ void node_get_snapshot(const struct node *n, struct node_snapshot_status *status
         .taken = s->taken_total,
         .kept_bytes = t->walk ? state_walk_preimages(t->walk) + buf_size(&t->blocks) : 0,
         .is_loading = l->is_active && l->at_start,
+        .is_replaying = n->raft && apply_is_replaying(n),
         .is_receiving = s->receiving.id.index != 0,
         .receiving_bytes = s->receiving.id.size,
         .receiving_done = s->receiving.offset,

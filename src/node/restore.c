@@ -43,7 +43,7 @@ static enum err restore_copy(struct snapshot_file *from, struct vfs *to, const s
     struct buf in = {0};
     struct buf out = {0};
     uint64_t offset = 0;
-    enum err e = snapshot_file_create(&file, to, SNAPSHOT_OWN_NAME);
+    enum err e = snapshot_file_create(&file, to, SNAPSHOT_OWN_NAME, 0, 0);
     snapshot_encode_head(&encoder, meta, &out);
     while (e == ERR_OK && !decoder.has_ended) {
         struct snapshot_block block;

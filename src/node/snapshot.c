@@ -30,7 +30,7 @@
 #else
 #define SNAPSHOT_BUFFER_BYTES (512u * 1024u)
 #endif
-#define SNAPSHOT_RETRY_US 1000000
+#define SNAPSHOT_RETRY_US 5000000
 #define SLICE_STEPS 64
 
 void snapshot_submit(struct node *n, struct snapshot_job *job, void (*run)(struct node_job *), void (*done)(struct node *, struct node_job *))
@@ -51,7 +51,8 @@ static struct snapshot_job *job_of(struct node_job *job)
 static void run_create(struct node_job *base)
 {
     struct snapshot_job *job = job_of(base);
-    job->result = snapshot_file_create(job->file, job->elsewhere ? job->elsewhere : base->vfs, job->name);
+    job->result = snapshot_file_create(
+        job->file, job->elsewhere ? job->elsewhere : base->vfs, job->name, job->expected, job->reserve);
 }
 
 static void run_append(struct node_job *base)
@@ -131,8 +132,13 @@ static bool taking_may_go_on(struct node *n)
     }
     if (e == ERR_FULL) {
         COVER("snapshot: the disk is full");
-        log_line(&n->env.log, LOG_WARNING, "No snapshot was made: the disk is full. It is tried again later.");
+        if (!n->snapshots.last_failed)
+            log_line(&n->env.log,
+                     LOG_WARNING,
+                     "No snapshot was made: the disk has no room for it beside disk-reserve. The log grows until there is; it is "
+                     "tried again all the time.");
         n->snapshots.retry_us = n->now_us + SNAPSHOT_RETRY_US;
+        n->snapshots.is_wanted |= t->reason == SNAPSHOT_BY_COMMAND;
         n->snapshots.failed_total++;
         n->snapshots.last_failed = true;
     }
@@ -305,6 +311,8 @@ static void taking_begin(struct node *n, enum snapshot_reason reason)
     t->job.file = &t->file;
     t->job.name = reason == SNAPSHOT_FOR_BACKUP ? s->backup.part : SNAPSHOT_OWN_NAME;
     t->job.elsewhere = reason == SNAPSHOT_FOR_BACKUP ? s->backup.vfs : NULL;
+    t->job.expected = s->newest.size;
+    t->job.reserve = (uint64_t)n->options->disk_reserve;
     snapshot_submit(n, &t->job, run_create, on_created);
     s->is_wanted = s->is_wanted && reason == SNAPSHOT_FOR_BACKUP;
 }
@@ -322,7 +330,7 @@ void snapshot_backup_ended(struct node *n)
 bool node_snapshot(struct node *n)
 {
     struct snapshots *s = &n->snapshots;
-    if (!n->raft || s->taking.phase != SNAPSHOT_IDLE || s->is_wanted || s->loading.is_active)
+    if (!n->raft || s->taking.phase != SNAPSHOT_IDLE || s->loading.is_active)
         return false;
     s->is_wanted = true;
     s->retry_us = 0;

@@ -17,6 +17,8 @@ struct snapshot_job {
     struct vfs *elsewhere;         /* NULL: the data directory */
     struct buf bytes;              /* to write, or read */
     uint64_t offset;               /* to read from */
+    uint64_t expected;             /* size of the file to be, as far as it is known */
+    uint64_t reserve;              /* disk-reserve */
     size_t most;
     const char *name;
     raft_index first_kept;         /* compaction */
@@ -79,6 +81,7 @@ struct snapshot_receiving {
     bool is_loading;
     bool is_publishing;
     uint64_t begun_us;
+    uint64_t retry_us;             /* not before, after a full disk */
 };
 
 struct snapshot_sending {

@@ -16,6 +16,7 @@
  *     can't be loaded is thrown away and the old state is as it was. */
 
 #define SENDING_PINS_US 10000000
+#define RECEIVE_RETRY_US 5000000
 #define CHUNK_BYTES (LIMIT_FRAME_BYTES - 512u)
 
 static struct snapshot_job *job_of(struct node_job *job)
@@ -138,7 +139,7 @@ static void run_store(struct node_job *base)
     struct snapshot_job *job = job_of(base);
     job->result = ERR_OK;
     if (job->offset == 0)
-        job->result = snapshot_file_create(job->file, base->vfs, SNAPSHOT_RECEIVED_NAME);
+        job->result = snapshot_file_create(job->file, base->vfs, SNAPSHOT_RECEIVED_NAME, job->expected, job->reserve);
     if (job->result == ERR_OK)
         job->result = snapshot_file_append(job->file, buf_slice(&job->bytes));
 }
@@ -182,7 +183,11 @@ static void on_stored(struct node *n, struct node_job *base)
     buf_clear(&job->bytes, CHUNK_BYTES);
     if (job->result == ERR_FULL) {
         COVER("snapshot: no room to receive one");
-        log_line(&n->env.log, LOG_WARNING, "The disk is full: there is no room for the leader's snapshot.");
+        log_line(&n->env.log,
+                 LOG_WARNING,
+                 "There is no room for the leader's snapshot, %llu bytes beside disk-reserve: this node stays behind until there is.",
+                 (unsigned long long)r->id.size);
+        r->retry_us = n->now_us + RECEIVE_RETRY_US;
         receiving_drop(n);
         return;
     }
@@ -205,6 +210,8 @@ void snapshot_receive(struct node *n, const struct raft_message *m)
     const struct raft_snapshot_id *id = &m->u.snapshot.id;
     if (r->job.job.is_submitted || r->is_publishing || (s->loading.is_active && s->loading.at_start))
         return; /* The leader asks again. */
+    if (r->id.index == 0 && n->now_us < r->retry_us)
+        return;
     if (r->id.index != 0 && !id_is_same(&r->id, id)) {
         COVER("snapshot: another one is received from now on");
         if (r->is_loading) {
@@ -235,6 +242,8 @@ void snapshot_receive(struct node *n, const struct raft_message *m)
     buf_append_slice(&r->job.bytes, m->u.snapshot.data);
     r->job.file = &r->file;
     r->job.offset = r->offset;
+    r->job.expected = r->id.size;
+    r->job.reserve = (uint64_t)n->options->disk_reserve;
     snapshot_submit(n, &r->job, run_store, on_stored);
 }
 

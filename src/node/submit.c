@@ -5,9 +5,6 @@
 #include "base/mutant.h"
 #include "node/node_internal.h"
 
-/* Entries to read back after a restart beyond which writes are refused instead of kept waiting. */
-#define LOADING_LAG 100000
-
 /* The core's side of request.h: what client.c calls. Nothing here decides a request before it returns. */
 
 void node_submit_write(struct node *n, struct request *r, const struct command *command)
@@ -108,17 +105,25 @@ bool node_has_leader(const struct node *n)
     return n->raft != NULL && n->driver.status.leader != 0 && !n->leave.is_removed;
 }
 
+/* The snapshot, then the log behind it. */
+const char *node_read_refusal(struct node *n)
+{
+    const char *loading = snapshot_loading_text(n);
+    if (loading || n->raft == NULL || !apply_is_replaying(n))
+        return loading;
+    snprintf(n->reason, sizeof n->reason, "LOADING the node is replaying its log: %u %%", apply_replayed_percent(n));
+    return n->reason;
+}
+
 const char *node_write_refusal(struct node *n, const struct command_row *row)
 {
     if (n->raft == NULL)
         return NULL;
     if (n->leave.is_removed)
         return "CLUSTERDOWN " LEAVE_REMOVED_TEXT ", the command was not executed";
-    const char *loading = snapshot_loading_text(n);
+    const char *loading = node_read_refusal(n);
     if (loading)
         return loading;
-    if (!n->apply.has_caught_up && n->apply.applied + LOADING_LAG < n->driver.commit)
-        return "LOADING coracle is loading its log";
     if (n->is_closing)
         return "CLUSTERDOWN the node is shutting down, the command was not executed";
     if (node_is_leader(n))
@@ -131,11 +136,6 @@ const char *node_write_refusal(struct node *n, const struct command_row *row)
     if ((leader->last.refuses & PEER_REFUSES_MEMORY) && (row->flags & COMMAND_DENYOOM))
         return "OOM command not allowed when used memory > 'maxmemory'.";
     return NULL;
-}
-
-const char *node_read_refusal(struct node *n)
-{
-    return snapshot_loading_text(n);
 }
 
 struct options *node_options_edit(struct node *n)

@@ -8,10 +8,32 @@
 #define READ_BYTES (1u << 20)
 #define END_BLOCK_BYTES (SNAPSHOT_BLOCK_HEADER + 16u)
 
-enum err snapshot_file_create(struct snapshot_file *f, struct vfs *vfs, const char *name)
+static enum err check_room(const struct snapshot_file *f, uint64_t n)
 {
-    *f = (struct snapshot_file){.vfs = vfs, .name = name};
-    enum err e = vfs->call->open(vfs, name, true, &f->file);
+    uint64_t room = 0;
+    if (f->reserve == 0) {
+        return ERR_OK;
+    }
+    enum err e = f->vfs->call->free_bytes(f->vfs, &room);
+    if (e != ERR_OK) {
+        return e;
+    }
+    return room < f->reserve || room - f->reserve < n ? ERR_FULL : ERR_OK;
+}
+
+enum err snapshot_file_create(struct snapshot_file *f,
+                              struct vfs *vfs,
+                              const char *name,
+                              uint64_t expected,
+                              uint64_t reserve)
+{
+    *f = (struct snapshot_file){.vfs = vfs, .reserve = reserve};
+    enum err e = check_room(f, expected);
+    if (e != ERR_OK) {
+        return e;
+    }
+    f->name = name;
+    e = vfs->call->open(vfs, name, true, &f->file);
     if (e != ERR_OK) {
         f->file = NULL;
         return e;
@@ -44,7 +66,11 @@ enum err snapshot_file_sync(struct snapshot_file *f)
 enum err snapshot_file_append(struct snapshot_file *f, struct slice bytes)
 {
     struct vfs *vfs = f->vfs;
-    enum err e = vfs->call->write(f->file, f->size, bytes.p, bytes.n);
+    enum err e = check_room(f, bytes.n);
+    if (e != ERR_OK) {
+        return e;
+    }
+    e = vfs->call->write(f->file, f->size, bytes.p, bytes.n);
     if (e != ERR_OK) {
         return e;
     }

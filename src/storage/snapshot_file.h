@@ -14,7 +14,10 @@
  *  N2  Leftovers of the other names are removed at start.
  *
  *  N3  An error of a sync, and any error of a write but ERR_FULL, ends the process (P6); after
- *      ERR_FULL the file is given up, and the old snapshot is as good as before. */
+ *      ERR_FULL the file is given up, and the old snapshot is as good as before.
+ *
+ *  N4  The reserve of the disk is the log's (checklist P12): a file that would need it is given up,
+ *      or not begun where its size is known. */
 #define SNAPSHOT_NAME "snapshot"
 #define SNAPSHOT_OWN_NAME "snapshot.own"           /* being made of this node's state */
 #define SNAPSHOT_RECEIVED_NAME "snapshot.received" /* being received from the leader */
@@ -25,11 +28,16 @@ struct snapshot_file {
     const char *name;      /* static or kept by the owner */
     uint64_t size;
     uint64_t unsynced;     /* written since the last begin_sync */
+    uint64_t reserve;      /* free bytes of the file system that appends leave alone (P12) */
 };
 
-/* A new, empty file, or whatever was left under that name, emptied. */
-MUST_CHECK enum err
-snapshot_file_create(struct snapshot_file *f, struct vfs *vfs, const char *name);
+/* A new, empty file, or whatever was left under that name, emptied. ERR_FULL when there is no room
+ * for `expected` bytes besides the reserve: then nothing was made. */
+MUST_CHECK enum err snapshot_file_create(struct snapshot_file *f,
+                                         struct vfs *vfs,
+                                         const char *name,
+                                         uint64_t expected,
+                                         uint64_t reserve);
 /* ERR_NOT_FOUND. */
 MUST_CHECK enum err snapshot_file_open(struct snapshot_file *f, struct vfs *vfs, const char *name);
 /* At the end. The disk begins to write it MiB by MiB, so that the sync at the end has little left to

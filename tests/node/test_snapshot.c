@@ -126,6 +126,46 @@ TEST(data_commands_are_answered_loading)
     rig_free(r);
 }
 
+/* So they are while a long log is replayed: no read shows an old state. */
+TEST(data_commands_are_answered_loading_while_the_log_is_replayed)
+{
+    struct rig *r = rig_new(3, three);
+    struct rig_client c;
+    static char many[12000];
+    size_t size = 0;
+    for (int i = 0; i < 3; i++)
+        rig_start(r, i);
+    REQUIRE(rig_until(r, rig_has_leader, 10000));
+    int slot = (rig_leader(r) + 1) % 3;
+    rig_connect(r, rig_leader(r), &c);
+    for (int i = 0; i < 1000; i++)
+        size += (size_t)snprintf(many + size, sizeof many - size, "INCR n\r\n");
+    rig_say(&c, many);
+    for (int ms = 0; ms < 5000 && !strstr(c.text, ":1000\r\n"); ms++) {
+        rig_run(r, 1);
+        rig_collect(r);
+    }
+    rig_disconnect(&c);
+    rig_run(r, 500);
+    rig_stop(r, slot, RIG_KILL);
+    r->host[slot].options.log_memory = 4096;
+    r->host[slot].is_disk_held = true; /* what it is to apply can't be read */
+    rig_start(r, slot);
+    rig_run(r, 1500);
+    rig_connect(r, slot, &c);
+    CHECK_EQ_STR(rig_ask(&c, "GET n\r\n", 300), "-LOADING the node is replaying its log: 0 %\r\n");
+    CHECK_EQ_STR(rig_ask(&c, "INCR n\r\n", 300), "-LOADING the node is replaying its log: 0 %\r\n");
+    CHECK_EQ_STR(rig_ask(&c, "RAFT CONSISTENCY stale\r\n", 300), "+OK\r\n");
+    CHECK_EQ_STR(rig_ask(&c, "GET n\r\n", 300), "-LOADING the node is replaying its log: 0 %\r\n");
+    CHECK(strstr(rig_ask(&c, "INFO persistence\r\n", 300), "loading:1\r\n") != NULL);
+    r->host[slot].is_disk_held = false;
+    rig_run(r, 1000);
+    CHECK_EQ_STR(rig_ask(&c, "GET n\r\n", 300), "$4\r\n1000\r\n");
+    CHECK(strstr(rig_ask(&c, "INFO persistence\r\n", 300), "loading:0\r\n") != NULL);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
 static void stop_follower(struct rig *r, int *slot)
 {
     *slot = (rig_leader(r) + 1) % 3;
@@ -330,6 +370,57 @@ TEST(power_failures_at_every_call_of_making_one)
     }
     CHECK(runs > 5);
     test_context("%s", "");
+}
+
+/* The disk's reserve is the log's: a snapshot that would need it is put off, the node goes on, and it is made when there is room. */
+TEST(a_full_disk_puts_a_snapshot_off)
+{
+    struct rig *r = rig_new(1, "");
+    struct rig_client c;
+    char text[9000];
+    const uint64_t reserve = 65536;
+    r->host[0].options.disk_reserve = (int64_t)reserve;
+    rig_start(r, 0);
+    rig_connect(r, 0, &c);
+    for (int i = 0; i < 80; i++) {
+        snprintf(text, sizeof text, "SET big%d %08000d\r\n", i, i);
+        CHECK_EQ_STR(rig_ask(&c, text, 5000), "+OK\r\n");
+    }
+    struct sim_disk *d = r->host[0].disk;
+    uint64_t quota = sim_disk_used(d) + reserve + 300000;
+    sim_disk_set_quota(d, quota);
+    CHECK_EQ_STR(rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000), "+OK\r\n");
+    rig_run(r, 300);
+    struct node_snapshot_status s = snapshot_of(r, 0);
+    CHECK(s.last_failed && s.index == 0 && s.taken == 0);
+    CHECK(sim_disk_used(d) + reserve <= quota);
+    write_keys(&c, 0, 5);
+    CHECK_EQ_STR(r->host[0].fatal, "");
+    rig_run(r, 6000);
+    CHECK_EQ_UINT(snapshot_of(r, 0).taken, 0);
+    sim_disk_set_quota(d, UINT64_MAX);
+    REQUIRE(rig_until(r, has_snapshot, 10000));
+    CHECK(!snapshot_of(r, 0).last_failed);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
+TEST(a_member_without_room_for_a_snapshot_stays_behind_until_there_is)
+{
+    int lagging;
+    struct rig *r = cluster_with_snapshots(&lagging, false);
+    struct sim_disk *d = r->host[lagging].disk;
+    rig_start(r, lagging);
+    r->host[lagging].options.disk_reserve = 65536;
+    sim_disk_set_quota(d, sim_disk_used(d) + 65536 + 2000);
+    rig_run(r, 3000);
+    CHECK_EQ_STR(r->host[lagging].fatal, "");
+    CHECK(rig_status(r, lagging).applied < rig_status(r, rig_leader(r)).applied);
+    CHECK_EQ_UINT(snapshot_of(r, lagging).index, 0);
+    sim_disk_set_quota(d, UINT64_MAX);
+    REQUIRE(rig_until(r, are_equal, 20000));
+    CHECK(snapshot_of(r, lagging).index > 0);
+    rig_free(r);
 }
 
 /* A received file that can't be loaded leaves the old state, is not acknowledged, and is asked for again. */
