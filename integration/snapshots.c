@@ -93,10 +93,10 @@ ITEST(backup_and_restore, ITEST_CLUSTER, 120)
     wire_close(&w);
 
     cluster_prepare(&restored, "restored", 2, 0, "");
-    CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s --announce 127.0.0.1:%u", program(), file, restored.node[0].dir,
+    CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s --announce 127.0.0.1:%u 2>&1", program(), file, restored.node[0].dir,
                       restored.node[0].port) == 0);
     CHECK(strstr(out, "as a new cluster of one node") != NULL);
-    CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s --announce 127.0.0.1:%u", program(), file, restored.node[0].dir,
+    CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s --announce 127.0.0.1:%u 2>&1", program(), file, restored.node[0].dir,
                       restored.node[0].port) != 0);
     CHECK(strstr(out, "not new") != NULL);
     cluster_node_start_as(&restored, 0, "", restored.node[0].dir);
@@ -143,10 +143,10 @@ ITEST(a_damaged_backup_is_refused, ITEST_CLUSTER, 60)
     byte ^= 4;
     CHECK(pwrite(fd, &byte, 1, at) == 1);
     close(fd);
-    CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s/new --announce 127.0.0.1:7001", program(), file, itest_dir()) != 0);
+    CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s/new --announce 127.0.0.1:7001 2>&1", program(), file, itest_dir()) != 0);
     CHECK(strstr(out, "no good backup") != NULL);
     CHECK(itest_shell(out, sizeof out, "test ! -e %s/new/snapshot", itest_dir()) == 0);
-    CHECK(itest_shell(out, sizeof out, "%s restore %s/absent --dir %s/new --announce 127.0.0.1:7001", program(), itest_dir(), itest_dir()) != 0);
+    CHECK(itest_shell(out, sizeof out, "%s restore %s/absent --dir %s/new --announce 127.0.0.1:7001 2>&1", program(), itest_dir(), itest_dir()) != 0);
 }
 
 /* Snapshots all the time, a node killed while it makes one, starts from them: nothing acknowledged is lost, and the nodes agree. */
