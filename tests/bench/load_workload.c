@@ -110,14 +110,14 @@ static char *put_number(char *p, uint64_t number)
 {
     char digits[24];
     int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-    return p + sprintf(p, "$%d\r\n%s\r\n", n, digits);
+    return p + snprintf(p, ELEMENT_BYTES, "$%d\r\n%s\r\n", n, digits);
 }
 
 /* "COMMAND key" with so many more arguments. */
 static char *put_command(char *p, int arguments, const char *command, const char *key)
 {
-    p += sprintf(p, "*%d\r\n$%zu\r\n%s\r\n", arguments + (key ? 2 : 1), strlen(command), command);
-    return key ? p + sprintf(p, "$%zu\r\n%s\r\n", strlen(key), key) : p;
+    p += snprintf(p, ELEMENT_BYTES, "*%d\r\n$%zu\r\n%s\r\n", arguments + (key ? 2 : 1), strlen(command), command);
+    return key ? p + snprintf(p, ELEMENT_BYTES, "$%zu\r\n%s\r\n", strlen(key), key) : p;
 }
 
 static char *put_members(struct load_source *s, char *p, int count)
