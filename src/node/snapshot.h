@@ -82,6 +82,7 @@ struct snapshot_receiving {
     bool is_publishing;
     uint64_t begun_us;
     uint64_t retry_us;             /* not before, after a full disk */
+    raft_index no_room_for;        /* the snapshot that there was no room for: told once */
 };
 
 struct snapshot_sending {

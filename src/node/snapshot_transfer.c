@@ -16,7 +16,7 @@
  *     can't be loaded is thrown away and the old state is as it was. */
 
 #define SENDING_PINS_US 10000000
-#define RECEIVE_RETRY_US 5000000
+#define RECEIVE_RETRY_US 1000000
 #define CHUNK_BYTES (LIMIT_FRAME_BYTES - 512u)
 
 static struct snapshot_job *job_of(struct node_job *job)
@@ -183,10 +183,12 @@ static void on_stored(struct node *n, struct node_job *base)
     buf_clear(&job->bytes, CHUNK_BYTES);
     if (job->result == ERR_FULL) {
         COVER("snapshot: no room to receive one");
-        log_line(&n->env.log,
-                 LOG_WARNING,
-                 "There is no room for the leader's snapshot, %llu bytes beside disk-reserve: this node stays behind until there is.",
-                 (unsigned long long)r->id.size);
+        if (r->no_room_for != r->id.index)
+            log_line(&n->env.log,
+                     LOG_WARNING,
+                     "There is no room for the leader's snapshot, %llu bytes beside disk-reserve: this node stays behind until there is.",
+                     (unsigned long long)r->id.size);
+        r->no_room_for = r->id.index;
         r->retry_us = n->now_us + RECEIVE_RETRY_US;
         receiving_drop(n);
         return;
@@ -228,12 +230,13 @@ void snapshot_receive(struct node *n, const struct raft_message *m)
         r->from = m->from;
         r->offset = 0;
         r->begun_us = n->now_us;
-        log_line(&n->env.log,
-                 LOG_NOTICE,
-                 "Receiving the snapshot of entry %llu from %s: %llu bytes.",
-                 (unsigned long long)id->index,
-                 node_member_name(n, m->from),
-                 (unsigned long long)id->size);
+        if (r->no_room_for != id->index)
+            log_line(&n->env.log,
+                     LOG_NOTICE,
+                     "Receiving the snapshot of entry %llu from %s: %llu bytes.",
+                     (unsigned long long)id->index,
+                     node_member_name(n, m->from),
+                     (unsigned long long)id->size);
     }
     if (r->is_loading || m->u.snapshot.offset != r->offset || m->u.snapshot.data.n == 0) {
         s->receiving_owes_answer = true; /* Not from within the step that brought it. */
