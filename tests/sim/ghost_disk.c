@@ -228,6 +228,7 @@ static enum err watch_sync(struct vfs_file *f)
     return e;
 }
 
+static void watch_begin_sync(struct vfs_file *f, uint64_t offset, uint64_t n) { watch_call(f)->begin_sync(f->inner, offset, n); }
 static enum err watch_truncate(struct vfs_file *f, uint64_t size) { return watch_call(f)->truncate(f->inner, size); }
 static enum err watch_size(struct vfs_file *f, uint64_t *size) { return watch_call(f)->size(f->inner, size); }
 
@@ -272,8 +273,20 @@ static enum err watch_free_bytes(struct vfs *v, uint64_t *bytes)
 static enum err watch_lock(struct vfs *v) { return watch_inner(v)->call->lock(watch_inner(v)); }
 
 static const struct vfs_calls watch_calls = {
-    watch_open, watch_close,  watch_read,       watch_write, watch_sync,       watch_truncate, watch_size,
-    watch_rename, watch_remove, watch_sync_names, watch_list,  watch_free_bytes, watch_lock,
+    .open = watch_open,
+    .close = watch_close,
+    .read = watch_read,
+    .write = watch_write,
+    .sync = watch_sync,
+    .begin_sync = watch_begin_sync,
+    .truncate = watch_truncate,
+    .size = watch_size,
+    .rename = watch_rename,
+    .remove = watch_remove,
+    .sync_names = watch_sync_names,
+    .list = watch_list,
+    .free_bytes = watch_free_bytes,
+    .lock = watch_lock,
 };
 
 struct vfs *ghost_disk_watch(struct ghost_disk *d, struct vfs *inner)
