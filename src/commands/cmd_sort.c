@@ -543,6 +543,7 @@ static const struct command_row sort_row[] = {
         .arity = -2,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_MOVABLE_KEYS,
         .keys = {1, 1, 1},
+        .key_word = "store",
         .check = sort_check,
         .run = sort_run,
         .group = "generic",

@@ -350,7 +350,7 @@ zlexcount_run(struct command_run *run, const struct command *command, struct rep
     struct zset_lex_range range;
     if (zset_parse_lex_range(command->arg[2], command->arg[3], &range, reply) &&
         collection_get(run, command->arg[1], VALUE_ZSET, &z, reply)) {
-        reply_int(reply, z ? (int64_t)zset_span_by_lex(z, &range).count : 0);
+        reply_int(reply, z ? (int64_t)zset_span_by_lex(z, &range, ZSET_LEX_FROM_BEGIN).count : 0);
     }
 }
 

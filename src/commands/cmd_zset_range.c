@@ -125,7 +125,11 @@ static struct zset_span range_find(const struct value *z, const struct range_req
     case RANGE_SCORE:
         return range_cut(r, zset_span_by_score(z, &r->score));
     case RANGE_LEX:
-        return range_cut(r, zset_span_by_lex(z, &r->lex));
+        return range_cut(r,
+                         zset_span_by_lex(z,
+                                          &r->lex,
+                                          r->direction == DIRECTION_REVERSE ? ZSET_LEX_FROM_END
+                                                                            : ZSET_LEX_FROM_BEGIN));
     case RANGE_ANY:
     case RANGE_RANK:
         break;

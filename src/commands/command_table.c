@@ -189,11 +189,28 @@ static size_t command_fixed_key_count(const struct command_row *row, size_t arg_
     return last >= arg_count || last < first ? 0 : (last - first) / (size_t)row->keys.step + 1;
 }
 
+/* Where the key behind row->key_word stands; 0: nowhere. As Redis's sortGetKeys. */
+static size_t command_worded_key(const struct command_row *row, const struct command *command)
+{
+    size_t found = 0;
+    for (size_t i = (size_t)row->keys.last + 1; row->key_word && i < command->arg_count; i++) {
+        struct slice arg = command->arg[i];
+        if (slice_equal_nocase(arg, "by") || slice_equal_nocase(arg, "get")) {
+            i++;
+        } else if (slice_equal_nocase(arg, "limit")) {
+            i += 2;
+        } else if (slice_equal_nocase(arg, row->key_word) && i + 1 < command->arg_count) {
+            found = ++i;
+        }
+    }
+    return found;
+}
+
 size_t command_key_count(const struct command_row *row, const struct command *command)
 {
     size_t fixed = command_fixed_key_count(row, command->arg_count);
     if (row->key_number == 0) {
-        return fixed;
+        return fixed + (command_worded_key(row, command) > 0);
     }
     int64_t number;
     size_t at = (size_t)row->key_number;
@@ -207,6 +224,9 @@ size_t command_key_count(const struct command_row *row, const struct command *co
 size_t command_key_position(const struct command_row *row, const struct command *command, size_t i)
 {
     size_t fixed = command_fixed_key_count(row, command->arg_count);
+    if (i >= fixed && row->key_word) {
+        return command_worded_key(row, command);
+    }
     return i < fixed ? (size_t)row->keys.first + i * (size_t)row->keys.step
                      : (size_t)row->key_number + 1 + (i - fixed);
 }

@@ -233,6 +233,20 @@ lex_search(const struct value *order, const struct zset_lex_bound *bound, bool f
     return low;
 }
 
+/* Whether the first and the last member leave room for the range. */
+static bool lex_may_hold(const struct value *order, const struct zset_lex_range *range)
+{
+    struct tree_cursor c;
+    struct tree_item item;
+    tree_seek_rank(order, 0, &c);
+    if (!tree_cursor_get(&c, &item) || !lex_is_before(item.bytes, &range->max)) {
+        return false;
+    }
+    tree_seek_rank(order, tree_count(order) - 1, &c);
+    return tree_cursor_get(&c, &item) && lex_is_after(item.bytes, &range->min);
+}
+
+/* From the first member that is behind the range's begin, as long as they are in it. */
 static struct zset_span lex_walk(const struct value *order, const struct zset_lex_range *range)
 {
     struct zset_span span = {0, 0};
@@ -250,14 +264,33 @@ static struct zset_span lex_walk(const struct value *order, const struct zset_le
     return span;
 }
 
-struct zset_span zset_span_by_lex(const struct value *z, const struct zset_lex_range *range)
+/* From the last member that is before the range's end, backwards. */
+static struct zset_span lex_walk_back(const struct value *order, const struct zset_lex_range *range)
+{
+    struct tree_cursor c;
+    struct tree_item item;
+    uint64_t end = tree_count(order);
+    tree_seek_rank(order, end - 1, &c);
+    while (end > 0 && tree_cursor_get(&c, &item) && !lex_is_before(item.bytes, &range->max)) {
+        end--;
+        tree_cursor_previous(&c);
+    }
+    uint64_t first = end;
+    while (first > 0 && tree_cursor_get(&c, &item) && lex_is_after(item.bytes, &range->min)) {
+        first--;
+        tree_cursor_previous(&c);
+    }
+    return (struct zset_span){first, end - first};
+}
+
+struct zset_span zset_span_by_lex(const struct value *z, const struct zset_lex_range *range, enum zset_lex_from from)
 {
     const struct value *order = zset_order(z);
-    if (lex_is_empty(range)) {
+    if (lex_is_empty(range) || !lex_may_hold(order, range)) {
         return (struct zset_span){0, 0};
     }
     if (!zset_index(z)) {
-        return lex_walk(order, range);
+        return from == ZSET_LEX_FROM_END ? lex_walk_back(order, range) : lex_walk(order, range);
     }
     uint64_t first = lex_search(order, &range->min, true);
     uint64_t end = lex_search(order, &range->max, false);

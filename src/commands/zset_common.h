@@ -77,8 +77,11 @@ bool zset_parse_lex_range(struct slice min,
                           struct zset_lex_range *range,
                           struct reply *reply);
 /* By binary search over ranks. Where scores differ, Redis's answer depends on the levels of its skip
- * list; this one depends on the set alone. A listpack is searched from its beginning, as there. */
-struct zset_span zset_span_by_lex(const struct value *z, const struct zset_lex_range *range);
+ * list; this one depends on the set alone. A listpack is searched member by member, from the end at
+ * which the answer begins, as there. */
+enum zset_lex_from { ZSET_LEX_FROM_BEGIN, ZSET_LEX_FROM_END };
+struct zset_span
+zset_span_by_lex(const struct value *z, const struct zset_lex_range *range, enum zset_lex_from from);
 
 /* --- replies --- */
 

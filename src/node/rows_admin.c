@@ -258,16 +258,20 @@ static void reply_key_flags(const struct command_row *row, const struct command 
     if (strcmp(row->name, "set") == 0) {
         at = has_word(command, "get") ? "RW access update" : "OW update";
     }
+    if (row->key_word && position >= (size_t)row->keys.last) {
+        at = strrchr(row->key_unknown, '\n') + 1; /* the spec of that word: "OW update|..." */
+        position = 0;
+    }
     for (const char *next = strchr(at, ';'); position > 0 && next; position--, next = strchr(at, ';')) {
         at = next + 1;
     }
-    size_t n = strcspn(at, ";");
+    size_t n = strcspn(at, ";|");
     for (size_t i = 0; i < n; i++) {
         words += at[i] == ' ' ? 1 : 0;
     }
     reply_set(reply, words);
     for (size_t i = 0; i < words; i++) {
-        size_t size = strcspn(at, " ;");
+        size_t size = strcspn(at, " ;|");
 
         (void)snprintf(word, sizeof word, "%.*s", (int)size, at);
         reply_simple(reply, word);

@@ -392,6 +392,29 @@ static void row_asking(struct client *c, const struct command *command, struct r
     }
 }
 
+static void row_cluster_help(struct client *c, const struct command *command, struct reply *reply)
+{
+    static const char *const line[] = {
+        "CLUSTER <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "COUNTKEYSINSLOT <slot>", "    Return the number of keys in <slot>.",
+        "FAILOVER [FORCE|TAKEOVER]", "    Make this node the leader.",
+        "GETKEYSINSLOT <slot> <count>", "    Return key names stored by current node in a slot.",
+        "INFO", "    Return information about the cluster.",
+        "KEYSLOT <key>", "    Return the hash slot for <key>.",
+        "LINKS", "    Return information about all network links between this node and its peers.",
+        "MYID", "    Return the node id.",
+        "NODES", "    Return cluster configuration seen by node. Output format:",
+        "    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...",
+        "REPLICAS <node-id>", "    Return <node-id> replicas.",
+        "SLOTS", "    Return information about slots range mappings.",
+        "SHARDS", "    Return information about slot range mappings and the nodes associated with them.",
+        "HELP", "    Print this help.", NULL};
+
+    (void)c;
+    (void)command;
+    reply_help(reply, line);
+}
+
 #define CLUSTER_ROW(row_name, row_arity, fn, text, version, syntax)                                                          \
     {                                                                                                                        \
         .name = row_name, .kind = COMMAND_CONNECTION, .arity = row_arity, .flags = COMMAND_STALE, .run_local = fn,           \
@@ -418,6 +441,7 @@ static const struct command_row cluster_row[] = {
     CLUSTER_ROW("cluster|failover", -2, row_failover, "Hand over leadership", "3.0.0", "[FORCE | TAKEOVER]"),
     CLUSTER_ROW("cluster|forget", 3, row_fixed, "Refused: see RAFT REMOVE", "3.0.0", "node-id"),
     CLUSTER_ROW("cluster|getkeysinslot", 4, row_getkeys, "Return local key names in the specified hash slot", "3.0.0", "slot count"),
+    CLUSTER_ROW("cluster|help", 2, row_cluster_help, "Show helpful text about the different subcommands", "5.0.0", ""),
     CLUSTER_ROW("cluster|info", 2, row_info, "Provides info about Redis Cluster node state", "3.0.0", ""),
     CLUSTER_ROW("cluster|keyslot", 3, row_keyslot, "Returns the hash slot of the specified key", "3.0.0", "key"),
     CLUSTER_ROW("cluster|links", 2, row_links, "Returns a list of all TCP links to and from peer nodes in cluster", "7.0.0", ""),

@@ -154,6 +154,39 @@ TEST(random_sorts_in_resp3)
     run_random(REPLY_RESP3, 22);
 }
 
+/* As COMMAND GETKEYS shows it: the key of STORE, wherever it stands. */
+TEST(the_key_behind_store_is_one_of_its_keys)
+{
+    static const struct {
+        const char *word[8];
+        size_t count;
+        size_t store; /* its position; 0: none */
+    } at[] = {
+        {{"sort", "k"}, 2, 0},
+        {{"sort", "k", "STORE", "to"}, 4, 3},
+        {{"sort", "k", "store", "to", "desc", "store", "other"}, 7, 6},
+        {{"sort", "k", "by", "store", "get", "STORE"}, 6, 0},
+        {{"sort", "k", "limit", "store", "x", "store", "to"}, 7, 6},
+        {{"sort", "k", "store"}, 3, 0},
+        {{"sort_ro", "k", "store", "to"}, 4, 0},
+    };
+    struct command_family family[COMMANDS_FAMILY_COUNT];
+    commands_all(family);
+    struct command_table *t = command_table_new(family, COMMANDS_FAMILY_COUNT);
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+        struct slice arg[8];
+        for (size_t k = 0; k < at[i].count; k++) {
+            arg[k] = slice_from_cstr(at[i].word[k]);
+        }
+        struct command command = {arg, at[i].count};
+        const struct command_row *row = command_table_by_name(t, arg[0]);
+        CHECK(row && command_key_count(row, &command) == (at[i].store ? 2u : 1u));
+        CHECK(command_key_position(row, &command, 0) == 1);
+        CHECK(at[i].store == 0 || command_key_position(row, &command, 1) == at[i].store);
+    }
+    command_table_free(t);
+}
+
 TEST(values_that_are_no_numbers_are_refused)
 {
     struct differ d;
