@@ -246,12 +246,12 @@ static void grave_step(struct tracking *t, size_t most)
     }
 }
 
-/* I5 */
-static void keys_limit(struct tracking *t)
+/* I5: forgets up to `at_once` keys above the limit. */
+static void keys_limit(struct tracking *t, size_t at_once)
 {
     int64_t most = node_options(t->clients->node)->tracking_table_max_keys;
 
-    while (most > 0 && t->keys.count > (size_t)most) {
+    for (; at_once > 0 && most > 0 && t->keys.count > (size_t)most; at_once--) {
         COVER("tracking: a key is forgotten for lack of room");
         t->cursor += 0x9e3779b97f4a7c15u;
         key_invalidate(t, KEY_OF(name_table_near(&t->keys, t->cursor >> 20)), NULL);
@@ -262,16 +262,17 @@ void tracking_remember(struct client *c, const struct command_row *row, const st
 {
     struct tracking *t = &c->clients->tracking;
 
-    if (!(row->flags & COMMAND_READONLY) || row->keys.first <= 0 || (size_t)row->keys.first >= command->arg_count) {
+    if (!(row->flags & COMMAND_READONLY)) {
         return;
     }
-    size_t last = row->keys.last < 0 ? command->arg_count - (size_t)(-row->keys.last) : (size_t)row->keys.last;
-    for (size_t i = (size_t)row->keys.first; i <= last && i < command->arg_count; i += (size_t)row->keys.step) {
-        struct name_node *found = name_table_find(&t->keys, command->arg[i]);
+    size_t count = command_key_count(row, command);
+    for (size_t i = 0; i < count; i++) {
+        struct slice key = command->arg[command_key_position(row, command, i)];
+        struct name_node *found = name_table_find(&t->keys, key);
 
-        key_add(t, found ? KEY_OF(found) : key_make(t, command->arg[i]), c->id);
+        key_add(t, found ? KEY_OF(found) : key_make(t, key), c->id);
     }
-    keys_limit(t);
+    keys_limit(t, SIZE_MAX);
 }
 
 /* --- prefixes ----------------------------------------------------------------------------------- */
@@ -414,6 +415,7 @@ static void prefix_gather(struct tracked_prefix *p, struct slice key, uint64_t o
 void tracking_flush(struct tracking *t)
 {
     grave_step(t, FREED_PER_FLUSH);
+    keys_limit(t, FREED_PER_FLUSH); /* the limit may have been lowered */
     if (!t->has_broadcasts) {
         return;
     }

@@ -191,7 +191,28 @@ TEST(the_table_of_keys_is_bounded_and_forgets_aloud)
     CHECK_EQ_UINT(told, 90);
     fake_feed(a, "INFO stats\r\n");
     CHECK_CONTAINS(fake_output(a), "tracking_total_keys:10\r\ntracking_total_items:10\r\n");
+    n->options.tracking_table_max_keys = 4; /* a limit that is lowered takes effect without another read */
+    fake_poll(n);
+    told = 0;
+    for (const char *at = fake_output(a); (at = strstr(at, "invalidate")); at++) {
+        told++;
+    }
+    CHECK_EQ_UINT(told, 6);
     client_close(a);
+    fake_free(n);
+}
+
+TEST(keys_that_a_number_counts_are_tracked)
+{
+    struct node *n = fake_new();
+    struct client *a = client3(n);
+    struct client *w = fake_client(n);
+    ask(n, a, "CLIENT TRACKING ON\r\n");
+    ask(n, a, "ZUNION 2 za zb\r\n");
+    ask(n, w, "ZADD zb 1 m\r\n");
+    CHECK_CONTAINS(fake_output(a), "invalidate\r\n*1\r\n$2\r\nzb\r\n");
+    client_close(a);
+    client_close(w);
     fake_free(n);
 }
 
