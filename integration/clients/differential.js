@@ -323,6 +323,7 @@ function tame(command, words) {
         const option = at > 2 && ['set', 'getex'].includes(command.name) ? words[at - 1].toLowerCase() : '';
         const is_date = option === 'exat' || option === 'pxat' || (command.name === 'restore' && has(words, 'absttl'));
         if (at !== ttl_at && !is_date && option !== 'ex' && option !== 'px') return;
+        if (Number(word) > 1e15 && command.name === 'restore') words[at] = '100000000'; // docs/COMMANDS.md: a sum that wraps
         if (/^\d+$/.test(word) && Number(word) > 0 && Number(word) < 100000) words[at] = is_date ? '9999999999999' : '100000000';
     });
     /* Whether a TTL is greater than one of the same length is up to the time between the two commands. */

@@ -220,7 +220,15 @@ void zset_run_zadd(struct command_run *run, const struct command *command, struc
 
 static bool zincrby_check(const struct command *command, struct reply *reply)
 {
+    static const char *const option[] = {"nx", "xx", "gt", "lt", "ch", "incr"};
     double increment;
+    /* Redis reads options here, too, and misses the member then. */
+    for (size_t i = 0; i < sizeof option / sizeof option[0]; i++) {
+        if (argument_is(command->arg[2], option[i])) {
+            reply_error(reply, REPLY_SYNTAX);
+            return false;
+        }
+    }
     return argument_double(command->arg[2], NULL, &increment, reply);
 }
 

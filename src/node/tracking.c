@@ -512,6 +512,9 @@ void tracking_stop(struct client *c)
         share_end(t, CONTAINER_OF(c->tracking.prefixes.next, struct tracked_share, in_client));
     }
     t->client_count -= c->tracking.is_on ? 1 : 0;
+    if (c->tracking.is_on && t->client_count == 0) {
+        keys_drop(t); /* nobody listens: changes are not looked at any more, so who starts again must start with nothing */
+    }
     c->tracking.is_on = false;
     c->tracking.is_redirect_broken = false;
     c->tracking.mode = 0;

@@ -216,6 +216,24 @@ TEST(keys_that_a_number_counts_are_tracked)
     fake_free(n);
 }
 
+TEST(who_stops_and_starts_again_has_nothing_left_to_hear_of)
+{
+    struct node *n = fake_new();
+    struct client *a = client3(n);
+    struct client *w = fake_client(n);
+    ask(n, a, "CLIENT TRACKING ON\r\n");
+    ask(n, a, "GET k\r\n");
+    ask(n, a, "CLIENT TRACKING OFF\r\n");
+    CHECK_CONTAINS(ask(n, w, "INFO stats\r\n"), "tracking_total_keys:0\r\n");
+    ask(n, w, "SET k 1\r\n");
+    ask(n, a, "CLIENT TRACKING ON\r\n");
+    ask(n, w, "SET k 2\r\n");
+    CHECK_EQ_STR(fake_output(a), "");
+    client_close(a);
+    client_close(w);
+    fake_free(n);
+}
+
 TEST(losing_the_leader_and_flushing_voids_every_cache)
 {
     struct node *n = fake_new();

@@ -33,6 +33,7 @@ TEST(small_sets_with_different_scores_answer_as_a_listpack)
         }
         compare_all(&d);
         differ_line(&d, DIFFER_EXACT, "ZREMRANGEBYLEX mixed [b (y");
+        differ_line(&d, DIFFER_EXACT, "ZINCRBY mixed NX 5");
         differ_line(&d, DIFFER_EXACT, "ZRANGE mixed 0 -1 WITHSCORES");
     }
     differ_end(&d);
