@@ -171,6 +171,7 @@ struct client {
     size_t reply_bytes_recent;    /* longest recent reply of a request, fading; 0: none yet */
     struct list requests;         /* undecided ones, in program order */
     size_t watches_pending;
+    size_t watches_void; /* of them, the first: what ended them came before they ran */
 
     struct command_copy held;     /* waits until no request is undecided */
     enum reply_protocol held_protocol;

@@ -313,7 +313,8 @@ static void slot_complete(struct client *c, struct client_slot *slot)
     client_slot_made(c, slot);
     if (slot->request.run_fn == watch_run) {
         c->watches_pending--;
-        c->is_watch_failed |= !slot->did_run;
+        c->is_watch_failed |= !slot->did_run && c->watches_void == 0;
+        c->watches_void -= c->watches_void > 0 ? 1 : 0;
     }
     if (!client_has_undecided(c)) {
         c->is_barred = false;

@@ -51,6 +51,7 @@ void client_unwatch(struct client *c)
     }
     c->watch_count = 0;
     c->watch_bytes = 0;
+    c->watches_void = c->watches_pending; /* a refused EXEC does not wait for its WATCH (transaction_must_wait) */
     c->is_watch_failed = false;
 }
 
@@ -410,7 +411,7 @@ void watch_run(struct request *request, struct command_run *run, struct reply *r
         reply_error(reply, "ERR too many watched keys");
         return;
     }
-    for (size_t i = 1; request->client && i < command->arg_count; i++) {
+    for (size_t i = 1; request->client && request->client->watches_void == 0 && i < command->arg_count; i++) {
         client_watch(request->client, request->db, command->arg[i], keyspace_last_change(&run->view, command->arg[i]));
     }
     slot->did_run = true;

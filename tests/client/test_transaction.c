@@ -152,6 +152,27 @@ TEST(a_failed_watch_fails_the_exec)
     CLOSE;
 }
 
+/* An EXEC that is refused for its arguments ends the transaction at once, also while its WATCH is under way. */
+TEST(a_watch_does_not_outlive_a_refused_exec)
+{
+    OPEN;
+
+    (void)fake_feed(c, "WATCH a\r\nMULTI\r\nEXEC x\r\nSET a 1\r\nMULTI\r\nGET a\r\nEXEC\r\n");
+    fake_decide_all(n);
+    fake_poll(n);
+    fake_decide_all(n);
+    CHECK_EQ_STR(fake_output(c),
+                 "+OK\r\n+OK\r\n-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n"
+                 "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$1\r\n1\r\n");
+    /* The next one counts again. */
+    (void)fake_feed(c, "WATCH a\r\nSET a 2\r\nMULTI\r\nGET a\r\nEXEC\r\n");
+    fake_decide_all(n);
+    fake_poll(n);
+    fake_decide_all(n);
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n*-1\r\n");
+    CLOSE;
+}
+
 TEST(unwatch_waits_for_its_watch)
 {
     OPEN;
