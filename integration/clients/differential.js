@@ -58,6 +58,8 @@ const explained = [
             ours[0] === theirs[0] && '*:'.includes(ours[0])},
     {name: /^z/, why: 'a score of -0 is stored as 0',
         test: (ours, theirs) => ours === theirs.replaceAll('$2\r\n-0\r\n', '$1\r\n0\r\n').replaceAll(',-0\r\n', ',0\r\n')},
+    {name: /^lcs$/, why: 'LCS of long strings is refused above 64 MiB of transient memory, in Redis above 512 MB',
+        test: (ours) => ours === '-ERR Insufficient memory, transient memory for LCS exceeds 64 MiB\r\n'},
     {name: /^lpos$/, why: 'LPOS refuses the one RANK that has no negative; Redis takes it',
         test: (ours, theirs, words) => words.includes('-9223372036854775808') && /^-ERR value is out of range, value must between -9223372036854775807/.test(ours)},
 ];
