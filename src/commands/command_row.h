@@ -70,9 +70,12 @@ struct command_row {
     uint32_t flags;
     struct command_keys keys;
     int16_t key_number;          /* the argument that counts the keys which follow it, as in ZUNION; 0: there is none */
-    /* Behind the other keys one more may follow this word, anywhere, as SORT's STORE; of several the last counts. NULL: none.
-     * Options whose argument could be that word are passed over: BY, GET (one each) and LIMIT (two). */
+    /* Behind the arguments that must be there one more key may follow this word, anywhere, as SORT's STORE; or one of these words
+     * ("STORE STOREDIST"); of several the last counts. NULL: none. Options whose argument could be that word are passed over: BY, GET
+     * (one each) and LIMIT (two). */
     const char *key_word;
+    /* Flags of the key specification that each of these words has; NULL: key_unknown says it. */
+    const char *key_word_flags;
     /* DATA: refuses what is wrong in the arguments alone, before anything is logged: writes an error and returns
      * false. Pure. May be NULL. */
     bool (*check)(const struct command *command, struct reply *reply);

@@ -2,6 +2,7 @@
  * the rows sorted by name. */
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -189,17 +190,31 @@ static size_t command_fixed_key_count(const struct command_row *row, size_t arg_
     return last >= arg_count || last < first ? 0 : (last - first) / (size_t)row->keys.step + 1;
 }
 
-/* Where the key behind row->key_word stands; 0: nowhere. As Redis's sortGetKeys. */
+static bool is_one_of(struct slice word, const char *words)
+{
+    while (*words) {
+        size_t n = strcspn(words, " ");
+        if (word.n == n && strncasecmp((const char *)word.p, words, n) == 0) {
+            return true;
+        }
+        words += n;
+        words += *words == ' ';
+    }
+    return false;
+}
+
+/* Where the key behind row->key_word stands; 0: nowhere. As Redis's sortGetKeys and georadiusGetKeys. */
 static size_t command_worded_key(const struct command_row *row, const struct command *command)
 {
     size_t found = 0;
-    for (size_t i = (size_t)row->keys.last + 1; row->key_word && i < command->arg_count; i++) {
+    size_t first = (size_t)(row->arity < 0 ? -row->arity : row->arity);
+    for (size_t i = first; row->key_word && i < command->arg_count; i++) {
         struct slice arg = command->arg[i];
         if (slice_equal_nocase(arg, "by") || slice_equal_nocase(arg, "get")) {
             i++;
         } else if (slice_equal_nocase(arg, "limit")) {
             i += 2;
-        } else if (slice_equal_nocase(arg, row->key_word) && i + 1 < command->arg_count) {
+        } else if (is_one_of(arg, row->key_word) && i + 1 < command->arg_count) {
             found = ++i;
         }
     }

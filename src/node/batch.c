@@ -85,11 +85,13 @@ static void batch_note_waiting(struct node *n, raft_index last)
 static void batch_note_commit(struct node *n)
 {
     struct batch *b = &n->batch;
-    if (b->group_last == 0 || n->driver.commit < b->group_last)
-        return;
-    uint64_t took = n->now_us - b->group_us;
-    b->commit_us = b->commit_us == 0 ? took : (7 * b->commit_us + took) / 8;
-    b->group_last = 0;
+    if (b->timed_last != 0 && n->driver.commit >= b->timed_last) {
+        uint64_t took = n->now_us - b->timed_us;
+        b->commit_us = b->commit_us == 0 ? took : (7 * b->commit_us + took) / 8;
+        b->timed_last = 0;
+    }
+    if (n->driver.commit >= b->group_last)
+        b->group_last = 0;
 }
 
 static void batch_note_group(struct node *n, uint32_t count, raft_index last)
@@ -98,8 +100,10 @@ static void batch_note_group(struct node *n, uint32_t count, raft_index last)
     b->expected = count + (b->group_last != 0 ? b->group_count : 0);
     b->group_count = count;
     b->group_last = last;
-    b->group_us = n->now_us;
-    b->since_us = 0;
+    if (b->timed_last == 0) {
+        b->timed_last = last;
+        b->timed_us = n->now_us;
+    }
 }
 
 uint64_t batch_wake_us(const struct node *n)
@@ -149,6 +153,7 @@ void batch_flush(struct node *n)
     ASSERT(done <= b->run_count && count <= b->count);
     b->run_count -= done;
     b->count -= count;
+    b->since_us = 0; /* What Raft did not take waits for Raft. */
     if (count > 0)
         batch_note_group(n, count, last);
     if (done > 0 && b->run_count > 0)
@@ -165,6 +170,7 @@ void batch_drop(struct batch *b)
     b->count = 0;
     b->since_us = 0;
     b->group_last = 0;
+    b->timed_last = 0;
     b->expected = 0;
 }
 

@@ -23,7 +23,8 @@ struct batch {
     uint64_t since_us;        /* a flush first found them; 0: none */
     uint32_t group_count;     /* entries of the newest group that was proposed */
     raft_index group_last;    /* its last entry; 0: committed, or none */
-    uint64_t group_us;        /* when it was proposed */
+    raft_index timed_last;    /* the same of the group that is timed, */
+    uint64_t timed_us;        /* and when it was proposed */
     uint32_t expected;        /* entries that were under way or waiting then */
     uint64_t commit_us;       /* how long a group takes to be committed, smoothed */
 };

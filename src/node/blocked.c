@@ -109,6 +109,7 @@ void blocked_register(struct node *n,
     } else if (is_own) { /* B4: its client went away meanwhile */
         w->is_leaving = true;
         n->blocked.leaving++;
+        n->wake_us = n->now_us;
     }
 }
 
@@ -333,7 +334,8 @@ static void blocked_propose(struct node *n, const uint8_t *seqs, size_t count)
 static uint64_t blocked_resume(struct node *n)
 {
     const struct session_state *s = n->session.phase == SESSION_OPEN ? sessions_find(n->keyspace, n->identity.node_id) : NULL;
-    if (!s || !s->is_suspended || s->number != n->session.number)
+    /* Who has gone meanwhile is taken out first: RESUME would pop for it. */
+    if (!s || !s->is_suspended || s->number != n->session.number || n->blocked.leaving > 0)
         return NODE_NEVER;
     if (n->now_us >= n->blocked.resume_us && node_has_leader(n)) {
         COVER("blocked: a session is resumed");

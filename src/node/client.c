@@ -431,13 +431,16 @@ void client_on_blocked(struct client *c)
  * blocked a little more is read than it may begin, so that its end is noticed. */
 enum client_state client_get_state(const struct client *c)
 {
-    if (c->is_killed || (c->is_input_ended && client_is_blocked(c))) {
+    if (c->is_killed) {
         return CLIENT_CLOSE_NOW;
     }
     if (c->mode == CLIENT_MODE_PEER) {
         return CLIENT_IS_PEER;
     }
     bool is_answered = list_empty(&c->slots) && !c->held.arg && c->wait.kind == CLIENT_WAITS_NOT;
+    if (c->is_input_ended && client_is_blocked(c)) {
+        return CLIENT_CLOSE; /* what was answered before goes out */
+    }
     if (is_answered && (c->is_closing || (c->is_input_ended && !c->is_stalled))) {
         return CLIENT_CLOSE;
     }

@@ -259,7 +259,8 @@ static void reply_key_flags(const struct command_row *row, const struct command 
         at = has_word(command, "get") ? "RW access update" : "OW update";
     }
     if (row->key_word && position >= (size_t)row->keys.last) {
-        at = strrchr(row->key_unknown, '\n') + 1; /* the spec of that word: "OW update|..." */
+        /* The spec of that word: "OW update|..." */
+        at = row->key_word_flags ? row->key_word_flags : strrchr(row->key_unknown, '\n') + 1;
         position = 0;
     }
     for (const char *next = strchr(at, ';'); position > 0 && next; position--, next = strchr(at, ';')) {

@@ -190,12 +190,43 @@ static size_t reply_unknown_specs(struct reply *reply, const char *lines)
     return count;
 }
 
+/* A key behind each of row->key_word; returns how many, and writes only where there is a reply. */
+static size_t reply_word_specs(struct reply *reply, const struct command_row *row)
+{
+    size_t count = 0;
+
+    for (const char *word = row->key_word_flags ? row->key_word : NULL; word && *word; count++) {
+        size_t n = strcspn(word, " ");
+
+        if (reply) {
+            reply_map(reply, 3);
+            reply_bulk_cstr(reply, "flags");
+            reply_words(reply, row->key_word_flags, false);
+            reply_bulk_cstr(reply, "begin_search");
+            reply_map(reply, 2);
+            reply_bulk_cstr(reply, "type");
+            reply_bulk_cstr(reply, "keyword");
+            reply_bulk_cstr(reply, "spec");
+            reply_map(reply, 2);
+            reply_bulk_cstr(reply, "keyword");
+            reply_bulk(reply, (struct slice){(const uint8_t *)word, n});
+            reply_pair_int(reply, "startfrom", -row->arity);
+            reply_bulk_cstr(reply, "find_keys");
+            reply_map(reply, 2);
+            reply_bulk_cstr(reply, "type");
+            reply_key_range(reply, (struct command_keys){0, 0, 1});
+        }
+        word += n + (word[n] == ' ');
+    }
+    return count;
+}
+
 static void reply_key_specs(struct reply *reply, const struct command_row *row)
 {
     const char *flags = row->key_flags ? row->key_flags : "RO";
     size_t count = command_key_spec_count(row);
 
-    reply_set(reply, count + reply_unknown_specs(NULL, row->key_unknown));
+    reply_set(reply, count + reply_word_specs(NULL, row) + reply_unknown_specs(NULL, row->key_unknown));
     for (size_t i = 0; i < count; i++) {
         struct command_keys keys = row->keys;
 
@@ -209,6 +240,7 @@ static void reply_key_specs(struct reply *reply, const struct command_row *row)
         flags += strcspn(flags, ";");
         flags += *flags ? 1 : 0;
     }
+    (void)reply_word_specs(reply, row);
     (void)reply_unknown_specs(reply, row->key_unknown);
 }
 

@@ -25,12 +25,14 @@ void node_submit_write(struct node *n, struct request *r, const struct command *
         stages_submitted(&n->stages, n->env.now_us(n->env.ctx));
     list_append(&n->session.unsent, &r->in_node);
     n->session.unsent_bytes += r->size;
+    n->wake_us = n->now_us; /* Clients go on between two iterations, too, when their output drains. */
 }
 
 void node_submit_read(struct node *n, struct request *r)
 {
     ASSERT(r->kind == REQUEST_READ);
     reads_submit(n, r);
+    n->wake_us = n->now_us;
 }
 
 /* The local state may answer at this instant, and at what log time. */
