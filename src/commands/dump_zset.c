@@ -70,7 +70,7 @@ static bool take_old_double(struct slice *in, double *score)
         return false;
     }
     if (size >= OLD_DOUBLE_INFINITE) {
-        *score = size == OLD_DOUBLE_NEGATIVE ? -INFINITY : INFINITY;
+        *score = size == OLD_DOUBLE_NEGATIVE ? (double)-INFINITY : (double)INFINITY;
         return true;
     }
     return rdb_take_bytes(in, size, &text) && zset_parse_score(text, score);

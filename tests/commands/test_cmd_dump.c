@@ -399,7 +399,7 @@ static void both_say(struct rows *r, struct redis_server *s, const char *line)
     ask(s, &theirs, arg, count);
     struct slice ours = rows_run(r, arg, count);
     if (!slice_equal(ours, buf_slice(&theirs))) {
-        CHECK(!"the same");
+        CHECK(false); /* they are the same */
         printf("%s: %.*s, redis %.*s\n", line, (int)(ours.n < 400 ? ours.n : 400),
                (const char *)ours.p, (int)(buf_size(&theirs) < 400 ? buf_size(&theirs) : 400),
                (const char *)buf_slice(&theirs).p);

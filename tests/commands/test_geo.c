@@ -24,14 +24,14 @@ TEST(the_places_of_the_documentation)
 /* Scores that no GEOADD makes are places as well, on the map. */
 TEST(any_score_is_a_valid_place)
 {
-    static const double score[] = {0, -1, -0.5, 0.5, 4503599627370495, 4503599627370496, 1e18, 9223372036854775807.0, 1e19, 1e300, -1e300, INFINITY, -INFINITY};
+    static const double score[] = {0, -1, -0.5, 0.5, 4503599627370495, 4503599627370496, 1e18, 9223372036854775807.0, 1e19, 1e300, -1e300, (double)INFINITY, (double)-INFINITY};
     for (size_t i = 0; i < sizeof score / sizeof score[0]; i++) {
         CHECK(geo_point_is_valid(geo_point_of(score[i])));
         CHECK(!isnan(geo_distance(geo_point_of(score[i]), palermo)));
     }
     CHECK(!geo_point_is_valid((struct geo_point){180.1, 0}));
     CHECK(!geo_point_is_valid((struct geo_point){0, -85.06}));
-    CHECK(!geo_point_is_valid((struct geo_point){NAN, 0}));
+    CHECK(!geo_point_is_valid((struct geo_point){(double)NAN, 0}));
     CHECK(geo_point_is_valid((struct geo_point){-180, 85.05112878}));
     CHECK(!isnan(geo_distance((struct geo_point){-90, 40}, (struct geo_point){90, -40}))); /* opposite */
 }
