@@ -259,6 +259,42 @@ TEST(a_newcomer_that_never_catches_up_is_dropped)
     rig_free(r);
 }
 
+/* J12: nothing but the snapshot tells a newcomer who the members are; it knows them again after a restart, when it votes. */
+TEST(a_newcomer_learns_the_members_from_a_snapshot)
+{
+    struct rig *r = rig_grown(3, 4);
+    int leader = rig_leader(r);
+    char line[64];
+    for (int i = 0; i < 4; i++)
+        r->host[i].options.log_retention_entries = 1;
+    for (int i = 0; i < 50; i++) {
+        snprintf(line, sizeof line, "SET key%d %d\r\n", i, i);
+        CHECK_EQ_STR(ask(r, leader, line), "+OK\r\n");
+    }
+    for (int i = 0; i < 3; i++)
+        node_snapshot(r->host[i].node);
+    rig_run(r, 1000);
+    CHECK(rig_status(r, leader).raft.first_index > 40);
+    CHECK_EQ_STR(ask(r, leader, "RAFT ADD n4:7000\r\n"), "+OK\r\n");
+    CHECK(rig_status(r, 3).raft.first_index > 40);
+    CHECK_EQ_INT(shape(r, 3), 40);
+    rig_stop(r, 3, RIG_POWER_LOSS);
+    rig_start(r, 3);
+    REQUIRE(r->host[3].node != NULL);
+    rig_run(r, 1000);
+    CHECK_EQ_INT(shape(r, 3), 40);
+    CHECK_EQ_STR(ask(r, 3, "GET key42\r\n"), "$2\r\n42\r\n");
+    /* With two of the others gone its vote is needed and its configuration counts: two of four are no majority. */
+    int gone = (leader + 1) % 3;
+    rig_stop(r, gone, RIG_KILL);
+    rig_stop(r, leader, RIG_KILL);
+    rig_run(r, 3000);
+    CHECK_EQ_INT(rig_leader(r), -1);
+    rig_start(r, gone);
+    CHECK_EQ_STR(ask(r, leader_of(r), "SET a 1\r\n"), "+OK\r\n");
+    rig_free(r);
+}
+
 TEST(cancel_ends_what_can_be_ended)
 {
     struct rig *r = rig_grown(3, 4);
