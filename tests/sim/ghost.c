@@ -5,6 +5,8 @@
 #include "base/assert.h"
 #include "base/codec.h"
 #include "base/mem.h"
+#include "base/checksum.h"
+#include "keyspace/keyspace_internal.h"
 #include "ghost_disk.h"
 #include "keyspace/keyspace_running.h"
 #include "node/peer_message.h"
@@ -92,11 +94,39 @@ struct ghost {
 
 struct oracle *ghost_oracle(const struct ghost *g) { return g->oracle; }
 
-static raft_index ghost_lookup(void *ctx, struct slice key)
+/* Of the node whose state is nearest to what the entry found: who committed it first may not have applied what was before it. One that
+ * has gone further is asked, too, as long as nothing happened to the key, and to those like it, since. */
+static raft_index ghost_lookup(void *ctx, struct slice key, raft_index index)
 {
     const struct ghost *g = ctx;
-    struct keyspace_view view = {.keyspace = node_keyspace(g->sim->host[g->committing].node)};
-    return keyspace_last_change(&view, key);
+    raft_index nearest = 0;
+    raft_index found = 0;
+    for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
+        struct node *n = g->sim->host[i].node;
+        if (!n)
+            continue;
+        struct keyspace_view view = {.keyspace = node_keyspace(n)};
+        raft_index at = keyspace_index(view.keyspace);
+        raft_index change = keyspace_last_change(&view, key);
+        if (at >= index && (change & ~KEYSPACE_ABSENT) < index)
+            return change;
+        if (at < index && at >= nearest) {
+            nearest = at;
+            found = change;
+        }
+    }
+    return found;
+}
+
+static uint16_t ghost_class_of(void *ctx, struct slice key)
+{
+    const struct ghost *g = ctx;
+    for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
+        struct node *n = g->sim->host[i].node;
+        if (n)
+            return (uint16_t)keyspace_creation_slot(siphash64_fast(keyspace_seed(node_keyspace(n)), key.p, key.n));
+    }
+    return 0;
 }
 
 struct ghost *ghost_new(struct sim *s)
@@ -109,7 +139,7 @@ struct ghost *ghost_new(struct sim *s)
     g->running.every = RUNNING_EVERY;
     g->digest.every = DIGEST_EVERY;
     g->oracle = oracle_new(&s->world, s->table);
-    oracle_set_lookup(g->oracle, ghost_lookup, g);
+    oracle_set_lookup(g->oracle, ghost_lookup, ghost_class_of, g);
     for (size_t i = 0; i < SIM_HOSTS; i++)
         g->host[i].disk = ghost_disk_new();
     return g;

@@ -56,7 +56,9 @@ struct oracle {
     raft_index time_capacity;
     uint64_t last_at_us;      /* when it was committed */
     oracle_lookup *lookup;
+    oracle_class *class_of;
     void *lookup_ctx;
+    raft_index created[1 << 16]; /* by class: the newest creation of a followed key */
     raft_index completed;
 };
 
@@ -68,9 +70,10 @@ struct oracle *oracle_new(struct world *w, const struct command_table *table)
     return o;
 }
 
-void oracle_set_lookup(struct oracle *o, oracle_lookup *lookup, void *ctx)
+void oracle_set_lookup(struct oracle *o, oracle_lookup *lookup, oracle_class *class_of, void *ctx)
 {
     o->lookup = lookup;
+    o->class_of = class_of;
     o->lookup_ctx = ctx;
 }
 
@@ -142,8 +145,10 @@ static text_id value_now(const struct oracle *o, text_id key, int64_t time_ms)
 static void set_version(struct oracle *o, text_id key, raft_index index, text_id value, int64_t deadline_ms)
 {
     struct oracle_key *k = &o->key[key];
-    if (value != TEXT_NIL && value_now(o, key, o->time[index]) == TEXT_NIL)
+    if (value != TEXT_NIL && value_now(o, key, o->time[index]) == TEXT_NIL) {
         k->created = index;
+        o->created[o->class_of(o->lookup_ctx, texts_get(&o->texts, key))] = index;
+    }
     if (k->count > 0 && k->version[k->count - 1].index == index)
         k->count--; /* twice in one transaction: only the last one shows */
     if (k->count == k->capacity) {
@@ -245,7 +250,7 @@ static void model_command(struct oracle *o, const char *name, const struct slice
 }
 
 /* Has a watched key changed since? One that was absent has when it was created since; it may also count as changed when another key was
- * created that shares 16 bits of a keyed hash with it (keyspace.h): whether one was is asked of the node, and only that. */
+ * created that shares 16 bits of a keyed hash with it (keyspace.h): of keys that are not followed, and only of those, a node is asked whether one was. */
 static bool watch_is_touched(struct oracle *o, const struct exec_watch *w, raft_index index)
 {
     text_id key = oracle_text(o, w->key);
@@ -254,8 +259,8 @@ static bool watch_is_touched(struct oracle *o, const struct exec_watch *w, raft_
         return version_at(o, key, index)->index > w->index;
     if (o->key[key].created > since)
         return true;
-    raft_index now = o->lookup ? o->lookup(o->lookup_ctx, w->key) : 0;
-    bool is_by_another = (now & KEYSPACE_ABSENT) && (now & ~KEYSPACE_ABSENT) > since;
+    raft_index now = o->lookup ? o->lookup(o->lookup_ctx, w->key, index) : 0;
+    bool is_by_another = ((now & KEYSPACE_ABSENT) && (now & ~KEYSPACE_ABSENT) > since) || o->created[o->class_of(o->lookup_ctx, w->key)] > since;
     if (is_by_another)
         world_count("a watch was refused for another key's sake");
     return is_by_another;

@@ -12,8 +12,10 @@ struct command_table;
 struct oracle *oracle_new(struct world *w, const struct command_table *table);
 void oracle_free(struct oracle *o);
 /* What keyspace_last_change says of a key where the entry was first seen committed. Used for one thing only: oracle.c, watch_is_touched. */
-typedef raft_index oracle_lookup(void *ctx, struct slice key);
-void oracle_set_lookup(struct oracle *o, oracle_lookup *lookup, void *ctx);
+typedef raft_index oracle_lookup(void *ctx, struct slice key, raft_index index);
+/* Which of the 2^16 classes of keys (keyspace.h, KEYSPACE_ABSENT) it belongs to. */
+typedef uint16_t oracle_class(void *ctx, struct slice key);
+void oracle_set_lookup(struct oracle *o, oracle_lookup *lookup, oracle_class *class_of, void *ctx);
 /* Entry `index` is committed; entries come in order. `p`: its command, if it takes effect; else NULL. */
 void oracle_entry(struct oracle *o, raft_index index, int64_t time_ms, const struct proposal *p);
 /* The cluster never was (its only member lost its disk). */
