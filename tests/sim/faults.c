@@ -283,6 +283,7 @@ static void fault_rot(struct sim *s)
     static const enum sim_rot kind[] = {SIM_ROT_FLIP_BIT, SIM_ROT_GARBAGE, SIM_ROT_MISPLACED};
     static const char *const name[] = {"rot: a bit flipped", "rot: garbage", "rot: a sector written over another"};
     uint64_t which = world_below(&s->world, 3);
+    ghost_host_rots(s->ghost, h->slot);
     if (sim_disk_corrupt_any(h->disk, kind[which]))
         world_count(name[which]);
     world_at(&s->world, world_exponential(&s->world, 500000), fault_restart, s, h->slot, 0);

@@ -560,6 +560,8 @@ void ghost_host_started(struct ghost *g, uint32_t slot)
     h->seen_last_term = 0;
 }
 
+void ghost_host_rots(struct ghost *g, uint32_t slot) { ghost_disk_rot(g->host[slot].disk); }
+
 static uint32_t ghost_crc(void *ctx, raft_index i)
 {
     const struct ghost_log *log = ctx;

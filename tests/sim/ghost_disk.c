@@ -33,6 +33,8 @@ struct ghost_disk {
     struct raft_hard_state hard;
     struct disk_entry *durable; /* [i] is index i + 1 */
     size_t capacity;
+    struct disk_entry *before_rot; /* what was durable when the disk rotted: it may have been acknowledged */
+    size_t before_rot_count;
     /* Snapshots: the index that each file's head names; which of them has the name, and which has it durably. */
     raft_index snapshot_own, snapshot_received, snapshot_named, snapshot_durable;
     struct disk_note *note; /* written, not synced, in order */
@@ -50,6 +52,7 @@ struct ghost_disk *ghost_disk_new(void) { return mem_alloc_zero(sizeof(struct gh
 
 void ghost_disk_free(struct ghost_disk *d)
 {
+    mem_free(d->before_rot);
     mem_free(d->durable);
     mem_free(d->note);
     mem_free(d);
@@ -61,7 +64,18 @@ bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term te
 {
     if (index >= 1 && index <= d->snapshot_durable)
         return true; /* a snapshot stands for it */
-    return index >= 1 && index <= d->capacity && d->durable[index - 1].term == term && d->durable[index - 1].crc == crc;
+    if (index >= 1 && index <= d->capacity && d->durable[index - 1].term == term && d->durable[index - 1].crc == crc)
+        return true;
+    return index >= 1 && index <= d->before_rot_count && d->before_rot[index - 1].term == term && d->before_rot[index - 1].crc == crc;
+}
+
+void ghost_disk_rot(struct ghost_disk *d)
+{
+    mem_free(d->before_rot);
+    d->before_rot_count = d->capacity;
+    d->before_rot = d->capacity ? mem_alloc(d->capacity * sizeof *d->before_rot) : NULL;
+    for (size_t i = 0; i < d->capacity; i++)
+        d->before_rot[i] = d->durable[i];
 }
 
 void ghost_disk_power_loss(struct ghost_disk *d)

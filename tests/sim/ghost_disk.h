@@ -17,6 +17,8 @@ bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term te
 struct raft_hard_state ghost_disk_hard_state(const struct ghost_disk *d);
 /* The machine lost power: what was written and not synced is void. */
 void ghost_disk_power_loss(struct ghost_disk *d);
+/* The process has ended and the disk loses some of what it held: acknowledgements of that may still be on their way, and count. */
+void ghost_disk_rot(struct ghost_disk *d);
 void ghost_disk_wipe(struct ghost_disk *d);
 
 #endif

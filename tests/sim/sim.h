@@ -200,6 +200,7 @@ struct oracle *ghost_oracle(const struct ghost *g);
 void ghost_host_started(struct ghost *g, uint32_t slot);
 void ghost_host_stopped(struct ghost *g, uint32_t slot, bool lost_power, bool lost_disk);
 /* From the disk: bytes handed to write(), and a sync that made all of them durable. */
+void ghost_host_rots(struct ghost *g, uint32_t slot); /* just before */
 struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner);
 void ghost_check_message(struct ghost *g, uint32_t from, uint32_t to, struct slice bytes); /* as it is sent */
 void ghost_finish(struct ghost *g); /* end of the run: all nodes equal, everything acknowledged there */
