@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "integration/lib/cluster.h"
 
@@ -197,6 +198,40 @@ ITEST(waiters_end_and_transactions, ITEST_CLUSTER, 60)
     wire_close(&other);
 }
 
+/* What `(echo PING; echo BLPOP k 0) | nc` does: it ends its input and reads on. It gets what was answered before, its connection ends, and
+ * nothing is popped for it. */
+ITEST(who_ends_its_input_waits_no_more, ITEST_CLUSTER, 60)
+{
+    struct cluster *c = &blocking_cluster;
+    struct wire half;
+    char out[300];
+    cluster_start(c, 3, 0, "");
+    size_t follower = ((size_t)cluster_leader(c, -1, 5000) + 1) % 3;
+    for (unsigned i = 0; i < 64; i++) { /* more than a socket takes at once, while nobody reads */
+        blocking_write(c, follower, "APPEND big 0123456789012345678901234567890123456789012345678901234567890123456789");
+    }
+    REQUIRE(wire_open(&half, c->node[follower].port, 5000));
+    for (unsigned i = 0; i < 2000; i++) {
+        REQUIRE(wire_send(&half, "GET big"));
+    }
+    REQUIRE(wire_send(&half, "BLPOP k 0"));
+    REQUIRE(shutdown(half.fd, SHUT_WR) == 0);
+    itest_sleep_ms(300);
+    for (unsigned i = 0; i < 2000; i++) {
+        if (strncmp(blocking_read(&half, 10000), "$4480\r\n", 7) != 0) {
+            itest_fail("reply %u of 2000 did not come", i);
+            break;
+        }
+    }
+    CHECK_STR(blocking_read(&half, 10000), "(closed)");
+    wire_close(&half);
+    REQUIRE(blocked_are(c, follower, 0, 5000));
+    REQUIRE(cluster_wait_caught_up(c, 10000));
+    blocking_write(c, follower, "RPUSH k kept");
+    wire_once(c->node[follower].port, 5000, out, sizeof out, "LLEN k");
+    CHECK_STR(out, ":1\r\n");
+}
+
 /* A node that is stopped: its waiters are passed over, and keep their place. */
 ITEST(waiters_of_a_suspended_node, ITEST_CLUSTER, 60)
 {
@@ -220,7 +255,17 @@ ITEST(waiters_of_a_suspended_node, ITEST_CLUSTER, 60)
     cluster_node_resume(c, stopped);
     CHECK_STR(blocking_read(&first, 20000), "*2\r\n$1\r\nk\r\n$3\r\ntwo\r\n"); /* RESUME serves what is there */
     CHECK_STR(wire_call(&second, "LLEN k"), ":0\r\n");
+    /* Again, but its client goes while it is stopped: what was pushed meanwhile is for others. */
+    REQUIRE(wire_send(&first, "BLPOP k 0"));
+    REQUIRE(blocked_are(c, stopped, 1, 5000));
+    cluster_node_suspend(c, stopped);
+    itest_sleep_ms(4000);
     wire_close(&first);
+    blocking_write(c, leader, "RPUSH k three");
+    cluster_node_resume(c, stopped);
+    CHECK(blocked_are(c, stopped, 0, 20000));
+    REQUIRE(cluster_wait_caught_up(c, 20000));
+    CHECK_STR(wire_call(&second, "LLEN k"), ":1\r\n");
     wire_close(&second);
 }
 

@@ -47,7 +47,8 @@ const seldom = {flushall: 0.02, flushdb: 0.05, swapdb: 0.1, select: 0.1, multi: 
 
 const explained = [
     {name: /^geo(search|radius)/, why: 'COUNT among points that are equally far',
-        test: (ours, theirs, words) => words.some((word) => /^count$/i.test(word)) && ours[0] === '*' && ours.split('\r\n')[0] === theirs.split('\r\n')[0]},
+        test: (ours, theirs, words) => has(words, 'count') && ours[0] === '*' && shape(parse(ours)) === shape(parse(theirs)) &&
+            (!has(words, 'withdist') || has(words, 'any') || distances(ours) === distances(theirs))},
     {name: /^geosearchstore$/, why: 'an error names the command in lower case',
         test: (ours, theirs) => ours[0] === '-' && ours.toLowerCase() === theirs.toLowerCase()},
     {name: /^sort/, why: 'SORT: Redis leaves the order open (texts that compare equal, a set that is not sorted)',
@@ -375,6 +376,9 @@ function sorted(value) {
     if (!Array.isArray(value)) return JSON.stringify(value);
     return value.mark + JSON.stringify(value.map((one) => sorted(one)).sort());
 }
+
+/* Of an answer WITHDIST: second behind each member. */
+const distances = (text) => JSON.stringify(parse(text).map((one) => one[1]));
 
 const differences = new Map(); // reason -> count
 function same(command, words, ours, theirs) {

@@ -12,11 +12,13 @@
  * threads woken. Many clients that each wait for one answer would fall into two halves that take turns, and pay twice. So the
  * leader lets entries wait for the others (the idea of PostgreSQL's commit_delay and commit_siblings):
  *
- * G1  Only while at least BATCH_SIBLINGS are under way at once: one client, or a few, never wait.
+ * G1  Only while at least BATCH_SIBLINGS entries are under way at once: a few clients that write one by one never wait. (One that
+ *     sends a long pipeline and then a single write waits once, G3; after that a single write is what is expected.)
  * G2  Until as many wait, within an eighth, as were under way or waiting when the last group went: those that were answered
  *     come back with their next write.
- * G3  At most for two usual commits; and not at all where that is longer than `commit-delay`, or where a commit takes many times what
- *     the disk takes: members are far apart there, and groups on the way side by side cost no time. */
+ * G3  At most for two usual commits (and as finely as the loop's timer goes, a millisecond); and not at all where that is longer
+ *     than `commit-delay`, or where a commit takes many times what the disk takes: members are far apart there, and groups on the
+ *     way side by side cost no time. */
 #define BATCH_SIBLINGS 8u
 #define BATCH_DISK_TIMES 5u
 

@@ -22,9 +22,10 @@
  * B1  A waiter is served by the entry that filled the key, on every node alike, in log order of the waiters: so every element goes
  *     to one of them, and whoever leads next changes nothing about it.
  * B2  Waiters of a suspended session keep their place and are passed over. SUSPEND is logged by a leader that lost sight of the member;
- *     RESUME, which serves them from what the keys then hold, is proposed by the member itself when it finds its session suspended: the
- *     leader cannot tell it from a process that was started anew and has another session, whose clients are gone. What was popped for a client whose node died before its SUSPEND was applied is
- *     lost with it, as an element popped by LPOP is whose reply the network lost.
+ *     RESUME, which serves them from what the keys then hold, is proposed by the member itself when it finds its session suspended,
+ *     after those whose clients have gone meanwhile were ended (B4): the leader cannot tell it from a process that was started anew
+ *     and has another session, whose clients are gone. What was popped for a client whose node died before its SUSPEND was applied
+ *     is lost with it, as an element popped by LPOP is whose reply the network lost.
  * B3  An origin answers from its own apply, like any write; a request is REQUEST_BLOCKED as long as its waiter is in the state.
  * B4  A waiter of this session that has no client any more (`is_leaving`) is proposed to end until it has. */
 

@@ -130,24 +130,6 @@ static void cut_ring(struct sim *s)
     }
 }
 
-static uint32_t fault_leader(const struct sim *s)
-{
-    raft_term best = 0;
-    uint32_t leader = 0;
-    for (uint32_t i = 0; i < s->plan.host_count; i++) {
-        const struct raft *r = s->host[i].node ? node_raft(s->host[i].node) : NULL;
-        struct raft_status status;
-        if (!r)
-            continue;
-        raft_get_status(r, &status);
-        if (status.role == RAFT_LEADER && status.term > best) {
-            best = status.term;
-            leader = i;
-        }
-    }
-    return leader;
-}
-
 /* One link goes down and up again, quickly, for a while. */
 static void fault_flap(struct world *w, void *ctx, uint64_t link, uint64_t left)
 {
@@ -201,7 +183,11 @@ static void fault_cut(struct sim *s, enum cut_shape shape)
     uint64_t pick = world_below(&s->world, n);
     switch (shape) {
     case CUT_ONE: cut_sides(s, 1u << pick, false); break;
-    case CUT_LEADER: cut_sides(s, 1u << fault_leader(s), world_chance(&s->world, 300000)); break;
+    case CUT_LEADER: {
+        uint32_t leader = sim_leader(s);
+        cut_sides(s, 1u << (leader == UINT32_MAX ? 0 : leader), world_chance(&s->world, 300000));
+        break;
+    }
     case CUT_SIDES: cut_sides(s, side, false); break;
     case CUT_ONE_WAY: cut_sides(s, side, true); break;
     case CUT_LINK: fault_single_link(s, world_chance(&s->world, 500000)); break;

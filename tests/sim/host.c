@@ -335,3 +335,21 @@ void host_deinit(struct sim_host *h)
     options_deinit(&h->options);
     sim_disk_free(h->disk);
 }
+
+uint32_t sim_leader(const struct sim *s)
+{
+    raft_term best = 0;
+    uint32_t leader = UINT32_MAX;
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        const struct raft *r = s->host[i].node ? node_raft(s->host[i].node) : NULL;
+        struct raft_status status;
+        if (!r)
+            continue;
+        raft_get_status(r, &status);
+        if (status.role == RAFT_LEADER && status.term > best) {
+            best = status.term;
+            leader = i;
+        }
+    }
+    return leader;
+}

@@ -205,7 +205,7 @@ static void profile_churn(struct sim_plan *plan, struct prng *p)
 /* Snapshots all the time, and hardly anything kept behind them: who was away for a moment needs one. */
 static void profile_compact(struct sim_plan *plan, struct prng *p)
 {
-    plan->snapshot_log_bytes = (uint64_t)1 << (11 + prng_below(p, 6));
+    plan->snapshot_log_bytes = (uint64_t)1 << (prng_below(p, 4) ? 11 + prng_below(p, 6) : 9 + prng_below(p, 2));
     plan->think_us += 15000; /* each snapshot is written whole: what is measured here is their number, not the data */
     plan->retention_entries = 1 + (uint32_t)prng_below(p, 8);
     plan->segment_bytes = (uint64_t)4096 << prng_below(p, 5);

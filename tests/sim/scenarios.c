@@ -62,19 +62,7 @@ void story_expect(struct story *t, uint32_t slot, const char *line, const char *
 uint32_t story_leader(struct story *t)
 {
     for (int i = 0; i < 10000; i++) {
-        raft_term best = 0;
-        uint32_t leader = UINT32_MAX;
-        for (uint32_t slot = 0; slot < t->sim->plan.host_count; slot++) {
-            const struct raft *r = t->sim->host[slot].node ? node_raft(t->sim->host[slot].node) : NULL;
-            struct raft_status status;
-            if (!r)
-                continue;
-            raft_get_status(r, &status);
-            if (status.role == RAFT_LEADER && status.term > best) {
-                best = status.term;
-                leader = slot;
-            }
-        }
+        uint32_t leader = sim_leader(t->sim);
         if (leader != UINT32_MAX)
             return leader;
         sim_run(t->sim, 1000);

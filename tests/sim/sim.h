@@ -173,6 +173,7 @@ bool churn_on_fatal(struct sim *s, uint32_t slot); /* true: it ended because it 
 
 /* main.c */
 void sim_build(struct sim *s, uint64_t seed, const struct sim_plan *plan, const struct command_table *table, bool is_verbose);
+uint32_t sim_leader(const struct sim *s); /* the slot of the newest; UINT32_MAX: there is none */
 void sim_run(struct sim *s, uint64_t us); /* with every check after every event */
 void sim_teardown(struct sim *s);
 
