@@ -52,6 +52,7 @@ enum {
     DICT_STEP = 16,            /* chains moved per insert or removal while resizing */
     DICT_SHRINK_FACTOR = 8,    /* shrink below 1/8 full */
     DICT_EMPTY_PER_VISIT = 10, /* as Redis's scanGenericCommand */
+    DICT_SCAN_AHEAD = 8,       /* chains between the steps of a walk's loads ahead */
 };
 
 STATIC_ASSERT(DICT_STEP % 2 == 0, "D3");
@@ -140,6 +141,53 @@ struct dict_entry *dict_find(const struct dict *d, uint64_t hash, struct slice k
         e = e->next;
     }
     return NULL;
+}
+
+/* --- loads ahead --- */
+
+void dict_ahead_chain(const struct dict *d, uint64_t hash)
+{
+    if (d->table) {
+        __builtin_prefetch(dict_chain(d, hash));
+    }
+}
+
+void dict_ahead_entry(const struct dict *d, uint64_t hash)
+{
+    if (d->table) {
+        __builtin_prefetch(*dict_chain(d, hash));
+    }
+}
+
+void dict_ahead_value(const struct dict *d, uint64_t hash)
+{
+    const struct dict_entry *e = d->table ? *dict_chain(d, hash) : NULL;
+    if (e && e->hash < hash) {
+        e = e->next;
+    }
+    if (e) {
+        __builtin_prefetch(e->key);
+        __builtin_prefetch(e->value);
+        __builtin_prefetch((const char *)e->value + 64); /* its next cache line: small values are overwritten in place */
+    }
+}
+
+/* A walk is about to visit the chain that begins with `from`: nearly each entry and each value behind it is a cache miss. The first
+ * entries of a chain are loaded furthest ahead, then the second ones, then the values. */
+static void dict_scan_ahead(const struct dict *d, uint64_t from)
+{
+    uint64_t span = dict_chain_last(d, from) - from + 1;
+    if ((UINT64_MAX - from) / span < 3 * DICT_SCAN_AHEAD) {
+        return;
+    }
+    __builtin_prefetch(*dict_chain(d, from + 3 * DICT_SCAN_AHEAD * span));
+    const struct dict_entry *e = *dict_chain(d, from + 2 * DICT_SCAN_AHEAD * span);
+    if (e) {
+        __builtin_prefetch(e->next);
+    }
+    for (e = *dict_chain(d, from + DICT_SCAN_AHEAD * span); e; e = e->next) {
+        __builtin_prefetch(e->value);
+    }
 }
 
 /* --- resizing --- */
@@ -359,6 +407,7 @@ uint64_t dict_scan(const struct dict *d,
             return 0;
         }
         from = last + 1;
+        dict_scan_ahead(d, from);
     }
 }
 

@@ -40,6 +40,11 @@ void dict_deinit(struct dict *d);
 
 /* NULL when absent. Expected O(1). Never moves anything, so reads leave no trace. */
 struct dict_entry *dict_find(const struct dict *d, uint64_t hash, struct slice key);
+/* Three steps that bring what a dict_find will read into the processor's cache, for callers that know several keys ahead: each step
+ * starts loads and waits for none, and reads what the step before has loaded. Hints: they change nothing. */
+void dict_ahead_chain(const struct dict *d, uint64_t hash);
+void dict_ahead_entry(const struct dict *d, uint64_t hash);
+void dict_ahead_value(const struct dict *d, uint64_t hash);
 /* Adds a key that must be absent; all other fields of the new entry are 0. Borrowed: dict_remove
  * gives it up. Does at most DICT_STEP chains of a resize on the way. */
 struct dict_entry *dict_insert(struct dict *d, uint64_t hash, struct slice key);

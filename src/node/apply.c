@@ -152,6 +152,8 @@ void apply_run(struct node *n)
     apply_tell_progress(n);
     while (a->applied < n->driver.commit && !n->is_dead && !apply_is_held(n)) {
         struct raft_entry e;
+        if (count % APPLY_AHEAD == 0)
+            apply_ahead(n);
         if (count == APPLY_ENTRIES ||
             (count > 0 && count % APPLY_CLOCK_EVERY == 0 && n->env.now_us(n->env.ctx) > end_us)) {
             a->has_more = true;

@@ -37,6 +37,10 @@ void apply_fetched(struct node *n, raft_index first, struct buf *entries);
 /* Tells Raft how far it got. */
 void apply_report(struct node *n);
 
+/* apply_ahead.c: loads what the next APPLY_AHEAD entries will look up. */
+#define APPLY_AHEAD 16
+void apply_ahead(struct node *n);
+
 /* apply_entry.c. Room for an argument vector; valid until the next call. */
 struct slice *apply_args_room(struct apply *a, size_t count);
 /* One entry. */
