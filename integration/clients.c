@@ -392,4 +392,38 @@ ITEST(hiredis_async_libev, ITEST_ANY_SERVER, 60)
     clients_on_each(clients_async_run);
 }
 
+/* What several connections sent while the node did not run is executed in the order in which it came. */
+ITEST(order_of_arrival_across_connections, ITEST_ANY_SERVER, 30)
+{
+    static struct cluster c;
+    static struct wire w[10];
+    struct wire control;
+
+    cluster_start(&c, 1, 0, "");
+    REQUIRE(wire_open(&control, c.node[0].port, 5000));
+    for (size_t i = 0; i < 10; i++) {
+        REQUIRE(wire_open(&w[i], c.node[0].port, 5000));
+        CHECK_STR(wire_call(&w[i], "PING"), "+PONG\r\n");
+    }
+    for (int round = 0; round < 5; round++) {
+        CHECK(wire_call(&control, "DEL order") != NULL);
+        cluster_node_suspend(&c, 0);
+        for (size_t i = 0; i < 10; i++) {
+            size_t at = (i * 7 + (size_t)round) % 10;
+            REQUIRE(wire_send(&w[at], "APPEND order %zu", i));
+        }
+        cluster_node_resume(&c, 0);
+        for (size_t i = 0; i < 10; i++) {
+            const char *reply;
+            size_t len;
+            REQUIRE(wire_read(&w[i], 5000, &reply, &len) == WIRE_OK);
+        }
+        CHECK_STR(wire_call(&control, "GET order"), "$10\r\n0123456789\r\n");
+    }
+    for (size_t i = 0; i < 10; i++) {
+        wire_close(&w[i]);
+    }
+    wire_close(&control);
+}
+
 ITEST_MAIN()

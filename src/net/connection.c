@@ -23,6 +23,7 @@
 
 struct connection {
     struct list in_server;
+    struct list in_readable; /* from its event until it is read; else on its own */
     struct server *server;
     struct client *client; /* NULL while lingering */
     int fd;
@@ -36,11 +37,17 @@ struct connection {
 
 #define CONNECTION_OF(watcher) ((struct connection *)(watcher)->data)
 
+static void connection_pause_reading(struct connection *c)
+{
+    ev_io_stop(c->server->loop, &c->read);
+    list_remove(&c->in_readable);
+}
+
 static void connection_free(struct connection *c, bool keep_fd)
 {
     struct server *s = c->server;
 
-    ev_io_stop(s->loop, &c->read);
+    connection_pause_reading(c);
     ev_io_stop(s->loop, &c->write);
     if (c->client) {
         client_close(c->client);
@@ -125,7 +132,7 @@ static void connection_settle(struct connection *c)
     if (state == CLIENT_READ && c->server->stage < SERVER_ANSWERS) {
         ev_io_start(loop, &c->read);
     } else {
-        ev_io_stop(loop, &c->read);
+        connection_pause_reading(c);
     }
     if (has_output) {
         ev_io_start(loop, &c->write);
@@ -187,13 +194,10 @@ static bool connection_fill(struct connection *c, bool *is_over)
     return false;
 }
 
-static void on_readable(struct ev_loop *loop, ev_io *io, int events)
+static void connection_read(struct connection *c)
 {
-    struct connection *c = CONNECTION_OF(io);
     bool is_over = false;
 
-    (void)loop;
-    (void)events;
     if (!c->client) {
         linger_read(c);
         return;
@@ -214,6 +218,28 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
     enum client_state state = client_get_state(c->client);
     if (state != CLIENT_READ && (state != CLIENT_CLOSE || client_output(c->client).n == 0)) {
         connection_settle(c);
+    }
+}
+
+/* libev calls what one poll found in the reverse order. Clients are read in the order in which their bytes came, as Redis does:
+ * who unsubscribes and publishes then through another connection relies on it. */
+static void on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+    struct connection *c = CONNECTION_OF(io);
+
+    (void)loop;
+    (void)events;
+    list_remove(&c->in_readable);
+    list_prepend(&c->server->readable, &c->in_readable);
+}
+
+void connections_read(struct server *s)
+{
+    while (!list_empty(&s->readable)) {
+        struct connection *c = CONTAINER_OF(s->readable.next, struct connection, in_readable);
+
+        list_remove(&c->in_readable);
+        connection_read(c);
     }
 }
 
@@ -257,6 +283,7 @@ void connection_open(struct server *s, int fd, const struct sockaddr_storage *ad
         return;
     }
     struct connection *c = mem_alloc_zero(sizeof *c);
+    list_init(&c->in_readable);
     c->server = s;
     c->fd = fd;
     c->is_loopback = info.is_local;
@@ -300,7 +327,7 @@ void connections_stop_reading(struct server *s)
         struct connection *c = CONTAINER_OF(at, struct connection, in_server);
 
         if (c->client) {
-            ev_io_stop(s->loop, &c->read);
+            connection_pause_reading(c);
         }
     }
 }

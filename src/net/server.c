@@ -18,9 +18,9 @@
 #include "node/rows.h"
 #include "node/version.h"
 
-/* The loop. One iteration: libev polls; sockets, timers and finished disk jobs feed the node (client_process, node_link_message,
- * node_disk_done); then, before the loop sleeps again (ev_prepare), node_iterate takes all of it as one batch, and what it
- * made is written: one write per client and per link. */
+/* The loop. One iteration: libev polls; peers' sockets, timers and finished disk jobs feed the node (node_link_message,
+ * node_disk_done); then, before the loop sleeps again (ev_prepare), clients are read in the order in which they spoke
+ * (client_process), node_iterate takes all of it as one batch, and what it made is written: one write per client and per link. */
 
 static void server_describe(void *ctx, char *text, unsigned room)
 {
@@ -212,6 +212,7 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 
     (void)loop;
     (void)events;
+    connections_read(s);
     server_drain(s);
     node_iterate(s->node);
     peers_flush(s);
@@ -424,6 +425,7 @@ int server_run(struct options *options, const char *file, struct slice secret)
     s->wake_armed_us = UINT64_MAX;
     s->spare_fd = -1;
     list_init(&s->connections);
+    list_init(&s->readable);
     list_init(&s->peers);
     clock_random(id, sizeof id);
     for (size_t i = 0; i < sizeof id; i++) {

@@ -61,6 +61,7 @@ struct server {
     int spare_fd; /* given up to accept and close one when out of descriptors */
 
     struct list connections;
+    struct list readable; /* those with an event that are not read yet, first who was first */
     size_t connection_count;
     struct list peers;
     size_t unproven_count;
@@ -88,6 +89,8 @@ void socket_tune(const struct server *s, int fd, bool is_client);
 /* connection.c */
 struct connection;
 void connection_open(struct server *s, int fd, const struct sockaddr_storage *address, bool is_sentinel);
+/* Reads and processes what poll found, in the order in which it came. */
+void connections_read(struct server *s);
 /* Writes what clients have to say. */
 void connections_flush(struct server *s);
 void connections_each_second(struct server *s);
