@@ -69,16 +69,20 @@ static void fault_unpause(struct world *w, void *ctx, uint64_t slot, uint64_t li
     host_kick(&s->host[slot]);
 }
 
+void faults_pause(struct sim_host *h, uint64_t us)
+{
+    struct sim *s = h->sim;
+    world_count("node paused");
+    h->paused_until_us = s->world.now_us + us;
+    world_trace(&s->world, "node %u paused", h->slot);
+    world_at(&s->world, us + 1, fault_unpause, s, h->slot, h->life);
+}
+
 static void fault_pause(struct sim *s)
 {
     struct sim_host *h = fault_pick(s);
-    if (!h->node)
-        return;
-    world_count("node paused");
-    uint64_t pause = world_exponential(&s->world, 600000);
-    h->paused_until_us = s->world.now_us + pause;
-    world_trace(&s->world, "node %u paused", h->slot);
-    world_at(&s->world, pause + 1, fault_unpause, s, h->slot, h->life);
+    if (h->node)
+        faults_pause(h, world_exponential(&s->world, 600000));
 }
 
 static void fault_partition_ends(struct world *w, void *ctx, uint64_t a, uint64_t b)

@@ -519,12 +519,14 @@ static bool scenario_run(const struct scenario *c, const struct command_table *t
 
 int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose)
 {
-    size_t count = sizeof scenarios / sizeof scenarios[0];
+    const struct scenario *all[] = {scenarios, scenarios_elections, scenarios_members};
+    const size_t count[] = {sizeof scenarios / sizeof scenarios[0], scenarios_elections_count, scenarios_members_count};
     int failed = 0;
-    for (size_t i = 0; i < count + scenarios_members_count; i++) {
-        const struct scenario *c = i < count ? &scenarios[i] : &scenarios_members[i - count];
-        if (strstr(c->name, pattern) && (!c->is_long || strcmp(c->name, pattern) == 0))
-            failed += !scenario_run(c, table, is_verbose);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        for (const struct scenario *c = all[i]; c < all[i] + count[i]; c++) {
+            if (strstr(c->name, pattern) && (!c->is_long || strcmp(c->name, pattern) == 0))
+                failed += !scenario_run(c, table, is_verbose);
+        }
     }
     return failed;
 }

@@ -30,12 +30,14 @@ void story_groups(struct story *t, const char *group);
 /* Runs until one of the nodes in `slots` (a bit each) leads a term above `above`; looks so often that nothing it sent has arrived yet. */
 uint32_t story_await_leader(struct story *t, uint32_t slots, raft_term above);
 
-/* scenarios_members.c */
 struct scenario {
     const char *name;
     void (*run)(struct story *t);
     bool is_long; /* only when it is named in full */
 };
+/* scenarios_elections.c, scenarios_members.c */
+extern const struct scenario scenarios_elections[];
+extern const size_t scenarios_elections_count;
 extern const struct scenario scenarios_members[];
 extern const size_t scenarios_members_count;
 

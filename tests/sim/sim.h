@@ -190,6 +190,7 @@ void plan_print_profiles(FILE *out);
 /* faults.c */
 void faults_start(struct sim *s);
 void faults_new_leader(struct sim *s, uint32_t slot);
+void faults_pause(struct sim_host *h, uint64_t us); /* as SIGSTOP and SIGCONT do; it is up */
 void faults_stop(struct sim *s); /* heals everything and starts what is down */
 
 /* ghost.c: what is checked after every event */
