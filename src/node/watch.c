@@ -14,18 +14,23 @@
  * W1  A frame is made once for all watchers of its form (without a prefix); they send from the ring itself, each from its own
  *     offset. A watcher costs no copy and no memory but for what the others have sent already.
  * W2  A ring is bounded. Who falls off its end is closed with 1013, after the rest of the frame it was in the middle of: what it got
- *     is whole, and it knows where to go on (from=).
+ *     is whole, and it knows where to go on (from=). What was made since the last round is nobody's fault: only who has left
+ *     something of an earlier one is slow, however long one entry's frames are.
  * W3  A watcher begins at (index, part), takes the history in bounded pieces until it has caught up, then the ring. It gets every
  *     change once and in order; where the history doesn't hold what it needs it is told `compacted`, never given a gap.
  * W4  Control frames (ping, close) go between frames only.
- * W5  With a prefix or a database of its own a watcher gets copies of the frames it wants, bounded likewise. */
+ * W5  With a prefix or a database of its own a watcher gets copies of the frames it wants, bounded likewise.
+ * W6  Many watchers are told in rounds: a round begins a while after the one before, the longer the more they are, so that one system call
+ *     carries the news of many entries; and it goes on in pieces of TELL_AT_ONCE, so that no turn of the loop is a long one. */
 
 #define FILL_BYTES 262144u          /* of history, encoded at once for one watcher */
 #define FILTERED_BYTES_MAX 1048576u /* unsent of one filtered watcher */
 #define PING_US 30000000u
 #define SILENCE_US 90000000u        /* no pong, no byte: gone */
-#define GATHER_ABOVE 50u            /* watchers */
-#define GATHER_US 20000u
+#define GATHER_ABOVE 8u             /* watchers; fewer are told at once */
+#define GATHER_US_EACH 40u          /* between two rounds, per watcher: several times what a system call takes */
+#define GATHER_US_MAX 100000u
+#define TELL_AT_ONCE 128u           /* watchers in one turn of the loop */
 #define CLOSE_US 10000000u          /* a closing connection that isn't read */
 
 void watches_init(struct watches *w)
@@ -262,13 +267,18 @@ static void pump_change(struct watches *all, const struct feed_event *e)
     }
 }
 
+static bool ring_is_full(const struct watch_ring *ring)
+{
+    return buf_size(&ring->bytes) > LIMIT_WATCH_BYTES;
+}
+
 /* W2: drops what everybody has sent, and those who are too far behind. */
 static void ring_trim(struct watches *all, int form)
 {
     struct watch_ring *ring = &all->ring[form];
     uint64_t end = ring_end(ring);
     uint64_t oldest = end;
-    bool is_full = buf_size(&ring->bytes) > LIMIT_WATCH_BYTES;
+    bool is_full = ring_is_full(ring);
 
     for (struct list *at = all->all.next; at != &all->all; at = at->next) {
         struct watcher *w = CONTAINER_OF(at, struct watcher, in_watches);
@@ -276,7 +286,7 @@ static void ring_trim(struct watches *all, int form)
         if (!uses_ring(w) || w->form != (enum feed_form)form) {
             continue;
         }
-        if (is_full && w->at < end - LIMIT_WATCH_BYTES / 2) {
+        if (is_full && w->at < ring->told && w->at < end - LIMIT_WATCH_BYTES / 2) {
             watcher_slow(w);
         } else if (w->boundary < oldest) {
             oldest = w->boundary;
@@ -284,6 +294,32 @@ static void ring_trim(struct watches *all, int form)
     }
     buf_consume(&ring->bytes, (size_t)(oldest - ring->base));
     ring->base = oldest;
+}
+
+static bool ring_any_is_full(const struct watches *all)
+{
+    bool is_any = false;
+
+    for (int form = 0; form < FEED_FORMS; form++) {
+        is_any |= ring_is_full(&all->ring[form]);
+    }
+    return is_any;
+}
+
+/* What was told in earlier rounds is trimmed; looks at every watcher, once per round. */
+static void round_begin(struct watches *all, uint64_t now_us)
+{
+    for (int form = 0; form < FEED_FORMS; form++) {
+        struct watch_ring *ring = &all->ring[form];
+
+        if (buf_size(&ring->bytes) > 0) {
+            ring_trim(all, form);
+        }
+        ring->told = ring_end(ring);
+    }
+    all->has_news = false;
+    all->told_us = now_us;
+    all->untold = all->count;
 }
 
 /* The history is another one (it went off and on, or came with a snapshot). */
@@ -302,29 +338,46 @@ static void pump_again(struct clients *cs, const struct keyspace *k)
     }
 }
 
-/* Lets watchers be written to. Many are told at most every GATHER_US: a write for each of a thousand sockets costs more than
- * the news. */
+static uint64_t gather_us(const struct watches *all)
+{
+    uint64_t wanted = all->count > GATHER_ABOVE ? all->count * GATHER_US_EACH : 0;
+
+    return wanted < GATHER_US_MAX ? wanted : GATHER_US_MAX;
+}
+
+/* Lets a watcher be written to, and puts it behind the others. */
+static void tell_first(struct watches *all)
+{
+    struct watcher *w = CONTAINER_OF(all->all.next, struct watcher, in_watches);
+
+    list_remove(&w->in_watches);
+    list_append(&all->all, &w->in_watches);
+    bool is_late = w->is_filtered && !w->is_closing && w->is_caught_up && buf_size(&w->client->output) > FILTERED_BYTES_MAX;
+    if (is_late && w->is_late) {
+        watcher_slow(w);
+    }
+    w->is_late = is_late;
+    client_mark_dirty(w->client);
+}
+
+/* W6. Who comes or goes meanwhile is told one time too many or waits for the next piece, never for the next round. */
 static void tell_watchers(struct clients *cs)
 {
     struct watches *all = &cs->watches;
     const struct node_env *env = node_environment(cs->node);
 
-    if (!all->has_news) {
-        return;
-    }
-    uint64_t now_us = env->now_us(env->ctx);
-    if (all->count > GATHER_ABOVE && now_us - all->told_us < GATHER_US) {
-        return;
-    }
-    all->has_news = false;
-    all->told_us = now_us;
-    for (struct list *at = all->all.next; at != &all->all; at = at->next) {
-        struct watcher *w = CONTAINER_OF(at, struct watcher, in_watches);
+    if (all->untold == 0 && all->has_news) {
+        uint64_t now_us = env->now_us(env->ctx);
 
-        if (w->is_filtered && !w->is_closing && w->is_caught_up && buf_size(&w->client->output) > FILTERED_BYTES_MAX) {
-            watcher_slow(w);
+        if (now_us - all->told_us < gather_us(all) && !ring_any_is_full(all)) {
+            return;
         }
-        client_mark_dirty(w->client);
+        round_begin(all, now_us);
+    }
+    all->untold = all->untold < all->count ? all->untold : all->count;
+    for (size_t i = 0; i < TELL_AT_ONCE && all->untold > 0; i++) {
+        tell_first(all);
+        all->untold--;
     }
 }
 
@@ -356,18 +409,13 @@ void watches_pump(struct clients *cs)
         event_at(k, all->seen, &e);
         pump_change(all, &e);
     }
-    for (int form = 0; form < FEED_FORMS; form++) {
-        if (buf_size(&all->ring[form].bytes) > 0) {
-            ring_trim(all, form);
-        }
-    }
     all->has_news = true;
     tell_watchers(cs);
 }
 
 uint64_t watches_wake_us(const struct watches *w)
 {
-    return w->has_news ? w->told_us + GATHER_US : UINT64_MAX;
+    return w->untold > 0 ? w->told_us : w->has_news ? w->told_us + gather_us(w) : UINT64_MAX;
 }
 
 /* --- output ------------------------------------------------------------------------------------------- */
@@ -390,7 +438,7 @@ void watch_output_sent(struct client *c, size_t n)
 
     if (buf_size(&c->output) > 0 || !uses_ring(w)) {
         buf_consume(&c->output, n);
-        if (buf_size(&c->output) == 0 && !w->is_caught_up) {
+        if (n > 0 && buf_size(&c->output) == 0 && w->is_started && !w->is_caught_up && !w->is_closing) {
             client_mark_dirty(c); /* More of the history. */
         }
         return;

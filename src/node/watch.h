@@ -19,6 +19,7 @@ struct watches {
     struct watch_ring {
         struct buf bytes;              /* frames, whole ones */
         uint64_t base;                 /* offset of its first byte */
+        uint64_t told;                 /* its end when the round began */
         size_t users;
     } ring[FEED_FORMS];
     uint64_t seen;                     /* position in the history up to which frames were made */
@@ -27,8 +28,9 @@ struct watches {
     raft_index seen_index;             /* everything up to this entry was taken */
     uint64_t frames;                   /* made since the start */
     uint64_t slow;                     /* watchers closed because they were */
-    bool has_news;                     /* frames that watchers were not told of yet */
-    uint64_t told_us;                  /* when they were told last */
+    bool has_news;                     /* frames made since the last round began */
+    size_t untold;                     /* of this round: at the front of `all` */
+    uint64_t told_us;                  /* when it began */
     uint64_t renewed_us;               /* when the feed was last asked for */
 };
 

@@ -13,6 +13,7 @@ struct watcher {
     bool is_started;
     bool is_caught_up;
     bool is_filtered;
+    bool is_late;             /* filtered: it had too much to send when the last round began */
     bool is_closing;
     struct slice prefix;      /* owned bytes */
     int64_t db;               /* -1: all */
