@@ -253,6 +253,7 @@ trials:
 	@CORACLE_BUILD=$(B)/release V=1 TRIALS=$${TRIALS:-200} SECONDS_SATURATED=$${SECONDS_SATURATED:-3600} CHANGES=$${CHANGES:-1000} \
 	    integration/run trials random_changes_under_load
 	@$(B)/sim/coracle-sim --scenario "every five-node topology"
+	@$(B)/sim/coracle-sim --scenario "a thousand cold starts"
 bench:
 	@tests/install-deps test
 	@$(MAKE) --no-print-directory BUILD=release coracle load

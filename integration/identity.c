@@ -59,6 +59,43 @@ ITEST(wiped_disk_under_its_old_name, ITEST_CLUSTER, 60)
     writers_free(w);
 }
 
+/* A member is started with a copy of its directory from before, whose log is a beginning of the others' (checklist J11): it is a member that
+ * lags, gets what it has forgotten from the leader, and counts again. */
+ITEST(an_old_copy_of_a_member, ITEST_CLUSTER, 60)
+{
+    static struct cluster c;
+    char text[4096];
+    cluster_start(&c, 3, 0, "");
+    struct writers *w = writers_start(&c, 3, 10, "w");
+    REQUIRE(writers_wait_progress(w, 500, 20000));
+    size_t old = cluster_follower(&c);
+    size_t other = (old + 1) % 3;
+    CHECK(cluster_node_stop(&c, old) == 0);
+    itest_shell(text, sizeof text, "cp -a '%s' '%s/copy' && echo copied", c.node[old].dir, itest_dir());
+    CHECK_STR(text, "copied\n");
+    cluster_node_start(&c, old);
+    CHECK(writers_wait_progress(w, 500, 20000));
+    REQUIRE(cluster_wait_writable(&c, old, 15000));
+    CHECK(cluster_node_stop(&c, old) == 0);
+    cluster_node_wipe(&c, old);
+    itest_shell(text, sizeof text, "mv '%s/copy' '%s' && echo restored", itest_dir(), c.node[old].dir);
+    CHECK_STR(text, "restored\n");
+    cluster_node_start(&c, old);
+    CHECK(writers_wait_progress(w, 500, 20000));
+    writers_stop(w);
+    REQUIRE(cluster_wait_caught_up(&c, 20000));
+    /* With it and one other node the cluster goes on. */
+    cluster_node_kill(&c, other);
+    CHECK(cluster_wait_writable(&c, old, 15000));
+    writers_verify(w, &c, old);
+    cluster_node_start(&c, other);
+    REQUIRE(cluster_wait_caught_up(&c, 20000));
+    CHECK(wire_once(c.node[other].port, 10000, text, sizeof text, "RAFT VERIFY"));
+    itest_note("RAFT VERIFY: %.200s", text);
+    CHECK(text[0] != '-');
+    writers_free(w);
+}
+
 /* All disks but one are lost: the blank nodes never form a new cluster beside the old one. */
 ITEST(majority_of_disks_wiped, ITEST_CLUSTER, 60)
 {

@@ -18,7 +18,7 @@ struct peer_hello {
     raft_id id;
     raft_id expected_id;       /* who the dialler believes it reaches; 0: not known */
     uint64_t cluster_id;       /* 0: BLANK */
-    uint64_t incarnation;      /* of the data directory; grows with every start */
+    uint64_t incarnation;      /* which life of the node; grows with every start of its data directory */
     uint64_t list_hash;        /* of the sorted, normalised --cluster list; 0: none given */
     char address[LIMIT_ADDRESS_BYTES]; /* announced; "" if not known yet */
 };

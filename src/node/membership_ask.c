@@ -28,8 +28,8 @@ static struct ask *ask_new(struct node *n, const struct change_plan *plan)
     for (uint32_t i = 0; i < ASKS_MAX; i++) {
         if (asks->ask[i].number != 0)
             continue;
-        /* Unlike any of an earlier life of this node. */
-        uint64_t number = n->identity.incarnation << 32 | ++asks->last_number;
+        /* Unlike any of another life of this node. */
+        uint64_t number = n->incarnation << 24 | ++asks->last_number;
         asks->ask[i] = (struct ask){.number = number, .plan = *plan, .started_us = n->now_us, .heard_us = n->now_us};
         return &asks->ask[i];
     }

@@ -175,7 +175,7 @@ void node_get_hello(struct node *n, enum link_role role, struct peer_hello *mine
         .role = role,
         .id = n->identity.node_id,
         .cluster_id = n->identity.cluster_id,
-        .incarnation = n->identity.incarnation,
+        .incarnation = n->incarnation,
         .list_hash = n->formation.list_hash,
     };
     snprintf(mine->address, sizeof mine->address, "%s", n->formation.own_address);

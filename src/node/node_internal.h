@@ -37,6 +37,7 @@ struct node {
     struct keyspace *keyspace;
     struct wal *wal;
     struct wal_identity identity;
+    uint64_t incarnation;        /* starts of the directory << 20 | random bits: unlike any other life, also of a copy of it */
     struct raft *raft;           /* NULL while BLANK */
     struct prng prng;            /* jitter, timeouts, ids: never anything replicated */
     uint64_t now_us;             /* CLOCK_BOOTTIME when this call into the node began */

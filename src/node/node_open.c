@@ -302,6 +302,7 @@ static enum err node_recover(struct node *n)
         return e;
     }
     n->identity = rec.identity;
+    n->incarnation = n->identity.incarnation << 20 | prng_below(&n->prng, 1u << 20);
     if (rec.health == WAL_SUSPECT && rec.suspect_term > rec.state.hard.term)
         rec.state.hard = (struct raft_hard_state){.term = rec.suspect_term};
     disk_init(n, &rec.state, rec.last_index);

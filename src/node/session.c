@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "keyspace/sessions.h"
 #include "node/node_internal.h"
 
 /* The origin's half of the session protocol (DESIGN §2): a client's write takes effect exactly once, in its connection's
@@ -19,7 +20,8 @@
  *   answered, freed        GIVEN_UP (answered UNKNOWN, no client) --decided--> freed
  *
  * A session is (member id, number). Phases: DRAWING (the number is being made durable; it is never drawn twice), OPENING (OPEN is proposed,
- * again each election timeout, until it is seen applied), OPEN, and ENDED at a clean shutdown.
+ * again each election timeout, until it is seen applied), OPEN, and ENDED at a clean shutdown. Numbers grow by random steps: a data
+ * directory that was put back from an older copy does not know which ones its member has used since, and must not draw one of them.
  *
  * S1  No number is used in OPEN before it is durable; nothing is sent before this node applied its own OPEN.
  * S2  The window holds every seq from last + 1 to next_seq - 1 in order, whatever became of their clients: so any leader's tail
@@ -29,6 +31,8 @@
  * S5  A seq belongs to one command for ever: what was sent is decided only by apply (its own entry, CANCEL, CLOSE), never
  *     by a bare reply that frees the seq.
  * S6  New seqs for old commands come only after the CLOSE of their old session was applied here. */
+
+#define SESSION_STEP (1u << 30) /* of 2^63 and more: enough for as many sessions as there can be */
 
 void session_init(struct session *s)
 {
@@ -49,6 +53,26 @@ void request_release(struct request *r)
     r->chunk = NULL;
 }
 
+static void session_draw(struct node *n, uint64_t above)
+{
+    struct session *s = &n->session;
+    s->phase = SESSION_DRAWING;
+    s->number = above + 1 + prng_below(&n->prng, SESSION_STEP);
+    disk_set_session_number(n, s->number);
+}
+
+void session_draw_past(struct node *n)
+{
+    const struct session_state *held = sessions_find(n->keyspace, n->identity.node_id);
+    if (n->session.phase != SESSION_OPENING || !held || held->number < n->session.number)
+        return;
+    log_line(&n->env.log,
+             LOG_WARNING,
+             "This node has had sessions that its data directory does not know of: the directory is an older copy. Writes that it had "
+             "acknowledged to a leader since then are fetched again.");
+    session_draw(n, held->number);
+}
+
 void session_start(struct node *n)
 {
     struct session *s = &n->session;
@@ -57,14 +81,12 @@ void session_start(struct node *n)
         return;
     }
     ASSERT(list_empty(&s->window));
-    s->phase = SESSION_DRAWING;
-    s->number = n->disk.state.session_number + 1;
     s->next_seq = 1;
     s->last_seq = 0;
     s->cancel_to = 0;
     s->told_term = 0;
     s->propose_retry_us = 0;
-    disk_set_session_number(n, s->number);
+    session_draw(n, n->disk.state.session_number);
 }
 
 /* --- answering --- */

@@ -42,6 +42,8 @@ void request_release(struct request *r);
 void session_init(struct session *s);
 /* The node belongs to a cluster: draw a number and open. */
 void session_start(struct node *n);
+/* While OPENING: draws again if the state holds a number that is not lower. */
+void session_draw_past(struct node *n);
 /* The leader (maybe this node) of `term` says: the highest seq of your session in my log is `tail`. */
 void session_told(struct node *n, raft_term term, uint64_t session, uint64_t tail);
 /* Sends what can be sent. */

@@ -163,6 +163,7 @@ uint64_t session_tick(struct node *n)
         s->phase = SESSION_OPENING; /* S1 */
         s->propose_retry_us = 0;
     }
+    session_draw_past(n);
     session_expire_unsent(n);
     session_expire_window(n);
     if (node_has_leader(n) && n->now_us >= s->propose_retry_us) {
