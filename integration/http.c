@@ -140,6 +140,8 @@ static void check_first(uint16_t port, const char *request, const char *want)
     }
 }
 
+#define HIDDEN "POST /set/hacked/yes HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
 ITEST(http_hostile_requests, ITEST_CLUSTER, 90)
 {
     struct cluster *c = &http_cluster;
@@ -163,6 +165,19 @@ ITEST(http_hostile_requests, ITEST_CLUSTER, 90)
     check_first(p, "POST /write HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdeX\r\n0\r\n\r\n", "HTTP/1.1 400");
     check_first(p, "POST /write HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\n\r\n", "HTTP/1.1 413");
     check_first(p, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "HTTP/1.1 400");
+    /* A second request hidden in the first: whoever reads the length otherwise would run it. */
+    check_first(p, "POST /set/a/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 44\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "POST /set/a/1 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "POST /set/a/1 HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "POST /set/a/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: +0\r\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "POST /set/a/1 HTTP/1.1\r\nHost: localhost\nContent-Length: 0\r\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "POST /set/a/1 HTTP/1.1\r\nHost: localhost\r\nX: a\r\n Content-Length: 0\r\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "POST /keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "POST /keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n\r\n" HIDDEN, "HTTP/1.1 400");
+    check_first(p, "GET /ws HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "HTTP/1.1 403");
+    check_first(p, "GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n\r\n", "HTTP/1.1 403");
+    check_first(p, "GET /get/a HTTP/1.1\r\nHost: [::1].evil.example\r\n\r\n", "HTTP/1.1 403");
     check_first(p, "GET / HTTP/3.0\r\nHost: localhost\r\n\r\n", ""); /* no HTTP/1.x: not this protocol */
     /* A head, and a target, that don't end. */
     char *big = malloc(70000);
@@ -170,6 +185,9 @@ ITEST(http_hostile_requests, ITEST_CLUSTER, 90)
     memset(big, 'a', 70000);
     memcpy(big, "GET /get/a HTTP/1.1\r\nHost: localhost\r\nX: ", 41);
     CHECK_STR(first_line(p, big, 40000), "HTTP/1.1 431");
+    memcpy(big, "GET /get/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 41);
+    memcpy(big + 9000, " HTTP/1.1\r\nHost: localhost\r\n\r\n", 30);
+    CHECK_STR(first_line(p, big, 9030), "HTTP/1.1 414");
     free(big);
     /* A WebSocket whose frames are not masked, or longer than anything there is to say. */
     static const char upgrade[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -261,9 +279,122 @@ ITEST(http_feed_through_failover, ITEST_CLUSTER, 120)
     CHECK_STR(text, want);
 }
 
+/* --- membership, and two documents beside the server ----------------------------------------------------------- */
+
+/* A node that belongs to nobody yet. */
+static struct cluster fresh_node;
+
+static void start_fresh(void)
+{
+    char reply[64] = "";
+    cluster_prepare(&fresh_node, "fresh", 1, 0, "--test-mode yes");
+    cluster_node_start_as(&fresh_node, 0, "", fresh_node.node[0].dir);
+    for (int64_t deadline = itest_now_ms() + 10000; reply[0] != '+' && itest_now_ms() < deadline; itest_sleep_ms(20)) {
+        (void)wire_once(fresh_node.node[0].port, 500, reply, sizeof reply, "PING");
+    }
+    REQUIRE(reply[0] == '+');
+}
+
+static bool fresh_has_left(void)
+{
+    int status = -1;
+    return cluster_node_has_exited(&fresh_node, 0, 15000, &status) && status == 0;
+}
+
+/* What POST to a path of /v1/cluster is answered: body and status. */
+static void check_post(const struct cluster *c, size_t node, const char *path, const char *json, const char *want)
+{
+    char said[2048];
+    itest_shell(said, sizeof said, "curl -s -m 60 -w ' %%{http_code}' http://127.0.0.1:%u/v1/cluster/%s -H 'Content-Type: application/json' -d '%s'",
+                c->node[node].port, path, json);
+    CHECK_STR(said, want);
+}
+
+ITEST(http_membership, ITEST_CLUSTER, 120)
+{
+    struct cluster *c = &http_cluster;
+    char json[128];
+    char said[1024];
+    cluster_start(c, 3, 0, "");
+    need_http(c);
+    start_fresh();
+    size_t leader = (size_t)cluster_leader(c, -1, 10000);
+    size_t asked = cluster_follower(c);
+    unsigned port = fresh_node.node[0].port;
+    snprintf(json, sizeof json, "{\"address\":\"127.0.0.1:%u\"}", port);
+    check_post(c, asked, "members", json, "{\"status\":\"success\",\"reply\":\"OK\"} 200");
+    itest_shell(said, sizeof said, "curl -s http://127.0.0.1:%u/v1/cluster | grep -o '\"node_id\":[0-9]' | tr '\n' ' '", port);
+    CHECK_STR(said, "\"node_id\":0 \"node_id\":1 \"node_id\":2 \"node_id\":3 ");
+    /* Again, what is no address, what isn't JSON's string. */
+    snprintf(said, sizeof said, "{\"error\":\"ERR Node 127.0.0.1:%u already exists in cluster.\"} 400", port);
+    check_post(c, asked, "members", json, said);
+    check_post(c, asked, "members", "{\"address\":5}", "{\"error\":\"ERR the body must be {\\\"address\\\":\\\"host:port\\\"}\"} 400");
+    /* The leader moves where it is told to, from any node. */
+    size_t third = 3 - leader - asked;
+    snprintf(json, sizeof json, "{\"address\":\"127.0.0.1:%u\"}", c->node[third].port);
+    check_post(c, asked, "transfer", json, "{\"status\":\"success\",\"reply\":\"OK\"} 200");
+    for (int64_t deadline = itest_now_ms() + 10000; cluster_leader(c, -1, 1000) != (int)third && itest_now_ms() < deadline;) {
+        itest_sleep_ms(20);
+    }
+    CHECK(cluster_leader(c, -1, 1000) == (int)third);
+    itest_shell(said, sizeof said, "curl -s -m 60 -w ' %%{http_code}' -X DELETE http://127.0.0.1:%u/v1/cluster/members/127.0.0.1:%u", c->node[asked].port, port);
+    CHECK_STR(said, "{\"status\":\"success\",\"reply\":\"OK\"} 200");
+    CHECK(fresh_has_left());
+    itest_shell(said, sizeof said, "curl -s -m 60 -o /dev/null -w '%%{http_code}' -X DELETE http://127.0.0.1:%u/v1/cluster/members/127.0.0.1:%u", c->node[asked].port, port);
+    CHECK_STR(said, "400");
+}
+
+/* The OpenAPI document beside real answers, also those of a node that lost its majority. */
+ITEST(openapi_beside_the_server, ITEST_CLUSTER, 120)
+{
+    struct cluster *c = &http_cluster;
+    static struct script s;
+    signal(SIGPIPE, SIG_IGN);
+    cluster_start(c, 3, 0, "--test-mode yes --request-timeout 2000");
+    need_http(c);
+    size_t leader = (size_t)cluster_leader(c, -1, 10000);
+    size_t other = cluster_follower(c);
+    start_fresh();
+    script_start(&s, "openapi.js %u %u %u", c->node[leader].port, c->node[other].port, fresh_node.node[0].port);
+    REQUIRE(script_expect(&s, 60000, "leave one node"));
+    for (size_t i = 0; i < 3; i++) {
+        if (i != leader) {
+            cluster_node_kill(c, i);
+        }
+    }
+    CHECK(fresh_has_left());
+    REQUIRE(script_answer(&s, "it is alone"));
+    script_end(&s, 60000);
+}
+
+/* docs/grafana.json is JSON, names only metrics that there are, and its queries are PromQL as promtool understands it. */
+ITEST(grafana_beside_the_server, ITEST_CLUSTER, 60)
+{
+    struct cluster *c = &http_cluster;
+    static char text[65536];
+    cluster_start(c, 3, 0, "");
+    need_http(c);
+    unsigned port = c->node[cluster_leader(c, -1, 10000)].port;
+    itest_shell(text, sizeof text,
+                "redis-cli -p %u set a b >%s/said; curl -s http://127.0.0.1:%u/metrics >%s/metrics;"
+                "for m in $(grep -o 'coracle_[a-z_]*' docs/grafana.json | sort -u); do grep -q \"^$m[ {]\" %s/metrics || echo \"$m\"; done",
+                port, itest_dir(), port, itest_dir(), itest_dir());
+    CHECK_STR(text, "");
+    itest_shell(text, sizeof text,
+                "node -e 'const d = JSON.parse(require(\"fs\").readFileSync(\"docs/grafana.json\"));"
+                "const rules = d.panels.flatMap((p) => (p.targets || []).map((t) => t.expr.replace(/\\$__[a-z_]+/g, \"1m\")));"
+                "if (new Set(d.panels.map((p) => p.id)).size !== d.panels.length || rules.length < d.panels.length) throw 1;"
+                "console.log(JSON.stringify({groups: [{name: \"g\", rules: rules.map((expr, i) => ({record: \"r:\" + i, expr}))}]}))' >%s/rules.yml && echo good",
+                itest_dir());
+    CHECK_STR(text, "good\n");
+    if (itest_shell(text, sizeof text, "command -v promtool") == 0) {
+        CHECK(itest_shell(text, sizeof text, "promtool check rules %s/rules.yml 2>&1", itest_dir()) == 0);
+    }
+}
+
 /* --- the dashboard ------------------------------------------------------------------------------------------ */
 
-ITEST(dashboard_in_a_browser, ITEST_CLUSTER, 150)
+ITEST(dashboard_in_a_browser, ITEST_CLUSTER, 210)
 {
     struct cluster *c = &http_cluster;
     static struct script s;
@@ -274,16 +405,19 @@ ITEST(dashboard_in_a_browser, ITEST_CLUSTER, 150)
     }
     cluster_start(c, 3, 0, "--test-mode yes");
     need_http(c);
+    start_fresh();
     size_t leader = (size_t)cluster_leader(c, -1, 10000);
     size_t asked = cluster_follower(c);
-    script_start(&s, "dashboard.js %u %u %u", c->node[asked].port, c->node[leader].port, c->node[3 - asked - leader].port);
+    script_start(&s, "dashboard.js %u %u %u %u", c->node[asked].port, c->node[leader].port, c->node[3 - asked - leader].port,
+                 fresh_node.node[0].port);
     REQUIRE(script_expect(&s, 60000, "kill the leader"));
     cluster_node_kill(c, leader);
     REQUIRE(script_answer(&s, "it is dead"));
     REQUIRE(script_expect(&s, 60000, "start it again"));
     cluster_node_start(c, leader);
     REQUIRE(script_answer(&s, "it is back"));
-    script_end(&s, 90000);
+    script_end(&s, 120000);
+    CHECK(fresh_has_left());
 }
 
 ITEST_MAIN()

@@ -1,12 +1,12 @@
 'use strict';
 /* The dashboard in headless Chromium: it loads, follows a fail-over live, its buttons and its key browser work, it is usable by
- * keyboard and on a phone. The first port is the page's node, the second the leader's. DASHBOARD_SHOTS=folder keeps pictures. */
+ * keyboard and on a phone. The first port is the page's node, the second the leader's, the fourth a blank node's. DASHBOARD_SHOTS=folder keeps pictures. */
 const {chromium} = require('playwright-core');
 const {say, ask, run} = require('./harness');
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-run(async (page1, leader, other) => {
+run(async (page1, leader, other, fresh) => {
     const home = `http://127.0.0.1:${page1}`;
     const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--headless=new']});
     const wrong = [];
@@ -14,7 +14,7 @@ run(async (page1, leader, other) => {
         const context = await browser.newContext({colorScheme: scheme, viewport: {width, height}});
         const page = await context.newPage();
         page.on('pageerror', (e) => wrong.push(e.message));
-        page.on('console', (m) => m.type() === 'error' && !/WebSocket|ERR_CONNECTION/.test(m.text()) && wrong.push(m.text()));
+        page.on('console', (m) => m.type() === 'error' && !/WebSocket|ERR_CONNECTION|status of (400|503)/.test(m.text()) && wrong.push(m.text()));
         await page.goto(home);
         return page;
     };
@@ -87,6 +87,25 @@ run(async (page1, leader, other) => {
     };
     await press('Fail', /2 of 3 nodes answer/);
     await press('Recover', /All 3 nodes healthy/);
+
+    /* Grow and shrink, by keyboard: what can't be done is told in words; the new node comes, and goes. */
+    await page.fill('#add-address', `127.0.0.1:${leader}`);
+    await page.keyboard.press('Enter');
+    await page.click('#ask-yes');
+    await until('why not', async () => /^Node .* already exists/.test(await text(page, '#toast')));
+    await page.fill('#add-address', `127.0.0.1:${fresh}`);
+    await page.keyboard.press('Enter');
+    await until('the question', () => page.locator('#ask').isVisible());
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await until('four nodes', async () => /All 4 nodes healthy/.test(await text(page, '#health-text')));
+    await until('the event', async () => /Membership: ADD [^ ]+: done/.test(await text(page, '#log')));
+    await until('its own figures', async () => /iB/.test(await row(page, fresh).locator('td[data-name="Memory"]').innerText()));
+    await shot(page, 'grown');
+    await row(page, fresh).getByRole('button', {name: 'Remove'}).click();
+    if (!(await text(page, '#ask-title')).includes(`127.0.0.1:${fresh}`)) throw new Error('the question does not name the node');
+    await page.click('#ask-yes');
+    await until('three nodes', async () => /All 3 nodes healthy/.test(await text(page, '#health-text')) && (await row(page, fresh).count()) === 0);
 
     /* Light, and a phone: nothing sticks out. */
     const light = await open('light', 1280, 900);

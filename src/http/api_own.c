@@ -209,11 +209,13 @@ API_BEGIN(own_transfer_begin)
     if (r->body.n == 0) {
         return BEGIN_COMMAND;
     }
-    if (!api_body(r, &json) || json_type_of(json) != JSON_OBJECT) {
+    bool is_object = api_body(r, &json) && json_type_of(json) == JSON_OBJECT;
+    bool has_address = is_object && json_member(json, "address", &address) && json_type_of(address) == JSON_STRING && address.n > 2;
+    if (!has_address && !(is_object && json_count(json) == 0)) {
         http_response_error(response, 400, "ERR the body must be empty, or {\"address\":\"host:port\"}");
         return BEGIN_ANSWERED;
     }
-    if (json_member(json, "address", &address)) {
+    if (has_address) {
         (void)http_words_add_json(words, address);
     }
     return BEGIN_COMMAND;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/json.h"
 #include "http/api.h"
 
@@ -170,6 +171,16 @@ void http_route_append_verbs(const struct http_route *route, struct buf *out)
     buf_append(out, "OPTIONS", 7);
 }
 
+bool http_escapes_are_good(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '%' && (text.n - i < 3 || hex_digit(text.p[i + 1]) > 15 || hex_digit(text.p[i + 2]) > 15)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool http_query_find(struct slice query, const char *name, struct buf *value)
 {
     size_t n = strlen(name);
@@ -179,7 +190,17 @@ bool http_query_find(struct slice query, const char *name, struct buf *value)
         query = slice_skip(query, amp ? pair.n + 1 : pair.n);
         if (pair.n >= n && memcmp(pair.p, name, n) == 0 && (pair.n == n || pair.p[n] == '=')) {
             struct slice encoded = slice_skip(pair, pair.n == n ? n : n + 1);
-            return http_percent_decode(encoded, value);
+            while (encoded.n > 0) { /* As forms and URLSearchParams write it: '+' is a blank. */
+                const uint8_t *plus = memchr(encoded.p, '+', encoded.n);
+                struct slice part = {encoded.p, plus ? (size_t)(plus - encoded.p) : encoded.n};
+                bool is_good = http_percent_decode(part, value);
+                ASSERT(is_good);
+                if (plus) {
+                    buf_append_byte(value, ' ');
+                }
+                encoded = slice_skip(encoded, plus ? part.n + 1 : part.n);
+            }
+            return true;
         }
     }
     return false;

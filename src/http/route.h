@@ -78,6 +78,8 @@ const struct http_route *http_route_find(struct slice path, struct http_path *pa
 bool http_route_takes(const struct http_route *route, enum http_verb verb);
 /* "GET, HEAD, OPTIONS". */
 void http_route_append_verbs(const struct http_route *route, struct buf *out);
+/* Is every '%' of it followed by two hex digits? */
+bool http_escapes_are_good(struct slice text);
 
 /* The decoded value of a query's parameter. False: it isn't there. Appends. */
 bool http_query_find(struct slice query, const char *name, struct buf *value);

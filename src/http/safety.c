@@ -41,15 +41,26 @@ static bool list_has(const char *list, struct slice word)
     return false;
 }
 
-/* "host:port", "[v6]:port", "host" -> host, without brackets. */
+/* Nothing, or a colon and digits. */
+static bool is_port(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if (i == 0 ? text.p[i] != ':' : text.p[i] < '0' || text.p[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "host:port", "[v6]:port", "host" -> host, without brackets; empty: none of these. */
 static struct slice host_of(struct slice authority)
 {
-    if (authority.n > 0 && authority.p[0] == '[') {
-        const uint8_t *close = memchr(authority.p, ']', authority.n);
-        return close ? (struct slice){authority.p + 1, (size_t)(close - authority.p) - 1} : (struct slice){0};
-    }
-    const uint8_t *colon = authority.n > 0 ? memchr(authority.p, ':', authority.n) : NULL;
-    return colon ? (struct slice){authority.p, (size_t)(colon - authority.p)} : authority;
+    bool is_bracketed = authority.n > 0 && authority.p[0] == '[';
+    const uint8_t *end = authority.n > 0 ? memchr(authority.p, is_bracketed ? ']' : ':', authority.n) : NULL;
+    size_t n = end ? (size_t)(end - authority.p) : authority.n;
+    struct slice host = is_bracketed ? (struct slice){authority.p + 1, n - 1} : (struct slice){authority.p, n};
+    struct slice rest = slice_skip(authority, is_bracketed && end ? n + 1 : n);
+    return (is_bracketed && !end) || !is_port(rest) ? (struct slice){0} : host;
 }
 
 static bool is_ip(struct slice host)

@@ -337,8 +337,8 @@ static bool client_admit_request(struct client *c, const struct http_head *head,
     request->path = (struct slice){head->target.p, n};
     request->query = question ? slice_skip(head->target, n + 1) : (struct slice){0};
     *route = http_route_find(request->path, &h->path, &is_bad);
-    if (is_bad) {
-        http_response_error(&h->response, 400, "the path holds a bad percent escape");
+    if (is_bad || !http_escapes_are_good(request->query)) {
+        http_response_error(&h->response, 400, is_bad ? "the path holds a bad percent escape" : "the query holds a bad percent escape");
         return false;
     }
     if (head->count[FIELD_ORIGIN] > 0) {
@@ -585,7 +585,7 @@ void client_http_each_second(struct client *c, uint64_t now_us)
         return;
     }
     uint64_t seconds = (now_us - h->begun_us - REQUEST_PATIENCE_US) / 1000000;
-    uint64_t bytes = buf_size(&c->input) + buf_size(&h->body);
+    uint64_t bytes = buf_size(&c->input) + (h->phase == HTTP_CHUNKS ? buf_size(&h->body) : 0);
     if (!c->is_stalled && bytes < seconds * REQUEST_BYTES_PER_SECOND) {
         COVER("http: a request that takes too long to come");
         client_bad_request(c, 408, "the request took too long to come");

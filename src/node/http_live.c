@@ -95,6 +95,19 @@ static void live_events(struct node *n, struct buf *out)
     buf_append_byte(out, ']');
 }
 
+static void live_snapshot(struct node *n, int64_t wall_ms, struct buf *out)
+{
+    struct node_snapshot_status s;
+
+    node_get_snapshot(n, &s);
+    buf_printf(out, ",\"snapshot\":{\"index\":%llu,\"bytes\":%llu", (unsigned long long)s.index, (unsigned long long)s.bytes);
+    live_int(out, "age_s", s.index && wall_ms > s.saved_ms ? (uint64_t)(wall_ms - s.saved_ms) / 1000 : 0);
+    live_bool(out, "running", s.is_running);
+    live_bool(out, "failed", s.last_failed);
+    live_bool(out, "loading", s.is_loading || s.is_receiving);
+    buf_append_byte(out, '}');
+}
+
 static void live_keys(struct node *n, struct buf *out)
 {
     uint64_t keys = 0;
@@ -140,6 +153,7 @@ void http_live_append(struct node *n, struct buf *out)
     live_int(out, "resident", process.resident_bytes);
     live_int(out, "maxmemory", (uint64_t)node_options(n)->maxmemory);
     live_keys(n, out);
+    live_snapshot(n, env->wall_ms ? env->wall_ms(env->ctx) : 0, out);
     live_int(out, "clients", clients_count(cs));
     live_int(out, "commands", clients_counters(cs)->commands);
     live_int(out, "watchers", watches_of(cs)->count);

@@ -194,6 +194,22 @@ static void metrics_data(struct node *n, struct buf *out)
     gauge(out, "memory_max_bytes", "maxmemory; 0: no limit.", (uint64_t)node_options(n)->maxmemory);
 }
 
+static void metrics_snapshots(struct node *n, struct buf *out)
+{
+    struct node_snapshot_status s;
+
+    node_get_snapshot(n, &s);
+    gauge(out, "snapshot_index", "Index of the newest snapshot; 0: none yet.", s.index);
+    gauge(out, "snapshot_bytes", "Size of its file.", s.bytes);
+    family(out, "snapshot_timestamp_seconds", "gauge", "When the newest one was durable; the time of the start if there is none.");
+    buf_printf(out, "coracle_snapshot_timestamp_seconds %lld.%03lld\n", (long long)(s.saved_ms / 1000), (long long)(s.saved_ms % 1000));
+    gauge(out, "snapshot_running", "1 while one is taken.", s.is_running);
+    gauge(out, "snapshot_last_failed", "1 when the last attempt failed.", s.last_failed);
+    family(out, "snapshot_last_duration_seconds", "gauge", "How long the last one took.");
+    buf_printf(out, "coracle_snapshot_last_duration_seconds %.6f\n", (double)s.last_us / 1e6);
+    counter(out, "snapshots_total", "Snapshots taken.", s.taken);
+}
+
 static void metrics_process(struct node *n, struct buf *out)
 {
     const struct node_env *env = node_environment(n);
@@ -218,6 +234,7 @@ void http_metrics_append(struct node *n, struct buf *out)
     metrics_process(n, out);
     metrics_raft(n, out);
     metrics_members(n, out);
+    metrics_snapshots(n, out);
     metrics_stages(n, out);
     metrics_commands(n, out);
     metrics_clients(n, out);

@@ -160,6 +160,13 @@ bool watch_start(struct client *c, struct slice reply, struct http_response *res
     (void)reply_take_array(&reply);
     raft_index now = (raft_index)reply_take_int(&reply);
     raft_index first = (raft_index)reply_take_int(&reply);
+    if (w->from > now) {
+        /* What comes next would not be what was asked for, and an index from elsewhere (another cluster, one restored) is a mistake to tell. */
+        http_response_begin(response, 400, HTTP_TYPE_JSON);
+        buf_printf(&response->body, "{\"error\":\"from is later than the newest entry\",\"last\":%llu}", (unsigned long long)now);
+        watch_close(c);
+        return false;
+    }
     bool is_compacted = w->from != 0 && w->from < first;
     if (is_compacted && !w->reader) {
         http_response_begin(response, 410, HTTP_TYPE_JSON);

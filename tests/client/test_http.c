@@ -28,6 +28,7 @@
 #define COMMON "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 #define HOST "Host: localhost\r\n"
 #define JSON "Content-Type: application/json\r\n"
+#define UPGRADE "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 TEST(without_the_library_the_answer_is_501)
 {
@@ -202,6 +203,12 @@ TEST(who_may_ask_and_how)
         {"GET /healthz HTTP/1.1\r\nHost: [::1]:7001\r\n\r\n", "200", true},
         {"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n\r\n", "403", true},
         {"GET /healthz HTTP/1.1\r\nHost: abcd\r\n\r\n", "403", true},
+        {"GET /healthz HTTP/1.1\r\nHost: [::1].evil.example\r\n\r\n", "403", true},
+        {"GET /healthz HTTP/1.1\r\nHost: [::1\r\n\r\n", "403", true},
+        {"GET /healthz HTTP/1.1\r\nHost: localhost:80.evil.example\r\n\r\n", "403", true},
+        {"GET /healthz HTTP/1.1\r\nHost: evil.example@127.0.0.1\r\n\r\n", "403", true},
+        {"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n", "403", true},
+        {"GET /healthz HTTP/1.1\r\nHost: LOCALHOST:7001\r\n\r\n", "200", true},
         {"GET /healthz HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n\r\n", "403", true},
         {"GET /healthz HTTP/1.1\r\n" HOST "Origin: null\r\n\r\n", "403", true},
         {"GET /healthz HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n\r\n", "200", true},
@@ -224,6 +231,23 @@ TEST(who_may_ask_and_how)
         {"GET / HTTP/1.1\r\n\r\n", "400", false},
         {"POST /fail/0 HTTP/1.1\r\n" HOST "\r\n", "403", true},
         {"GET /ws HTTP/1.1\r\n" HOST "\r\n", "426", true},
+        {"GET /ws HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n" UPGRADE "\r\n", "403", true},
+        {"GET /v1/live HTTP/1.1\r\n" HOST "Origin: null\r\n" UPGRADE "\r\n", "403", true},
+        {"GET /v1/watch HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\n\r\n", "403", true},
+        {"GET /v1/watch?from=%zz HTTP/1.1\r\n" HOST "\r\n", "400", true},
+        {"GET /v1/watch?from=%3 HTTP/1.1\r\n" HOST "\r\n", "400", true},
+        {"GET /v1/watch?from=0 HTTP/1.1\r\n" HOST "\r\n", "400", true},
+        {"GET /v1/watch?from=-1 HTTP/1.1\r\n" HOST "\r\n", "400", true},
+        {"GET /v1/watch?db=16x HTTP/1.1\r\n" HOST "\r\n", "400", true},
+        {"POST /v1/cluster/transfer HTTP/1.1\r\n" HOST JSON "Content-Length: 13\r\n\r\n{\"address\":5}", "400", true},
+        {"POST /v1/cluster/transfer HTTP/1.1\r\n" HOST JSON "Content-Length: 15\r\n\r\n{\"adress\":\"a:1\"", "400", true},
+        {"POST /v1/cluster/transfer HTTP/1.1\r\n" HOST JSON "Content-Length: 16\r\n\r\n{\"adress\":\"a:1\"}", "400", true},
+        {"POST /v1/cluster/members HTTP/1.1\r\n" HOST JSON "Content-Length: 14\r\n\r\n{\"address\":\"\"}", "400", true},
+        {"POST /v1/command HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n[]", "400", true},
+        {"POST /v1/command HTTP/1.1\r\n" HOST JSON "Content-Length: 10\r\n\r\n[[\"PING\"]]", "400", true},
+        {"POST /v1/pipeline HTTP/1.1\r\n" HOST JSON "Content-Length: 8\r\n\r\n[\"PING\"]", "400", true},
+        {"POST /items/a HTTP/1.1\r\n" HOST JSON "Content-Length: 2\r\n\r\n[]", "400", true},
+        {"DELETE /v1/keys/a HTTP/1.1\r\n" HOST "If-None-Match: *\r\n\r\n", "400", true},
     };
     SKIP_UNBUILT;
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
@@ -321,6 +345,33 @@ TEST(slow_requests_are_ended)
     clients_each_second(n->clients, n->now_us);
     CHECK_CONTAINS(fake_output(c), "HTTP/1.1 408 Request Timeout\r\n");
     CHECK_EQ_INT(client_get_state(c), CLIENT_CLOSE);
+    CLOSE;
+}
+
+/* What came before buys no patience: neither a long body, nor a body that trickles. */
+TEST(a_slow_request_behind_a_long_one_is_ended)
+{
+    SKIP_UNBUILT;
+    OPEN;
+    (void)fake_feed(c, "POST /write HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n40000\r\n{\"key\":\"a\",\"value\":\"");
+    struct buf body = {0};
+    for (size_t i = 0; i < 0x40000 - 22; i++) {
+        buf_append_byte(&body, 'x');
+    }
+    (void)fake_feed_bytes(c, buf_slice(&body).p, buf_size(&body));
+    (void)fake_feed(c, "\"}\r\n0\r\n\r\n");
+    fake_decide_all(n);
+    fake_poll(n);
+    CHECK_CONTAINS(fake_output(c), "Key a written successfully");
+    (void)fake_feed(c, "POST /write HTTP/1.1\r\n" HOST JSON "Transfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 13; i++) {
+        (void)fake_feed(c, "1\r\n \r\n");
+        n->now_us += 1000000;
+        clients_each_second(n->clients, n->now_us);
+    }
+    CHECK_CONTAINS(fake_output(c), "HTTP/1.1 408 Request Timeout\r\n");
+    CHECK_EQ_INT(client_get_state(c), CLIENT_CLOSE);
+    buf_deinit(&body);
     CLOSE;
 }
 
@@ -436,13 +487,124 @@ TEST(slow_watchers_are_bounded_and_told)
     CLOSE;
 }
 
+#define MANY 20
+
+/* Told in rounds: at once, then not before a while has passed; what gathered meanwhile comes whole and in order. */
+TEST(many_watchers_are_told_in_rounds)
+{
+    SKIP_UNBUILT;
+    OPEN;
+    struct client *w[MANY];
+    (void)fake_feed(c, "PING\r\n");
+    for (size_t i = 0; i < MANY; i++) {
+        w[i] = watch(n, "/v1/watch", "");
+        (void)fake_output(w[i]);
+    }
+    n->now_us += 1000000;
+    write_key(n, c, "SET a 1\r\n");
+    CHECK_EQ_UINT(clients_wake_us(n->clients), UINT64_MAX);
+    for (size_t i = 0; i < MANY; i++) {
+        CHECK_CONTAINS(fake_output(w[i]), "{\"key\":\"a\",\"value\":\"1\",");
+    }
+    write_key(n, c, "SET b 2\r\n");
+    write_key(n, c, "SET c 3\r\n");
+    uint64_t wake_us = clients_wake_us(n->clients);
+    CHECK(wake_us > n->now_us && wake_us < n->now_us + 10000);
+    n->now_us = wake_us;
+    fake_poll(n);
+    for (size_t i = 0; i < MANY; i++) {
+        const char *b = fake_output(w[i]);
+        CHECK(strncmp(b, "id: 22-0\ndata: {\"key\":\"b\"", 25) == 0 && strstr(b, "\n\nid: 23-0\n") != NULL);
+    }
+    CHECK_EQ_UINT(clients_wake_us(n->clients), UINT64_MAX);
+    /* One that leaves in the middle takes nobody's turn. */
+    n->now_us += 1000000;
+    (void)fake_feed(c, "DEL a\r\n");
+    client_close(w[3]);
+    fake_decide_all(n);
+    fake_poll(n);
+    for (size_t i = 0; i < MANY; i++) {
+        if (i != 3) {
+            CHECK_CONTAINS(fake_output(w[i]), "id: 24-0\n");
+            client_close(w[i]);
+        }
+    }
+    CLOSE;
+}
+
+/* One entry whose frames are longer than a ring may be: who reads is not called slow for it. */
+TEST(one_long_entry_makes_nobody_slow)
+{
+    SKIP_UNBUILT;
+    OPEN;
+    struct buf command = {0};
+    size_t keys = LIMIT_WATCH_BYTES / 30000 + 20;
+    size_t size = LIMIT_WATCH_BYTES > 1000000 ? 30000 : 20;
+    (void)fake_feed(c, "PING\r\n");
+    struct client *all = watch(n, "/v1/watch", "");
+    struct client *some = watch(n, "/v1/watch?prefix=k", "");
+    (void)fake_output(all);
+    (void)fake_output(some);
+    buf_printf(&command, "*%zu\r\n$4\r\nMSET\r\n", 2 * keys + 1);
+    for (size_t i = 0; i < keys; i++) {
+        buf_printf(&command, "$5\r\nk%04zu\r\n$%zu\r\n", i, size);
+        for (size_t b = 0; b < size; b++) {
+            buf_append_byte(&command, 'x');
+        }
+        buf_printf(&command, "\r\n");
+    }
+    (void)fake_feed_bytes(c, buf_slice(&command).p, buf_size(&command));
+    fake_decide_all(n);
+    fake_poll(n);
+    client_output_sent(c, client_output(c).n);
+    struct client *who[] = {all, some};
+    for (size_t i = 0; i < 2; i++) {
+        size_t frames = 0;
+        fake_poll(n);
+        for (struct slice out = client_output(who[i]); out.n > 0; out = client_output(who[i])) {
+            size_t piece = out.n < 100000 ? out.n : 100000;
+            for (size_t at = 0; at < piece; at++) {
+                frames += out.p[at] == '{';
+            }
+            client_output_sent(who[i], piece);
+        }
+        CHECK_EQ_UINT(frames, keys);
+        CHECK_EQ_INT(client_get_state(who[i]), CLIENT_READ);
+    }
+    buf_deinit(&command);
+    client_close(all);
+    client_close(some);
+    CLOSE;
+}
+
+TEST(resuming_where_nothing_is_yet_is_refused)
+{
+    SKIP_UNBUILT;
+    OPEN;
+    (void)fake_feed(c, "PING\r\n");
+    write_key(n, c, "SET a 1\r\n");
+    struct client *w = watch(n, "/v1/watch?from=1000", "");
+    CHECK_CONTAINS(fake_output(w), "HTTP/1.1 400 Bad Request\r\n");
+    (void)fake_feed(w, "GET /v1/watch?from=4 HTTP/1.1\r\n" HOST "\r\n");
+    fake_decide_all(n);
+    fake_poll(n);
+    CHECK_CONTAINS(fake_output(w), "{\"error\":\"from is later than the newest entry\",\"last\":3}");
+    (void)fake_feed(w, "GET /v1/watch?prefix=b+%2b&from=4 HTTP/1.1\r\n" HOST "\r\n");
+    fake_decide_all(n);
+    fake_poll(n);
+    CHECK_CONTAINS(fake_output(w), "HTTP/1.1 200 OK\r\n");
+    write_key(n, c, "MSET b 1 \"b +c\" 2\r\n");
+    CHECK_CONTAINS(fake_output(w), "id: 5-1\ndata: {\"key\":\"b +c\"");
+    client_close(w);
+    CLOSE;
+}
+
 TEST(a_websocket)
 {
     SKIP_UNBUILT;
     OPEN;
     (void)fake_feed(c, "PING\r\n");
-    static const char upgrade[] = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    struct client *w = watch(n, "/ws", upgrade);
+    struct client *w = watch(n, "/ws", UPGRADE);
     const char *said = fake_output(w);
     if (!ws_is_built) {
         CHECK_CONTAINS(said, "HTTP/1.1 501");
