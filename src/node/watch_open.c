@@ -49,7 +49,8 @@ static bool parse_query(struct watcher *w, const struct http_request *r)
     buf_deinit(&text);
     /* An EventSource that lost its connection says what it got last. */
     struct slice last = r->head->field[FIELD_LAST_EVENT_ID];
-    if (w->form == FEED_SSE && last.n > 0 && parse_position(last, &w->from, &w->from_part)) {
+    if (w->form == FEED_SSE && last.n > 0) {
+        is_good = is_good && parse_position(last, &w->from, &w->from_part) && w->from > 0 && w->from_part < UINT32_MAX;
         w->from_part++;
     }
     w->is_filtered = w->prefix.n > 0 || w->db != 0;
@@ -103,7 +104,7 @@ bool watch_open(struct client *c, const struct http_exchange *x, const struct ht
     c->watcher = w;
     if (!parse_query(w, r)) {
         watch_close(c);
-        http_response_error(response, 400, "from must be an index (or index-part), db a number or all");
+        http_response_error(response, 400, "from and Last-Event-ID must be an index (or index-part), db a number or all");
         return false;
     }
     if (is_socket) {

@@ -239,6 +239,8 @@ TEST(who_may_ask_and_how)
         {"GET /v1/watch?from=0 HTTP/1.1\r\n" HOST "\r\n", "400", true},
         {"GET /v1/watch?from=-1 HTTP/1.1\r\n" HOST "\r\n", "400", true},
         {"GET /v1/watch?db=16x HTTP/1.1\r\n" HOST "\r\n", "400", true},
+        {"GET /v1/watch HTTP/1.1\r\n" HOST "Last-Event-ID: x\r\n\r\n", "400", true},
+        {"GET /v1/watch HTTP/1.1\r\n" HOST "Last-Event-ID: 12-4294967296\r\n\r\n", "400", true},
         {"POST /v1/cluster/transfer HTTP/1.1\r\n" HOST JSON "Content-Length: 13\r\n\r\n{\"address\":5}", "400", true},
         {"POST /v1/cluster/transfer HTTP/1.1\r\n" HOST JSON "Content-Length: 15\r\n\r\n{\"adress\":\"a:1\"", "400", true},
         {"POST /v1/cluster/transfer HTTP/1.1\r\n" HOST JSON "Content-Length: 16\r\n\r\n{\"adress\":\"a:1\"}", "400", true},
