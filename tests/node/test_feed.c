@@ -260,4 +260,75 @@ TEST(a_watcher_is_told_that_the_feed_was_off)
     feed_rig_free(f);
 }
 
+/* --- as a stream --- */
+
+/* "$6\r\n12-0..\r\n" and the fields of SET key value, of a key that was not there. */
+static const char *stream_entry(raft_index index, const char *key, const char *value)
+{
+    static char text[256];
+    char id[32];
+    int n = snprintf(id, sizeof id, "%llu-0", (unsigned long long)index);
+    snprintf(text, sizeof text, "*2\r\n$%d\r\n%s\r\n*8\r\n$5\r\nevent\r\n$3\r\nset\r\n$3\r\nkey\r\n$%zu\r\n%s\r\n$5\r\nvalue\r\n$%zu\r\n%s\r\n$2\r\ndb\r\n$1\r\n0\r\n",
+             n, id, strlen(key), key, strlen(value), value);
+    return text;
+}
+
+static void check_xread(const char *said, const char *head, raft_index index, const char *key, const char *value)
+{
+    char want[512];
+    snprintf(want, sizeof want, "%s$11\r\n__changes__\r\n*1\r\n%s", head, stream_entry(index, key, value));
+    CHECK_EQ_STR(said, want);
+}
+
+/* Waiting, on a follower: the reader itself switches the feed on, and gets what comes after it began to wait. */
+TEST(a_redis_client_waits_for_changes)
+{
+    struct rig *r = rig_new(3, "n1:7000,n2:7000,n3:7000");
+    for (int i = 0; i < 3; i++)
+        rig_start(r, i);
+    REQUIRE(rig_until(r, rig_has_leader, 10000));
+    struct feed_rig f = {.rig = r, .leader = rig_leader(r), .lagging = (rig_leader(r) + 1) % 3};
+    struct rig_client *reader = calloc(2, sizeof *reader);
+    REQUIRE(reader != NULL);
+    rig_connect(r, f.leader, &f.writer);
+    rig_connect(r, f.lagging, &reader[0]);
+    rig_connect(r, f.leader, &reader[1]);
+    CHECK(!changes_are_on(keyspace_on(&f, f.lagging)));
+    rig_say(&reader[0], "XREAD BLOCK 0 STREAMS __changes__ $\r\n");
+    rig_run(r, 500);
+    rig_collect(r);
+    CHECK_EQ_STR(reader[0].text, "");
+    CHECK(changes_are_on(keyspace_on(&f, f.leader)));
+    CHECK_EQ_STR(rig_ask(&f.writer, "SET a 1\r\n", 5000), "+OK\r\n");
+    rig_run(r, 200);
+    rig_collect(r);
+    raft_index first = last_change_on(&f, f.lagging);
+    check_xread(reader[0].text, "*1\r\n*2\r\n", first, "a", "1");
+    /* Nothing new within the time; then what is behind the id, at once, in RESP3. */
+    char text[128];
+    snprintf(text, sizeof text, "XREAD BLOCK 50 STREAMS __changes__ %llu-0\r\n", (unsigned long long)first);
+    CHECK_EQ_STR(rig_ask(&reader[0], text, 1000), "*-1\r\n");
+    CHECK_EQ_STR(rig_ask(&f.writer, "MSET b 2 c 3\r\n", 5000), "+OK\r\n");
+    rig_run(r, 200);
+    CHECK(strstr(rig_ask(&reader[0], "HELLO 3\r\n", 1000), "proto") != NULL);
+    snprintf(text, sizeof text, "XREAD COUNT 1 BLOCK 0 STREAMS __changes__ %llu\r\n", (unsigned long long)first);
+    check_xread(rig_ask(&reader[0], text, 1000), "%1\r\n", last_change_on(&f, f.lagging), "b", "2");
+    /* The same on another node, by every command that reads a stream. */
+    CHECK_EQ_STR(rig_ask(&reader[1], "XLEN __changes__\r\n", 2000), ":3\r\n");
+    snprintf(text, sizeof text, "*1\r\n%s", stream_entry(first, "a", "1"));
+    CHECK_EQ_STR(rig_ask(&reader[1], "XRANGE __changes__ - + COUNT 1\r\n", 2000), text);
+    CHECK(strstr(rig_ask(&reader[1], "XREVRANGE __changes__ + - COUNT 1\r\n", 2000), "$1\r\nc\r\n") != NULL);
+    snprintf(text, sizeof text, "XRANGE __changes__ (%llu-0 + COUNT 5\r\n", (unsigned long long)first);
+    CHECK_EQ_BYTES(rig_ask(&reader[1], text, 2000), 4, "*2\r\n", 4);
+    snprintf(text, sizeof text, "$17\r\nlast-generated-id\r\n$%d\r\n%llu-1\r\n", snprintf(NULL, 0, "%llu-1", (unsigned long long)last_change_on(&f, f.leader)),
+             (unsigned long long)last_change_on(&f, f.leader));
+    CHECK_CONTAINS(rig_ask(&reader[1], "XINFO STREAM __changes__\r\n", 2000), text);
+    CHECK_EQ_BYTES(rig_ask(&reader[1], "XREAD STREAMS __changes__ 0\r\n", 2000), 11, "-COMPACTED ", 11);
+    for (int i = 0; i < 2; i++)
+        rig_disconnect(&reader[i]);
+    free(reader);
+    rig_disconnect(&f.writer);
+    rig_free(r);
+}
+
 TEST_MAIN()
