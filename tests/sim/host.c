@@ -1,4 +1,4 @@
-#include "sim.h"
+#include "stream.h"
 
 #include <string.h>
 
@@ -63,12 +63,7 @@ static void host_env_hang_up(void *ctx, link_id id, const char *reason)
         net_hang_up(ctx, id, reason);
 }
 
-static size_t host_env_unsent(void *ctx, link_id id)
-{
-    (void)ctx;
-    (void)id;
-    return 0;
-}
+static size_t host_env_unsent(void *ctx, link_id id) { return stream_unsent(ctx, id); }
 
 static void host_env_fatal(void *ctx, const char *reason)
 {

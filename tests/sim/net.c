@@ -1,12 +1,13 @@
-#include "sim.h"
+#include "stream.h"
 
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/mem.h"
 
 /* The network in frame mode: whole messages, each late, lost, doubled or out of order as the plan says; connections
- * that are refused, reset, or dead without a word. */
+ * that are refused, reset, or dead without a word. In a run with a stream_window: stream.c. */
 
 struct sim_message {
     struct list queue;
@@ -159,7 +160,7 @@ static void net_dial_answered(struct world *w, void *ctx, uint64_t a, uint64_t b
     mem_free(d);
 }
 
-static struct sim_host *net_host_at(struct sim *s, const char *address)
+struct sim_host *net_host_at(struct sim *s, const char *address)
 {
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         if (strcmp(s->host[i].address, address) == 0)
@@ -229,6 +230,10 @@ static void net_dial_arrived(struct world *w, void *ctx, uint64_t a, uint64_t b)
 void net_dial(struct sim_host *from, link_id id, const char *address, const struct peer_hello *mine)
 {
     struct sim *s = from->sim;
+    if (s->plan.stream_window) {
+        stream_dial(from, id, address, mine);
+        return;
+    }
     struct net_dialling *d = mem_alloc_zero(sizeof *d);
     d->sim = s;
     d->from = from->slot;
@@ -336,9 +341,26 @@ static void net_double_late(struct sim *s, struct sim_link *l, int from, const s
     world_at(&s->world, world_exponential(&s->world, 100000), net_deliver_late, late, (uint64_t)(1 - from), l->serial);
 }
 
+/* In stream mode: the ghost sees the message as it is sent, as in frame mode. */
+static void net_send_bytes(struct sim_host *from, link_id id, const struct slice *part, size_t part_count)
+{
+    uint32_t to;
+    if (!stream_send(from, id, part, part_count, &to))
+        return;
+    struct buf whole = {0};
+    for (size_t i = 0; i < part_count; i++)
+        buf_append_slice(&whole, part[i]);
+    ghost_check_message(from->sim->ghost, from->slot, to, buf_slice(&whole));
+    buf_deinit(&whole);
+}
+
 void net_send(struct sim_host *from, link_id id, const struct slice *part, size_t part_count)
 {
     struct sim *s = from->sim;
+    if (s->plan.stream_window) {
+        net_send_bytes(from, id, part, part_count);
+        return;
+    }
     int end = 0;
     struct sim_link *l = net_find(s, from->slot, id, &end);
     if (!l || !l->is_up[end])
@@ -366,8 +388,11 @@ void net_send(struct sim_host *from, link_id id, const struct slice *part, size_
 void net_hang_up(struct sim_host *from, link_id id, const char *reason)
 {
     struct sim *s = from->sim;
+    if (s->plan.stream_window) {
+        stream_hang_up(from, id, reason);
+        return;
+    }
     int end = 0;
-    (void)reason;
     struct sim_link *l = net_find(s, from->slot, id, &end);
     if (!l)
         return;
@@ -378,6 +403,7 @@ void net_hang_up(struct sim_host *from, link_id id, const char *reason)
 void net_host_died(struct sim_host *h, bool was_power_loss)
 {
     struct sim *s = h->sim;
+    stream_host_died(h, was_power_loss);
     for (size_t i = 0; i < SIM_LINKS; i++) {
         struct sim_link *l = &s->link[i];
         for (int e = 0; l->is_used && e < 2; e++) {
@@ -402,4 +428,5 @@ void net_teardown(struct sim *s)
 {
     for (size_t i = 0; i < SIM_LINKS; i++)
         net_release(s, &s->link[i]);
+    stream_teardown();
 }

@@ -216,6 +216,17 @@ static void profile_compact(struct sim_plan *plan, struct prng *p)
         plan->crash_every_us = 500000 + prng_below(p, 3000000);
 }
 
+/* Connections as streams of bytes, under whatever faults there are. */
+static void profile_stream(struct sim_plan *plan, struct prng *p)
+{
+    if (prng_below(p, 4) == 0)
+        profile_churn(plan, p);
+    else if (prng_below(p, 3) == 0)
+        profile_compact(plan, p);
+    plan->stream_window = (uint64_t)1 << (9 + prng_below(p, 10));
+    plan->duplicate = plan->reorder = 0; /* TCP sees to that */
+}
+
 static void profile_swarm(struct sim_plan *plan, struct prng *p)
 {
     (void)plan;
@@ -229,7 +240,7 @@ static const struct {
     {"swarm", profile_swarm},   {"calm", profile_calm},       {"bench", profile_bench},           {"single-fault", profile_single},
     {"storm", profile_storm},   {"fig8", profile_fig8},       {"island", profile_island},         {"bridge", profile_bridge},
     {"swizzle", profile_swizzle}, {"mystery", profile_mystery}, {"power-loss-all", profile_power}, {"corruption", profile_corruption},
-    {"churn", profile_churn},   {"compact", profile_compact},
+    {"churn", profile_churn},   {"compact", profile_compact},   {"stream", profile_stream},
 };
 
 bool plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
@@ -265,7 +276,7 @@ static const struct {
     FIELD(pause_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
     FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us),
     FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
-    FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_crash_in_write),
+    FIELD(stream_window), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_crash_in_write),
 };
 #undef FIELD
 

@@ -64,6 +64,7 @@ struct sim_plan {
     bool has_transactions;
     uint64_t snapshot_log_bytes;  /* 0: as the server has it, that is never here */
     uint32_t retention_entries;
+    uint64_t stream_window;       /* connections are streams of bytes (stream.c): so many are under way at most; 0: of whole messages */
     bool has_crash_in_write;      /* power fails in the middle of a disk call */
 };
 
