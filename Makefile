@@ -175,8 +175,11 @@ $(O)/$(basename $(1)): $(call objects,$(1) \
 endef
 $(foreach t,$(UNIT_SRC) $(RUN_SRC),$(eval $(call unit_rule,$(t))))
 
+# Allocations go through tests/sim/allocation.c.
+comma := ,
+SIM_WRAP := $(addprefix -Wl$(comma)--wrap=mem_,alloc alloc_zero realloc alloc_array realloc_array copy_string)
 $(O)/coracle-sim: $(call objects,$(SIM_SRC)) $(CHECK_LIB) $(LIB)
-	$(link_program) -lm $(NODE_LIBS)
+	$(link_program) $(SIM_WRAP) -lm $(NODE_LIBS)
 $(O)/coracle-check: $(call objects,check/main.c) $(CHECK_LIB) $(LIB)
 	$(link_program) $(NODE_LIBS)
 # The load generator knows no part of the server, so that it cannot share a mistake with it.

@@ -360,6 +360,13 @@ static void fault_abort(struct sim *s)
         h->calls_left = 1 + world_below(&s->world, 30);
 }
 
+/* One of the next allocations of a node fails; of one that is down, when it starts. */
+static void fault_memory(struct sim *s)
+{
+    struct sim_host *h = fault_pick(s);
+    h->allocations_left = 1 + world_below(&s->world, (uint64_t)1 << world_between(&s->world, 1, 13));
+}
+
 /* An administrator says something to a node, and doesn't wait long. */
 static void fault_admin_leaves(struct world *w, void *ctx, uint64_t i, uint64_t life)
 {
@@ -415,6 +422,7 @@ static const struct fault faults[] = {
     {fault_disk_error, offsetof(struct sim_plan, disk_error_every_us)},
     {fault_abort, offsetof(struct sim_plan, abort_every_us)},
     {fault_transfer, offsetof(struct sim_plan, transfer_every_us)},
+    {fault_memory, offsetof(struct sim_plan, memory_out_every_us)},
     {churn_strike, offsetof(struct sim_plan, change_every_us)},
 };
 #define FAULT_COUNT (sizeof faults / sizeof faults[0])
@@ -459,6 +467,7 @@ void faults_stop(struct sim *s)
         sim_disk_fail_write(h->disk, UINT64_MAX, ERR_OK);
         sim_disk_heal_reads(h->disk);
         h->calls_left = 0;
+        h->allocations_left = 0;
         if (!h->node)
             host_start(h);
     }

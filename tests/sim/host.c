@@ -1,3 +1,4 @@
+#include "allocation.h"
 #include "stream.h"
 
 #include <string.h>
@@ -68,6 +69,8 @@ static size_t host_env_unsent(void *ctx, link_id id) { return stream_unsent(ctx,
 static void host_env_fatal(void *ctx, const char *reason)
 {
     struct sim_host *h = ctx;
+    if (h->calls_left == 1)
+        return; /* it has ended before it came to this */
     if (!h->fatal_reason) {
         snprintf(h->fatal_text, sizeof h->fatal_text, "%s", reason);
         h->fatal_reason = h->fatal_text;
@@ -119,7 +122,9 @@ static void host_disk_done(struct world *w, void *ctx, uint64_t life, uint64_t j
     struct disk_job *done = CONTAINER_OF(h->jobs.next, struct disk_job, queue);
     list_remove(&done->queue);
     h->is_disk_busy = false;
+    allocation_enter(h);
     node_disk_done(h->node, done);
+    allocation_leave();
     host_disk_start(h);
     host_kick(h);
 }
@@ -134,7 +139,11 @@ static void host_disk_finish(struct world *w, void *ctx, uint64_t life, uint64_t
         return;
     struct disk_job *job = CONTAINER_OF(h->jobs.next, struct disk_job, queue);
     h->sim->touched |= 1u << h->slot;
+    allocation_enter(h);
     job->run(job);
+    allocation_leave();
+    if (h->calls_left == 1)
+        return; /* memory ran out: main.c takes it down */
     if (sim_disk_is_dead(h->disk)) { /* power failed in the middle */
         world_count("power loss inside a disk call");
         host_stop(h, HOST_POWER_LOSS);
@@ -187,7 +196,9 @@ static void host_iterate(struct world *w, void *ctx, uint64_t life, uint64_t b)
 #ifdef CORACLE_MUTANTS
     mutant_local_clock_ms = host_env_wall(h);
 #endif
+    allocation_enter(h);
     node_iterate(h->node);
+    allocation_leave();
     if (!h->fatal_reason)
         ghost_check_host(h->sim->ghost, h->slot); /* the oracle must know what is committed before clients see answers */
     if (h->calls_left == 1)
@@ -284,7 +295,15 @@ void host_start(struct sim_host *h)
     h->env.vfs = ghost_watch_disk(s->ghost, h->slot, sim_disk_vfs(h->disk));
     enum err error;
     world_trace(&s->world, "node %u starts, life %llu", h->slot, (unsigned long long)h->life);
+    allocation_enter(h);
     h->node = node_open(&h->env, &h->options, s->table, &error);
+    allocation_leave();
+    if (h->calls_left == 1) {
+        world_count("memory ran out at a start");
+        host_stop(h, HOST_KILL);
+        h->calls_left = 0;
+        return;
+    }
     if (sim_disk_is_dead(h->disk)) {
         host_stop(h, HOST_POWER_LOSS);
         return;

@@ -1,3 +1,4 @@
+#include "allocation.h"
 #include "stream.h"
 
 #include <string.h>
@@ -269,7 +270,9 @@ static void net_deliver(struct world *w, void *ctx, uint64_t a, uint64_t serial)
     } else if (s->is_cut[l->host[from]][l->host[to]]) {
         world_count("message lost in a partition");
     } else if (l->is_up[to]) {
+        allocation_enter(h);
         node_link_message(h->node, l->id[to], (struct slice){m->bytes, m->size});
+        allocation_leave();
         host_kick(h);
     }
     mem_free(m);

@@ -368,6 +368,51 @@ static void scenario_one_node_two_addresses(struct story *t)
     }
 }
 
+/* --- memory --- */
+
+/* Every INCR is answered once, or its outcome is unknown, and the counter lies in between; whichever node's k-th allocation from now on fails. */
+static void memory_with(struct story *t, uint32_t victim, uint64_t k)
+{
+    story_begin(t, 200 + k, &calm_plan);
+    uint32_t leader = story_leader(t);
+    uint32_t slot = (leader + victim) % 3;
+    story_expect(t, leader, "SET n 0", "+OK\r\n");
+    t->sim->host[slot].allocations_left = k;
+    uint32_t origin = (slot + 1) % 3;
+    struct sim_client *c = manual_open(t->sim, origin);
+    say_increments(c, "n", 20);
+    sim_run(t->sim, SECOND);
+    if (!t->sim->host[slot].node) {
+        t->sim->host[slot].allocations_left = k / 2; /* and again while it starts */
+        host_start(&t->sim->host[slot]);
+        sim_run(t->sim, 200000);
+    }
+    t->sim->host[slot].allocations_left = 0;
+    if (!t->sim->host[slot].node)
+        host_start(&t->sim->host[slot]);
+    sim_run(t->sim, 4 * SECOND);
+    size_t done, unknown;
+    count_replies(manual_output(c), &done, &unknown);
+    manual_close(c);
+    if (done + unknown != 20)
+        world_fail(&t->sim->world, "memory ran out at allocation %llu of node %u: %zu increments done, %zu unknown, of 20", (unsigned long long)k, slot, done,
+                   unknown);
+    story_check_count(t, "n", done, unknown);
+}
+
+static void scenario_memory_runs_out(struct story *t)
+{
+    for (uint32_t victim = 0; victim < 2; victim++) {
+        for (uint64_t k = 1; k < 1500; k += k < 60 ? 1 : k / 10) {
+            memory_with(t, victim, k);
+            if (t->sim->world.failure)
+                return;
+            story_end(t);
+        }
+    }
+    story_begin(t, 1, &calm_plan);
+}
+
 /* --- Figure 3.7 --- */
 
 struct raft_status story_status(struct story *t, uint32_t slot)
@@ -503,6 +548,7 @@ static const struct scenario scenarios[] = {
     {"a read and a write across the CLOSE of their session", scenario_read_across_close, false},
     {"Figure 3.7, an old entry on a majority", scenario_figure_3_7, false},
     {"a longer log of an older term", scenario_longer_old_log, false},
+    {"memory runs out at each allocation", scenario_memory_runs_out, false},
     {"one node under two addresses of the list", scenario_one_node_two_addresses, false},
 };
 

@@ -50,6 +50,7 @@ struct sim_plan {
     uint64_t disk_error_every_us; /* EIO from write or read */
     uint64_t abort_every_us;      /* the process ends inside an iteration */
     uint64_t transfer_every_us;   /* RAFT TRANSFER */
+    uint64_t memory_out_every_us; /* an allocation inside a node fails */
     uint32_t cut_shapes;          /* bits of enum cut_shape */
     uint64_t leader_isolation_us; /* mean time after which a new leader falls; 0: never (profile fig8) */
     uint64_t append_bytes;
@@ -90,6 +91,7 @@ struct sim_host {
     bool fatal_expected;          /* a disk fault was injected that allows the process to end */
     const char *fatal_reason;     /* node called fatal: it is taken down after the event */
     char fatal_text[256];
+    uint64_t allocations_left;    /* so many more and memory has run out (allocation.c); 0: there is enough */
     uint64_t calls_left;          /* it ends after so many more calls to the outside; 0: no such end is near */
 };
 

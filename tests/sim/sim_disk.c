@@ -615,6 +615,11 @@ bool sim_disk_is_dead(const struct sim_disk *d)
     return d->is_dead;
 }
 
+void sim_disk_end_process(struct sim_disk *d)
+{
+    d->is_dead = true;
+}
+
 void sim_disk_revive(struct sim_disk *d)
 {
     d->is_dead = false;

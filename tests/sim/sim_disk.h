@@ -37,6 +37,9 @@ void sim_disk_wipe(struct sim_disk *d);
  * sim_disk_power_loss and sim_disk_revive. UINT64_MAX: never. */
 void sim_disk_power_fail_after(struct sim_disk *d, uint64_t calls);
 bool sim_disk_is_dead(const struct sim_disk *d);
+/* The process has ended in the middle of something, the power has not: every call fails, what was written stays. Until
+ * sim_disk_revive. */
+void sim_disk_end_process(struct sim_disk *d);
 void sim_disk_revive(struct sim_disk *d);
 /* Files may hold so many bytes in all; a write beyond takes a part and fails with ERR_FULL.
  * UINT64_MAX: no limit. */

@@ -1,3 +1,4 @@
+#include "allocation.h"
 #include "stream.h"
 
 #include <string.h>
@@ -215,7 +216,9 @@ static void end_events(struct sim *s, struct stream *st, int e)
             end_up(s, st, e);
             break;
         case LINK_MESSAGE:
+            allocation_enter(h);
             node_link_message(h->node, st->id[e], message);
+            allocation_leave();
             break;
         case LINK_FAILED:
             world_fail(&s->world, "the link codec of node %u failed: %s", st->host[e], link_error(st->link[e]));

@@ -208,4 +208,75 @@ TEST(sizes_on_disk)
     CHECK(wal_batch_bytes(64u << 20, 4096) < (64u << 20) / 100 * 101);
 }
 
+/* Checksums that are right around a content that isn't: a key that leaked, a program of another kind. Lengths are looked at before they are
+ * used, numbers before they are believed (P8). */
+TEST(a_record_that_says_nonsense_is_none)
+{
+    static const uint8_t bytes[200];
+    static const struct {
+        uint32_t type;
+        size_t size;
+        uint8_t first; /* byte of the payload ... */
+        size_t at;     /* ... here */
+    } bad[] = {
+        {WAL_RECORD_HEAD, 63, 1, 8},  {WAL_RECORD_HEAD, 64, 0, 0},      {WAL_RECORD_STATE, 55, 0, 0},   {WAL_RECORD_STATE, 57, 0, 0},
+        {WAL_RECORD_STATE, 56, 9, 24}, {WAL_RECORD_CONF, 7, 0, 0},      {WAL_RECORD_CONF, 8, 0, 0},     {WAL_RECORD_CONF, 60, 255, 8},
+        {WAL_RECORD_TRUNCATE, 15, 1, 0}, {WAL_RECORD_TRUNCATE, 16, 0, 0}, {WAL_RECORD_ENTRY, 0, 0, 0},  {WAL_RECORD_ENTRY, 39, 39, 0},
+        {WAL_RECORD_ENTRY, 41, 40, 0}, {0, 20, 0, 0},                   {6, 20, 0, 0},                  {UINT32_MAX, 20, 0, 0},
+        {WAL_RECORD_HEAD, 64, 1, 8},  /* right, but nowhere than at the front */
+    };
+    const uint32_t key = wal_key(&identity, 5);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        test_context("%zu", i);
+        struct buf out = {0};
+        struct wal_batch_builder b;
+        struct wal_batch_header h = {.sector_bytes = 512, .segment = 5, .offset = 512, .chain_before = 9, .node_id = 22};
+        uint8_t payload[200];
+        memcpy(payload, bytes, sizeof payload);
+        payload[bad[i].at] = bad[i].first;
+        wal_batch_begin(&b, &out, &h, key);
+        wal_batch_add(&b, (enum wal_record_type)bad[i].type, (struct slice){payload, bad[i].size}, (struct slice){NULL, 0});
+        wal_batch_end(&b, &(struct wal_footer){.identity = identity});
+        CHECK(!wal_batch_check(buf_slice(&out), key, 5, 512, 9, &h));
+        buf_deinit(&out);
+    }
+}
+
+/* The header of a batch, changed and sealed again. */
+TEST(a_header_that_says_nonsense_is_none)
+{
+    static const struct {
+        size_t at;
+        uint64_t value; /* eight bytes from there */
+        enum err probe;
+        bool is_sound; /* as a batch: HEAD alone repeats it, or the key says it already */
+    } bad[] = {
+        {8, 2 | 9 << 16 | 5ull << 32, ERR_FORMAT, false},     /* a later version */
+        {8, 1 | 8 << 16 | 5ull << 32, ERR_CORRUPT, false},    /* sectors of 256 bytes */
+        {8, 1 | 17 << 16 | 5ull << 32, ERR_CORRUPT, false},
+        {8, 1 | 9 << 16 | 6ull << 32, ERR_OK, false},         /* a record too many: seen by who reads them */
+        {16, 6, ERR_CORRUPT, false},                          /* another segment */
+        {24, 512, ERR_CORRUPT, false},                        /* another place */
+        {32, 77, ERR_CORRUPT, true},                         /* not what HEAD says of it */
+        {40, 63, ERR_CORRUPT, false},                         /* a body shorter than its header */
+        {40, 1ull << 40, ERR_CORRUPT, false},                 /* ... longer than a segment can be */
+        {48, 1, ERR_CORRUPT, false},                          /* another chain */
+        {56, 23, ERR_CORRUPT, true},                         /* another node */
+    };
+    const uint32_t key = wal_key(&identity, 5);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        test_context("%zu", i);
+        struct buf out = {0};
+        struct wal_batch_header h;
+        struct wal_head head;
+        make_batch(&out, 512);
+        uint8_t *p = out.data + out.start;
+        put_u64(p + bad[i].at, bad[i].value);
+        put_u32(p + 4, crc32c(key, p + 8, WAL_BATCH_HEADER_BYTES - 8));
+        CHECK_EQ_INT(wal_head_probe(buf_slice(&out), 5, &head), bad[i].probe);
+        CHECK_EQ_INT(wal_batch_check(buf_slice(&out), key, 5, 0, key, &h), bad[i].is_sound);
+        buf_deinit(&out);
+    }
+}
+
 TEST_MAIN()
