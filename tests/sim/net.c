@@ -298,7 +298,7 @@ static void net_enqueue(struct sim *s, struct sim_link *l, int from, const struc
     } else {
         list_append(q, &m->queue);
     }
-    uint64_t at = s->world.now_us + net_latency(s);
+    uint64_t at = s->world.now_us + net_latency(s) + s->delay_us[l->host[from]][l->host[1 - from]];
     if (at <= l->last_delivery_us[from])
         at = l->last_delivery_us[from] + 1;
     l->last_delivery_us[from] = at;

@@ -41,4 +41,8 @@ extern const size_t scenarios_elections_count;
 extern const struct scenario scenarios_members[];
 extern const size_t scenarios_members_count;
 
+/* scenarios_reads.c */
+extern const struct scenario scenarios_reads[];
+extern const size_t scenarios_reads_count;
+
 #endif

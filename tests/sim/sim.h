@@ -115,6 +115,7 @@ struct sim {
     struct sim_link link[SIM_LINKS];
     uint64_t link_serial;
     bool is_cut[SIM_HOSTS][SIM_HOSTS]; /* [from][to] */
+    uint64_t delay_us[SIM_HOSTS][SIM_HOSTS]; /* [from][to]: on top of the latency, of what is sent from now on */
     bool has_alias[SIM_HOSTS];    /* this host's address leads to another host */
     uint32_t alias[SIM_HOSTS];
     bool is_calm;                 /* no new faults: the liveness phase */
