@@ -249,6 +249,14 @@ coverage:
 	    $(B)/cov/coracle-sim --profile $$p --seed 1 --seeds $${COVERAGE_SEEDS:-3} >> $(B)/coverage.log 2>&1 || { tail -n 5 $(B)/coverage.log; exit 1; }; \
 	done
 	@tests/coverage $(B)/cov
+# Unit tests under valgrind, PARTS="src/base raft" for some; threads under ThreadSanitizer.
+.PHONY: valgrind tsan
+valgrind:
+	@$(MAKE) --no-print-directory BUILD=release $(if $(filter command line,$(origin PARTS)),PARTS="$(PARTS)") unit-programs
+	@tests/valgrind $(B)/release $(patsubst $(O)/%,$(B)/release/%,$(UNIT_BIN))
+tsan:
+	@$(MAKE) --no-print-directory BUILD=tsan coracle $(B)/tsan/tests/net/test_net
+	@tests/tsan $(B)/tsan
 nightly:
 	@tests/install-deps test
 	@tests/nightly
@@ -370,6 +378,7 @@ help:
 	@echo "make docs         write what the program knows about itself: options, commands, coracle.conf, man page"
 	@echo "make install      PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it back"
 	@echo "make coverage     lines and branches that the tests reach; fails below 95 % and 90 % of raft/ and the log"
+	@echo "make valgrind tsan  unit tests under valgrind (PARTS=\"raft src/base\" for some); threads under ThreadSanitizer"
 	@echo "make trials       hand-overs, fail-over, membership changes: TRIALS=200 SECONDS_SATURATED=3600 CHANGES=1000"
 	@echo "make nightly soak all of it at full length; until stopped"
 	@echo "make clean        remove $(B)/"
