@@ -1,4 +1,4 @@
-#include "client_internal.h"
+#include "blocking.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -206,6 +206,7 @@ static void read_at_end(struct sim *s, uint32_t slot, const char *key)
 
 void sim_clients_read_all(struct sim *s)
 {
+    blocking_finish(s);
     static const char prefixes[] = "rcasw";
     char key[24];
     uint32_t epochs = client_epoch(s) + 1;
@@ -228,6 +229,7 @@ void sim_clients_read_all(struct sim *s)
 
 void sim_clients_start(struct sim *s)
 {
+    blocking_start(s);
     s->client = mem_alloc_zero(s->plan.client_count * sizeof *s->client);
     for (uint32_t i = 0; i < s->plan.client_count; i++) {
         s->client[i].sim = s;
@@ -281,4 +283,5 @@ void sim_clients_free(struct sim *s)
         buf_deinit(&s->client[i].input);
     mem_free(s->client);
     s->client = NULL;
+    blocking_free(s);
 }

@@ -1,4 +1,4 @@
-#include "client_internal.h"
+#include "blocking.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -398,6 +398,8 @@ void client_send(struct sim_client *c)
         return; /* WATCH holds until the EXEC it is meant for */
     if (c->cas == CAS_READY)
         send_cas_end(c);
+    else if (s->plan.has_blocking && world_chance(&s->world, 400000))
+        blocking_send(c);
     else if (s->plan.has_big_values && world_chance(&s->world, 10000))
         send_big(c, (uint32_t)world_below(&s->world, s->plan.key_count));
     else if (world_chance(&s->world, 100000))

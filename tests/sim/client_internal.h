@@ -31,6 +31,8 @@ enum expect {
     EXPECT_EXEC_PAIR,
     EXPECT_EXEC_APPENDS,
     EXPECT_EXEC_CAS,
+    EXPECT_PUSHED,    /* blocking.c */
+    EXPECT_POPPED,
 };
 
 struct pending {
@@ -39,6 +41,7 @@ struct pending {
     char key[KEY_BYTES];    /* reads, INCR, GETDEL; EXEC_APPENDS: the one that is read */
     char tag[KEY_BYTES];    /* writes: how the oracle knows it; "" none */
     char tag_too[KEY_BYTES]; /* EXEC_APPENDS: of the second append */
+    char token[KEY_BYTES];  /* PUSHED: what, for blocking.c; the oracle doesn't follow it */
     raft_index mark;
     bool is_stale_read;     /* only "was written once" is promised */
     bool is_private;

@@ -1,4 +1,4 @@
-#include "client_internal.h"
+#include "blocking.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +82,11 @@ static void client_settle(struct sim_client *c, struct pending *p, enum history_
         c->cas = CAS_NONE;
 }
 
-void client_settle_unknown(struct sim_client *c, struct pending *p) { client_settle(c, p, HISTORY_UNKNOWN); }
+void client_settle_unknown(struct sim_client *c, struct pending *p)
+{
+    blocking_unknown(c, p);
+    client_settle(c, p, HISTORY_UNKNOWN);
+}
 
 static void client_settle_refused(struct sim_client *c, struct pending *p)
 {
@@ -90,6 +94,7 @@ static void client_settle_refused(struct sim_client *c, struct pending *p)
         oracle_write_refused(oracle_of(c), p->tag);
     if (p->tag_too[0])
         oracle_write_refused(oracle_of(c), p->tag_too);
+    blocking_refused(c, p);
     client_settle(c, p, HISTORY_FAIL);
 }
 
@@ -253,7 +258,9 @@ static bool reply_fits(enum expect expect, const struct resp_value *v)
     case EXPECT_TAKEN:
     case EXPECT_CAS_VALUE: return v->type == RESP_BULK || v->type == RESP_NULL;
     case EXPECT_INTEGER:
+    case EXPECT_PUSHED:
     case EXPECT_NUMBER: return v->type == RESP_INTEGER;
+    case EXPECT_POPPED: return v->type == RESP_ARRAY || v->type == RESP_NULL;
     case EXPECT_LIST: return v->type == RESP_ARRAY;
     case EXPECT_EXEC_PAIR:
     case EXPECT_EXEC_APPENDS:
@@ -300,5 +307,7 @@ void client_on_reply(struct sim_client *c, const struct resp_value *v)
     case EXPECT_EXEC_PAIR:
     case EXPECT_EXEC_APPENDS:
     case EXPECT_EXEC_CAS: client_on_exec(c, p, v); break;
+    case EXPECT_PUSHED: blocking_pushed(c, p); break;
+    case EXPECT_POPPED: blocking_popped(c, v); break;
     }
 }

@@ -216,6 +216,15 @@ static void profile_compact(struct sim_plan *plan, struct prng *p)
         plan->crash_every_us = 500000 + prng_below(p, 3000000);
 }
 
+/* Clients that wait for what others push. */
+static void profile_blocking(struct sim_plan *plan, struct prng *p)
+{
+    plan->has_blocking = true;
+    plan->client_count = 3 + (uint32_t)prng_below(p, 6);
+    if (prng_below(p, 3) == 0)
+        profile_compact(plan, p);
+}
+
 /* Memory runs out, at any allocation (H4). */
 static void profile_memory(struct sim_plan *plan, struct prng *p)
 {
@@ -249,7 +258,7 @@ static const struct {
     {"storm", profile_storm},   {"fig8", profile_fig8},       {"island", profile_island},         {"bridge", profile_bridge},
     {"swizzle", profile_swizzle}, {"mystery", profile_mystery}, {"power-loss-all", profile_power}, {"corruption", profile_corruption},
     {"churn", profile_churn},   {"compact", profile_compact},   {"stream", profile_stream},
-    {"memory", profile_memory},
+    {"memory", profile_memory}, {"blocking", profile_blocking},
 };
 
 bool plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
@@ -285,7 +294,7 @@ static const struct {
     FIELD(pause_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
     FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us), FIELD(memory_out_every_us),
     FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
-    FIELD(stream_window), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_crash_in_write),
+    FIELD(stream_window), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_blocking), FIELD(has_crash_in_write),
 };
 #undef FIELD
 

@@ -19,6 +19,7 @@ struct sim;
 struct ghost;
 struct oracle;
 struct churn;
+struct blocking;
 
 enum cut_shape { CUT_ONE, CUT_LEADER, CUT_SIDES, CUT_ONE_WAY, CUT_LINK, CUT_BRIDGE, CUT_RING, CUT_FLAP, CUT_SWIZZLE, CUT_SHAPES };
 
@@ -63,6 +64,7 @@ struct sim_plan {
     bool has_expiry;
     bool has_big_values;
     bool has_transactions;
+    bool has_blocking;            /* clients wait for elements of lists (blocking.c) */
     uint64_t snapshot_log_bytes;  /* 0: as the server has it, that is never here */
     uint32_t retention_entries;
     uint64_t stream_window;       /* connections are streams of bytes (stream.c): so many are under way at most; 0: of whole messages */
@@ -125,6 +127,7 @@ struct sim {
     struct history history;       /* what clients saw */
     struct sim_client *client;    /* plan.client_count of them */
     uint64_t value_counter;       /* unique values */
+    struct blocking *blocking;    /* NULL: no client waits */
     struct churn *churn;          /* NULL: no membership commands */
     struct sim_client *admin[SIM_ADMINS]; /* NULL: free */
     uint64_t admin_life[SIM_ADMINS];
