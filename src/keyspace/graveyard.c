@@ -1,5 +1,6 @@
 #include "keyspace/graveyard.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/mutant.h"
 
@@ -17,9 +18,11 @@ void graveyard_deinit(struct graveyard *g)
     }
 }
 
-static struct grave *graveyard_add(struct graveyard *g)
+static struct grave *graveyard_add(struct graveyard *g, uint64_t count)
 {
     struct grave *grave = mem_alloc_zero(sizeof *grave);
+    g->pending += count;
+    g->buried += count;
     *g->last = grave;
     g->last = &grave->next;
     return grave;
@@ -32,7 +35,7 @@ void graveyard_add_dict(struct graveyard *g, struct dict *d)
         return;
     }
     COVER("tree freed in pieces");
-    graveyard_add(g)->dict = *d;
+    graveyard_add(g, d->count)->dict = *d;
     dict_init(d);
 }
 
@@ -43,13 +46,14 @@ void graveyard_add_value(struct graveyard *g, struct value *v)
         return;
     }
     COVER("value freed in pieces");
-    graveyard_add(g)->value = v;
+    graveyard_add(g, 1)->value = v;
 }
 
 /* True when the grave is empty; else the budget is used up. */
-static bool graveyard_step_one(struct grave *grave, size_t *budget)
+static bool graveyard_step_one(struct graveyard *g, struct grave *grave, size_t *budget)
 {
     for (;;) {
+        bool is_freed = grave->value || grave->entry;
         if (grave->value) {
             if (!value_free_some(grave->value, budget)) {
                 return false;
@@ -60,6 +64,7 @@ static bool graveyard_step_one(struct grave *grave, size_t *budget)
             dict_entry_free(grave->entry);
             grave->entry = NULL;
         }
+        g->pending -= is_freed ? 1 : 0;
         if (grave->dict.count == 0) {
             dict_deinit(&grave->dict);
             return true;
@@ -80,7 +85,7 @@ static bool graveyard_step_one(struct grave *grave, size_t *budget)
 bool graveyard_step(struct graveyard *g, size_t budget)
 {
     size_t before = budget;
-    while (g->first && graveyard_step_one(g->first, &budget)) {
+    while (g->first && graveyard_step_one(g, g->first, &budget)) {
         struct grave *done = g->first;
         g->first = done->next;
         if (!g->first) {
@@ -89,5 +94,6 @@ bool graveyard_step(struct graveyard *g, size_t budget)
         mem_free(done);
     }
     g->freed_total += before - budget;
+    ASSERT(g->first || g->pending == 0);
     return g->first != NULL;
 }

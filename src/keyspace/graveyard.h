@@ -17,6 +17,8 @@ struct graveyard {
     struct grave *first;
     struct grave **last;
     uint64_t freed_total; /* units of work done, for tests */
+    uint64_t pending;     /* keys and values that are not freed yet, for INFO */
+    uint64_t buried;      /* how many there were since the start */
 };
 
 void graveyard_init(struct graveyard *g);

@@ -642,6 +642,30 @@ uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db)
     return k->db[db].expiry.count;
 }
 
+uint64_t keyspace_average_ttl_ms(const struct keyspace *k, uint32_t db)
+{
+    enum { SAMPLE = 64 };
+    const struct expiry_heap *h = &k->db[db].expiry;
+    uint32_t count = h->count < SAMPLE ? h->count : SAMPLE;
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < count; i++) { /* from all over the heap, whose first are due first */
+        int64_t left_ms = h->item[(uint64_t)i * h->count / count].at_ms - k->time_ms;
+        sum += left_ms > 0 ? (uint64_t)left_ms / count : 0;
+    }
+    return sum;
+}
+
+uint64_t keyspace_freeing(const struct keyspace *k)
+{
+    return k->graveyard.pending;
+}
+
+uint64_t keyspace_freed_later(const struct keyspace *k)
+{
+    return k->graveyard.buried - k->graveyard.pending;
+}
+
 uint64_t keyspace_memory(const struct keyspace *k)
 {
     uint64_t bytes = 0;

@@ -150,6 +150,11 @@ raft_index keyspace_last_change(struct keyspace_view *view, struct slice key);
 uint64_t keyspace_count(const struct keyspace *k,
                         uint32_t db); /* keys present, due ones not yet removed included */
 uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db);
+/* How long keys that expire have left on average, in milliseconds of log time, from a sample of them; 0 when none does. */
+uint64_t keyspace_average_ttl_ms(const struct keyspace *k, uint32_t db);
+/* Keys and values that are gone and not freed yet, and all that were freed so, piece by piece. For INFO. */
+uint64_t keyspace_freeing(const struct keyspace *k);
+uint64_t keyspace_freed_later(const struct keyspace *k);
 uint64_t keyspace_memory(const struct keyspace *k); /* bytes, approximate, for maxmemory and INFO */
 /* Bytes that the key and its value take; 0 when absent. */
 size_t keyspace_key_memory(struct keyspace_view *view, struct slice key);

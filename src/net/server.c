@@ -78,33 +78,6 @@ static void env_fatal(void *ctx, const char *reason)
     _exit(1);
 }
 
-static void env_process_info(void *ctx, struct process_info *info)
-{
-    struct server *s = ctx;
-    struct rusage usage;
-    unsigned long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "re");
-
-    *info = (struct process_info){.process_id = getpid()};
-    if (statm) {
-        if (fscanf(statm, "%*u %lu", &pages) != 1) {
-            pages = 0;
-        }
-        (void)fclose(statm);
-    }
-    info->resident_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        info->cpu_user_us = (uint64_t)usage.ru_utime.tv_sec * 1000000u + (uint64_t)usage.ru_utime.tv_usec;
-        info->cpu_system_us = (uint64_t)usage.ru_stime.tv_sec * 1000000u + (uint64_t)usage.ru_stime.tv_usec;
-    }
-    memcpy(info->run_id, s->run_id, sizeof info->run_id);
-    ssize_t n = readlink("/proc/self/exe", info->executable, sizeof info->executable - 1);
-    info->executable[n > 0 ? n : 0] = '\0';
-    (void)snprintf(info->config_file, sizeof info->config_file, "%s", s->config_file ? s->config_file : "");
-    (void)snprintf(info->multiplexing, sizeof info->multiplexing, "%s",
-                   ev_backend(s->loop) == EVBACKEND_EPOLL ? "epoll" : "libev");
-}
-
 static void env_option_changed(void *ctx, const char *name)
 {
     struct server *s = ctx;
@@ -165,7 +138,7 @@ static void server_make_env(struct server *s, struct vfs *vfs)
         .fatal = env_fatal,
         .open_directory = env_open_directory,
         .close_directory = env_close_directory,
-        .process_info = env_process_info,
+        .process_info = server_process_info,
         .option_changed = env_option_changed,
         .rewrite_config = s->config_file ? env_rewrite_config : NULL,
         .shut_down = env_shut_down,

@@ -4,6 +4,7 @@
 #include <ev.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include "node/clients.h"
 #include "node/link.h"
@@ -73,6 +74,9 @@ struct server {
 };
 
 #define SERVER_OF(watcher) ((struct server *)(watcher)->data)
+
+/* process_info.c; ctx: the server */
+void server_process_info(void *ctx, struct process_info *info);
 
 /* drain.c */
 void server_begin_drain(struct server *s, bool at_once);

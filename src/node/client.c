@@ -131,6 +131,7 @@ void client_input_commit(struct client *c, size_t n)
 {
     buf_commit(&c->input, n);
     c->clients->counters.input_bytes += n;
+    c->clients->counters.reads++;
 }
 
 void client_input_end(struct client *c)
@@ -486,6 +487,7 @@ struct slice client_output(const struct client *c)
 void client_output_sent(struct client *c, size_t n)
 {
     c->clients->counters.output_bytes += n;
+    c->clients->counters.writes++;
     if (c->watcher) {
         watch_output_sent(c, n);
         return;

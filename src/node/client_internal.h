@@ -201,6 +201,7 @@ struct clients {
     struct client_counters last_second;
     uint64_t last_second_us;
     size_t memory_peak;
+    size_t memory_at_start;
     struct command_stats *stats;
     struct slowlog *slowlog;
     struct latency latency;
@@ -367,7 +368,10 @@ void watch_run(struct request *request, struct command_run *run, struct reply *r
 
 /* rows_connection.c */
 bool client_name_is_valid(struct slice name);
+/* rows_command.c: the names of a category's commands, as an array; `category` without its '@'. */
+void rows_of_category(struct client *c, struct slice category, struct reply *reply);
 /* rows_client.c */
+size_t client_memory(const struct client *c);
 void client_describe(const struct client *c, struct buf *out); /* a line of CLIENT LIST, with '\n' */
 void reply_help(struct reply *reply, const char *const *line); /* NULL-terminated lines of a HELP */
 

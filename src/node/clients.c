@@ -39,6 +39,7 @@ struct clients *clients_new(struct node *n)
     cs->had_leader = true;
     list_init(&cs->monitors);
     watches_init(&cs->watches);
+    cs->memory_at_start = mem_used();
     cs->stats = command_stats_new();
     cs->slowlog = slowlog_new();
     clients_open_pubsub(cs);
@@ -132,6 +133,24 @@ void clients_each_second(struct clients *cs, uint64_t now_us)
 const struct client_rates *clients_rates(const struct clients *cs)
 {
     return &cs->rates;
+}
+
+size_t clients_memory_at_start(const struct clients *cs)
+{
+    return cs->memory_at_start;
+}
+
+void clients_measure(const struct clients *cs, struct clients_memory *memory)
+{
+    *memory = (struct clients_memory){0};
+    for (struct list *at = cs->all.next; at != &cs->all; at = at->next) {
+        const struct client *c = CONTAINER_OF(at, struct client, in_all);
+        size_t in = buf_size(&c->input), out = buf_size(&c->output);
+
+        memory->bytes += client_memory(c);
+        memory->input_longest = in > memory->input_longest ? in : memory->input_longest;
+        memory->output_longest = out > memory->output_longest ? out : memory->output_longest;
+    }
 }
 
 size_t clients_memory_peak(const struct clients *cs)

@@ -17,6 +17,8 @@ struct client_counters {
     uint64_t connections_rejected;
     uint64_t input_bytes;
     uint64_t output_bytes;
+    uint64_t reads;  /* from sockets, and ... */
+    uint64_t writes; /* ... to them */
     uint64_t commands;
     uint64_t errors;
     uint64_t reads_at_once; /* answered while parsing: lease and stale reads */
@@ -33,6 +35,14 @@ struct client_rates {
 void clients_each_second(struct clients *cs, uint64_t now_us);
 const struct client_rates *clients_rates(const struct clients *cs);
 size_t clients_memory_peak(const struct clients *cs);
+size_t clients_memory_at_start(const struct clients *cs);
+/* What clients take now. O(their number). */
+struct clients_memory {
+    uint64_t bytes;
+    size_t input_longest;
+    size_t output_longest;
+};
+void clients_measure(const struct clients *cs, struct clients_memory *memory);
 
 struct client_counters *clients_counters(struct clients *cs);
 struct command_stats;

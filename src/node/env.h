@@ -22,6 +22,13 @@ struct buf;
 struct process_info {
     int64_t process_id;
     uint64_t resident_bytes;
+    uint64_t system_bytes; /* memory of the machine */
+    char allocator[32];    /* "jemalloc-5.3.0", "libc" */
+    struct {               /* as it counts itself; all 0: it does not */
+        uint64_t allocated;
+        uint64_t active;
+        uint64_t resident;
+    } allocator_bytes;
     uint64_t cpu_user_us;
     uint64_t cpu_system_us;
     char run_id[41]; /* 40 hex digits, new at each start */

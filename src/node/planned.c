@@ -9,17 +9,12 @@ static const struct {
     const char *family;
     const char *names;
 } planned[] = {
-    {"users with rights of their own",
-     " acl "},
     {"scripts and functions",
      " eval eval_ro evalsha evalsha_ro fcall fcall_ro function function|delete function|dump"
      " function|flush function|help function|kill function|list function|load function|restore"
      " function|stats script script|debug script|exists script|flush script|help script|kill script|load "},
-    {"geo commands",
-     " geoadd geodist geohash geopos georadius georadius_ro georadiusbymember georadiusbymember_ro"
-     " geosearch geosearchstore "},
     {"commands that move keys between servers",
-     " migrate "},
+     " migrate restore-asking "},
     {"streams",
      " xack xadd xautoclaim xclaim xdel xgroup xgroup|create xgroup|createconsumer xgroup|delconsumer"
      " xgroup|destroy xgroup|help xgroup|setid xinfo xinfo|consumers xinfo|groups xinfo|help xinfo|stream"

@@ -19,10 +19,11 @@ extern const struct command_family rows_pubsub;     /* SUBSCRIBE PUBLISH PUBSUB 
 extern const struct command_family rows_tracking;   /* CLIENT TRACKING and its kin */
 extern const struct command_family rows_sentinel;   /* SENTINEL, on the Sentinel port */
 extern const struct command_family rows_cluster;    /* CLUSTER READONLY READWRITE ASKING */
+extern const struct command_family rows_acl;        /* ACL, for the one user there is */
 extern const struct command_family rows_stats;      /* SLOWLOG LATENCY MONITOR */
 
 /* Every family of the server, the data ones too: what main.c and the simulator give to command_table_new. Returns their count. */
-#define ROWS_FAMILY_COUNT (COMMANDS_FAMILY_COUNT + 16)
+#define ROWS_FAMILY_COUNT (COMMANDS_FAMILY_COUNT + 17)
 size_t rows_all(struct command_family family[ROWS_FAMILY_COUNT]);
 
 #endif

@@ -69,7 +69,7 @@ static size_t output_beyond(const struct client *c)
     return c->output.capacity > OUTPUT_OWN_BYTES ? c->output.capacity - OUTPUT_OWN_BYTES : 0;
 }
 
-static size_t client_memory(const struct client *c)
+size_t client_memory(const struct client *c)
 {
     return sizeof *c + c->input.capacity + c->output.capacity + c->slot_count * sizeof(struct client_slot) +
            (c->transaction ? c->transaction->bytes : 0);

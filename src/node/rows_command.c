@@ -1,6 +1,7 @@
 #include "node/rows.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/glob.h"
 #include "node/client_internal.h"
@@ -370,7 +371,7 @@ static void row_command_getkeys(struct client *c, const struct command *command,
 
 /* --- LIST ------------------------------------------------------------------------------------- */
 
-/* Does FILTERBY's category ("string", without '@') stand among the row's? */
+/* Does FILTERBY's category ("string", any case, without '@') stand among the row's? */
 static bool row_has_category(const struct command_row *row, struct slice category)
 {
     const char *text = row->acl_categories ? row->acl_categories : "";
@@ -378,7 +379,7 @@ static bool row_has_category(const struct command_row *row, struct slice categor
     while (*text) {
         size_t n = strcspn(text, " ");
 
-        if (n == category.n + 1 && slice_equal((struct slice){(const uint8_t *)text + 1, n - 1}, category)) {
+        if (n == category.n + 1 && strncasecmp(text + 1, (const char *)category.p, category.n) == 0) {
             return true;
         }
         text += n + (text[n] == ' ' ? 1 : 0);
@@ -405,12 +406,31 @@ static bool row_is_listed(const struct command_row *row, enum list_filter filter
     UNREACHABLE();
 }
 
-static void row_command_list(struct client *c, const struct command *command, struct reply *reply)
+static void reply_filtered(struct client *c, enum list_filter filter, struct slice value, struct reply *reply)
 {
     const struct command_table *t = node_commands(c->node);
+    size_t count = 0;
+
+    for (size_t i = 0; i < command_table_count(t); i++) {
+        count += row_is_listed(command_table_at(t, i), filter, value) ? 1 : 0;
+    }
+    reply_array(reply, count);
+    for (size_t i = 0; i < command_table_count(t); i++) {
+        if (row_is_listed(command_table_at(t, i), filter, value)) {
+            reply_bulk_cstr(reply, command_table_at(t, i)->name);
+        }
+    }
+}
+
+void rows_of_category(struct client *c, struct slice category, struct reply *reply)
+{
+    reply_filtered(c, FILTER_CATEGORY, category, reply);
+}
+
+static void row_command_list(struct client *c, const struct command *command, struct reply *reply)
+{
     enum list_filter filter = FILTER_NONE;
     struct slice value = {0};
-    size_t count = 0;
 
     if (command->arg_count == 5 && slice_equal_nocase(command->arg[2], "filterby")) {
         value = command->arg[4];
@@ -426,15 +446,7 @@ static void row_command_list(struct client *c, const struct command *command, st
         reply_error(reply, REPLY_SYNTAX);
         return;
     }
-    for (size_t i = 0; i < command_table_count(t); i++) {
-        count += row_is_listed(command_table_at(t, i), filter, value) ? 1 : 0;
-    }
-    reply_array(reply, count);
-    for (size_t i = 0; i < command_table_count(t); i++) {
-        if (row_is_listed(command_table_at(t, i), filter, value)) {
-            reply_bulk_cstr(reply, command_table_at(t, i)->name);
-        }
-    }
+    reply_filtered(c, filter, value, reply);
 }
 
 static void row_command_help(struct client *c, const struct command *command, struct reply *reply)

@@ -24,6 +24,12 @@ static void fake_log(void *ctx, enum log_level level, const char *line)
     (void)line;
 }
 
+static void fake_random(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    memset(p, 0x5a, n);
+}
+
 struct node *fake_new(void)
 {
     struct node *n = mem_alloc_zero(sizeof *n);
@@ -32,7 +38,7 @@ struct node *fake_new(void)
 
     options_init(&n->options);
     n->now_us = 1000000;
-    n->env = (struct node_env){.ctx = n, .now_us = fake_now_us, .log = {LOG_WARNING, fake_log, NULL}};
+    n->env = (struct node_env){.ctx = n, .now_us = fake_now_us, .random = fake_random, .log = {LOG_WARNING, fake_log, NULL}};
     n->table = command_table_new(family, rows_all(family));
     changes_init(&n->changes);
     n->changes.is_history = false;

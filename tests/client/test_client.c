@@ -554,8 +554,48 @@ TEST(info_has_what_tools_read)
     for (size_t i = 0; i < sizeof field / sizeof field[0]; i++) {
         CHECK_CONTAINS(text, field[i]);
     }
+    (void)fake_feed(c, "EXPIRE a 100\r\n");
+    fake_decide_all(n);
+    (void)fake_output(c);
+    (void)fake_feed(c, "INFO keyspace\r\n");
+    CHECK_CONTAINS(fake_output(c), "db0:keys=1,expires=1,avg_ttl=100000\r\n");
     (void)fake_feed(c, "INFO cluster\r\n");
     CHECK_EQ_STR(fake_output(c), "$30\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n");
+    CLOSE;
+}
+
+/* What redis_exporter makes a metric of, and Redis 7.0 shows when nothing special is going on. */
+TEST(info_has_what_redis_exporter_reads)
+{
+    static const char *const field[] = {
+        "uptime_in_seconds", "process_id", "connected_clients", "blocked_clients", "tracking_clients", "client_recent_max_output_buffer",
+        "client_recent_max_input_buffer", "allocator_active", "allocator_allocated", "allocator_resident", "allocator_frag_ratio",
+        "allocator_frag_bytes", "allocator_rss_ratio", "allocator_rss_bytes", "used_memory", "used_memory_rss", "used_memory_peak",
+        "used_memory_lua", "used_memory_overhead", "used_memory_startup", "used_memory_dataset", "used_memory_scripts", "maxmemory",
+        "mem_fragmentation_ratio", "mem_fragmentation_bytes", "mem_clients_slaves", "mem_clients_normal", "expired_stale_perc",
+        "mem_not_counted_for_evict", "lazyfree_pending_objects", "lazyfreed_objects", "active_defrag_running",
+        "migrate_cached_sockets", "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+        "expired_time_cap_reached_count", "loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress", "rdb_last_save_time",
+        "rdb_last_bgsave_status", "rdb_last_bgsave_time_sec", "rdb_current_bgsave_time_sec", "rdb_last_cow_size", "aof_enabled",
+        "aof_rewrite_in_progress", "aof_rewrite_scheduled", "aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec",
+        "aof_last_cow_size", "aof_current_size", "aof_pending_rewrite", "aof_buffer_length", "aof_pending_bio_fsync",
+        "aof_delayed_fsync", "aof_last_bgrewrite_status", "aof_last_write_status", "module_fork_in_progress",
+        "module_fork_last_cow_size", "pubsub_channels", "pubsub_patterns", "latest_fork_usec", "connected_slaves", "repl_backlog_size",
+        "repl_backlog_active", "repl_backlog_first_byte_offset", "repl_backlog_histlen", "master_repl_offset", "second_repl_offset",
+        "slave_expires_tracked_keys", "sync_full", "sync_partial_ok", "sync_partial_err", "total_connections_received",
+        "total_commands_processed", "rejected_connections", "total_net_input_bytes", "total_net_output_bytes", "expired_keys",
+        "evicted_keys", "keyspace_hits", "keyspace_misses", "used_cpu_sys", "used_cpu_user", "used_cpu_sys_children",
+        "used_cpu_user_children", "total_reads_processed", "total_writes_processed", "total_system_memory", "mem_allocator"};
+    OPEN;
+
+    (void)fake_feed(c, "INFO all\r\n");
+    const char *text = fake_output(c);
+    for (size_t i = 0; i < sizeof field / sizeof field[0]; i++) {
+        char line[64];
+
+        snprintf(line, sizeof line, "\n%s:", field[i]);
+        CHECK_CONTAINS(text, line);
+    }
     CLOSE;
 }
 

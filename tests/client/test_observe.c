@@ -252,6 +252,40 @@ TEST(a_wait_is_unblocked_or_goes_with_its_client)
     fake_free(n);
 }
 
+TEST(acl_of_the_one_user)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    (void)fake_feed(c, "ACL WHOAMI\r\nACL USERS\r\nACL LIST\r\nACL GETUSER nobody\r\nACL SETUSER bob on\r\nACL DELUSER bob\r\nACL FROB\r\n");
+    CHECK_EQ_STR(fake_output(c), "$7\r\ndefault\r\n*1\r\n$7\r\ndefault\r\n*1\r\n$34\r\nuser default on nopass ~* &* +@all\r\n$-1\r\n"
+                                 "-ERR 'acl|SETUSER' is not available yet: users with rights of their own are planned\r\n"
+                                 "-ERR 'acl|DELUSER' is not available yet: users with rights of their own are planned\r\n"
+                                 "-ERR unknown subcommand 'FROB'. Try ACL HELP.\r\n");
+    (void)fake_feed(c, "ACL GETUSER default\r\n");
+    CHECK_EQ_STR(fake_output(c), "*12\r\n$5\r\nflags\r\n*2\r\n$2\r\non\r\n$6\r\nnopass\r\n$9\r\npasswords\r\n*0\r\n$8\r\ncommands\r\n$5\r\n+@all\r\n"
+                                 "$4\r\nkeys\r\n$2\r\n~*\r\n$8\r\nchannels\r\n$2\r\n&*\r\n$9\r\nselectors\r\n*0\r\n");
+    (void)fake_feed(c, "ACL CAT nope\r\nACL CAT HYPERLOGLOG\r\nACL CAT a b\r\n");
+    CHECK_EQ_STR(fake_output(c), "-ERR Unknown category 'nope'\r\n*5\r\n$5\r\npfadd\r\n$7\r\npfcount\r\n$7\r\npfdebug\r\n$7\r\npfmerge\r\n"
+                                 "$10\r\npfselftest\r\n"
+                                 "-ERR unknown subcommand or wrong number of arguments for 'CAT'. Try ACL HELP.\r\n");
+    (void)fake_feed(c, "ACL GENPASS 0\r\nACL GENPASS 4097\r\nACL GENPASS x\r\n");
+    CHECK_EQ_STR(fake_output(c),
+                 "-ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096\r\n"
+                 "-ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096\r\n"
+                 "-ERR value is not an integer or out of range\r\n");
+    (void)fake_feed(c, "ACL GENPASS\r\n");
+    CHECK_EQ_UINT(strlen(fake_output(c)), 5 + 64 + 2);
+    (void)fake_feed(c, "ACL GENPASS 5\r\n");
+    CHECK_EQ_UINT(strlen(fake_output(c)), 4 + 2 + 2);
+    (void)fake_feed(c, "CONFIG SET requirepass x\r\nAUTH x\r\nACL LIST\r\n");
+    CHECK_CONTAINS(fake_output(c), "user default on #2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881 ~* &* +@all\r\n");
+    (void)fake_feed(c, "CONFIG SET requirepass \"\"\r\n");
+    (void)fake_output(c);
+    client_close(c);
+    fake_free(n);
+}
+
 TEST(what_is_planned_and_what_is_unknown)
 {
     struct node *n = fake_new();

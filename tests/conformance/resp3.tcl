@@ -2,8 +2,9 @@
 # tests/support/redis.tcl when the environment has RESP=3 (see run, fetch).
 #
 # Redis 7.0's suite was written for RESP2, so what a test gets here has the shape that RESP2 would give it: a double is
-# its text, and the pairs of a member and its score (or a field and its value) come flat. Maps, sets and nulls look alike
-# to Tcl anyway. Three rules:
+# its text, the pairs of a member and its score (or a field and its value) come flat, and a push that tells of an
+# invalidated key is the message that a RESP2 client is redirected. Maps, sets and nulls look alike to Tcl anyway. Three
+# rules:
 #   1. A connection begins with HELLO 3. Its replies are `shaped` as said above.
 #   2. A test's own HELLO 3 ends the shaping: it knows what it asks for. Its HELLO 2 afterwards begins it again, and
 #      what is sent is HELLO 3.
@@ -13,6 +14,7 @@
 array set ::redis::shaped {}
 array set ::redis::asked {}
 array set ::redis::queues {}
+array set ::redis::depth {}
 
 rename redis ::redis::connect
 proc redis {{server 127.0.0.1} {port 6379} {defer 0} {tls 0} {tlsoptions {}} {readraw 0}} {
@@ -20,6 +22,7 @@ proc redis {{server 127.0.0.1} {port 6379} {defer 0} {tls 0} {tlsoptions {}} {re
     set ::redis::shaped($::redis::id) 0 ;# or 1, or "raw": shaped, but for the raw bytes that the test reads now
     set ::redis::asked($::redis::id) {} ;# the command whose reply comes next
     set ::redis::queues($::redis::id) 0 ;# whether it is in a transaction
+    set ::redis::depth($::redis::id) 0 ;# of the replies within replies that are being read
     if {!$readraw} {
         ::redis::begin_shaping $::redis::id
     }
@@ -98,7 +101,10 @@ if {[string first $as_double $body] < 0} {
 proc ::redis::read_reply_as_it_comes {id fd} [string map [list $as_double {[redis_read_double $id $fd]}] $body]
 proc ::redis::redis_read_double {id fd} {
     set text [redis_read_line $fd]
-    return [expr {$::redis::shaped($id) eq "1" ? $text : double($text)}]
+    if {$::redis::shaped($id) eq "1"} {
+        return $text
+    }
+    return [expr {double($text)}]
 }
 
 proc ::redis::redis_read_reply {id fd} {
@@ -106,14 +112,19 @@ proc ::redis::redis_read_reply {id fd} {
         return [::redis::read_reply_as_it_comes $id $fd]
     }
     # Replies within a reply come through here, too; only the outermost is the command's.
-    set asked $::redis::asked($id)
-    set ::redis::asked($id) {}
+    incr ::redis::depth($id)
     set failed [catch {::redis::read_reply_as_it_comes $id $fd} reply]
-    set ::redis::asked($id) $asked
+    incr ::redis::depth($id) -1
     if {$failed} {
         return -code error $reply
     }
-    if {[::redis::comes_in_pairs $asked]} {
+    if {$::redis::depth($id) > 0} {
+        return $reply
+    }
+    if {[string match "invalidate *" $reply] && ![catch {llength $reply} length] && $length == 2} {
+        return [list message __redis__:invalidate [lindex $reply 1]]
+    }
+    if {[::redis::comes_in_pairs $::redis::asked($id)]} {
         return [concat {*}$reply]
     }
     return $reply

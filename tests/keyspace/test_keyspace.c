@@ -283,6 +283,7 @@ TEST(a_flush_of_many_keys_frees_them_in_pieces)
     CHECK(mem_used() - fixed > full / 2); /* nothing was freed yet but the heaps */
 
     /* The same keys again, at once, while the old ones are still being freed. */
+    CHECK_EQ_UINT(keyspace_freeing(k), 20000);
     uint64_t before = k->graveyard.freed_total;
     keyspace_begin_entry(k, 2, 101);
     CHECK(k->graveyard.freed_total - before <= 64);
@@ -293,6 +294,8 @@ TEST(a_flush_of_many_keys_frees_them_in_pieces)
         REQUIRE(++rounds < 1000);
     }
     CHECK(rounds > 10);
+    CHECK_EQ_UINT(keyspace_freeing(k), 0);
+    CHECK_EQ_UINT(keyspace_freed_later(k), 20000);
     CHECK(mem_used() - fixed < full / 10);
     CHECK(slice_equal(value_string_part(keyspace_get(&write, s("1")), 0), s("new")));
     keyspace_free(k);
@@ -311,11 +314,14 @@ TEST(a_big_value_is_freed_in_pieces)
     CHECK(keyspace_delete(&write, s("big"), "del"));
     CHECK_EQ_UINT(k->db[0].memory, 0);
     CHECK(k->graveyard.first != NULL);
+    CHECK(keyspace_freeing(k) >= 1);
     size_t rounds = 0;
     while (graveyard_step(&k->graveyard, 64)) {
         rounds++;
     }
     CHECK(rounds >= 5);
+    CHECK_EQ_UINT(keyspace_freeing(k), 0);
+    CHECK(keyspace_freed_later(k) >= 1);
     mem_free(bytes);
     keyspace_free(k);
 }
