@@ -46,11 +46,14 @@ static const struct {
     {"resp2/role-time", "ROLE names the other nodes"},
 };
 
-/* Single steps that can match only when more of Redis's commands exist; the case goes on behind them. */
+/* Single steps that can match only when more of Redis's commands exist, or that name commands which Redis doesn't have; the case
+ * goes on behind them. */
 static const struct {
     const char *name;
     size_t step; /* from 1 */
 } corpus_pending_steps[] = {
+    {"resp2/acl", 6}, /* ACL CAT connection: waitaof, client|setinfo and raft|consistency, too */
+    {"resp3/acl", 7},
     {"resp2/command", 2}, /* COMMAND COUNT: 240 */
     {"resp2/command", 3}, /* COMMAND DOCS: with the tree of arguments */
     {"resp2/command", 5}, /* COMMAND LIST: xlen */

@@ -231,14 +231,14 @@ static void tools_benchmark(uint16_t port, const char *flags)
     }
 }
 
-ITEST(redis_benchmark, ITEST_ANY_SERVER, 120)
+ITEST(redis_benchmark, ITEST_ANY_SERVER, 240)
 {
     uint16_t follower;
     uint16_t leader = tools_start(&follower);
     for (uint16_t port = leader; port != 0; port = port == leader ? follower : 0) {
-        tools_benchmark(port, "-P 1 -n 2000");
-        tools_benchmark(port, "-P 16 -n 20000 -r 100000 -d 100");
-        tools_benchmark(port, "-P 16 -n 5000 -3 -c 200");
+        tools_benchmark(port, "-P 1 -n 1000");
+        tools_benchmark(port, "-P 16 -n 8000 -r 100000 -d 100");
+        tools_benchmark(port, "-P 16 -n 2000 -3 -c 200");
     }
 }
 
