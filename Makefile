@@ -310,12 +310,14 @@ clients:
 	@$(MAKE) --no-print-directory BUILD=release coracle integration-programs
 	@CORACLE_BUILD=$(B)/release MATRIX=all V=1 integration/run matrix
 
-# The same random commands to coracle and to redis-server, every reply compared. COMMANDS=1000000.
+# The same random commands to coracle and to redis-server, every reply compared: half of them to the leader, half to a follower, and of
+# each half in RESP2, half in RESP3. COMMANDS=1000000; SEED=N (else one by chance, which is printed) says which.
 .PHONY: differential
 differential:
 	@tests/install-deps test
 	@$(MAKE) --no-print-directory BUILD=release coracle integration-programs
-	@CORACLE_BUILD=$(B)/release DIFFERENTIAL_COMMANDS=$(or $(COMMANDS),1000000) ITEST_SLOW=30 V=1 integration/run differential
+	@CORACLE_BUILD=$(B)/release DIFFERENTIAL_COMMANDS=$$(( $(or $(COMMANDS),1000000) / 2 )) ITEST_SLOW=30 $(if $(SEED),ITEST_SEED=$(SEED)) V=1 \
+	    integration/run differential_on_leader differential_on_follower
 
 # What the program knows about itself: docs/OPTIONS.md, the commands in docs/PROTOCOL.md, etc/coracle.conf, docs/coracle.1.
 .PHONY: docs

@@ -471,4 +471,46 @@ ITEST(minority_refuses, ITEST_CLUSTER, 60)
     wire_close(&w);
 }
 
+/* ---- FAILOVER ---- */
+
+ITEST(failover_by_command, ITEST_CLUSTER, 60)
+{
+    static const struct {
+        const char *command;
+        const char *answer;
+    } row[] = {
+        {"FAILOVER NOW", "-ERR syntax error\r\n"},
+        {"FAILOVER TO 127.0.0.1", "-ERR syntax error\r\n"},
+        {"FAILOVER TIMEOUT 0", "-ERR FAILOVER timeout must be greater than 0\r\n"},
+        {"FAILOVER TIMEOUT soon", "-ERR value is not an integer or out of range\r\n"},
+        {"FAILOVER TO 127.0.0.1 1", "-ERR FAILOVER target HOST and PORT is not a replica.\r\n"},
+        {"FAILOVER FORCE", "-ERR FAILOVER with force option requires both a timeout and target HOST and IP.\r\n"},
+        {"FAILOVER TO 127.0.0.1 1 FORCE TIMEOUT 10", "-ERR FAILOVER FORCE is not there: a node that lacks answered writes never leads\r\n"},
+        {"FAILOVER ABORT", "-ERR No failover in progress that could be aborted: one ends within an election timeout by itself.\r\n"},
+    };
+    static struct cluster c;
+    struct wire w;
+    char out[300];
+    cluster_start(&c, 3, 0, "");
+    size_t leader = (size_t)cluster_leader(&c, -1, 5000);
+    REQUIRE(wire_open(&w, c.node[leader].port, 5000));
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        CHECK_STR(wire_call(&w, "%s", row[i].command), row[i].answer);
+    }
+    snprintf(out, sizeof out, "FAILOVER TO 127.0.0.1 %u", c.node[leader].port);
+    CHECK_STR(wire_call(&w, "%s", out), "-ERR FAILOVER target HOST and PORT is not a replica.\r\n");
+    wire_close(&w);
+    /* To one that is named, and from there, asked of the third, to any. */
+    REQUIRE(cluster_wait_caught_up(&c, 10000));
+    size_t next = (leader + 1) % 3;
+    char to[100];
+    snprintf(to, sizeof to, "FAILOVER TO 127.0.0.1 %u TIMEOUT 5000", c.node[next].port);
+    REQUIRE(wire_once(c.node[leader].port, 5000, out, sizeof out, to));
+    CHECK_STR(out, "+OK\r\n");
+    CHECK(cluster_leader(&c, (int)leader, 5000) == (int)next);
+    REQUIRE(wire_once(c.node[3 - leader - next].port, 5000, out, sizeof out, "FAILOVER"));
+    CHECK_STR(out, "+OK\r\n");
+    CHECK(cluster_leader(&c, (int)next, 5000) >= 0);
+}
+
 ITEST_MAIN()

@@ -282,6 +282,8 @@ void reply_double(struct reply *r, double value)
         (void)snprintf(text, sizeof text, "%s", value > 0 ? "inf" : "-inf");
     } else if (isnan(value)) {
         (void)snprintf(text, sizeof text, "nan"); /* printf may show a sign that says nothing. */
+    } else if (value >= -1e15 && value <= 1e15 && (double)(int64_t)value == value && (value != 0 || !signbit(value))) {
+        text[number_format_i64((int64_t)value, text)] = '\0'; /* the same, several times faster */
     } else {
         (void)snprintf(text, sizeof text, "%.17g", value);
     }

@@ -16,17 +16,21 @@
 enum { CLUSTER_LOG_LINES = 30, CLUSTER_STOP_MS = 10000, CLUSTER_ARGS = 48 };
 
 /* Below the range from which the kernel takes ports of outgoing connections, so that none of those is in the way. */
+/* Tests run side by side, with one ITEST_SEED even with the same numbers: whoever has the UDP port of that number, until it ends, has the
+ * TCP port. */
 uint16_t cluster_free_port(void)
 {
     for (;;) {
         uint16_t port = (uint16_t)(15000 + itest_random() % 16000);
         struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        int claim = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         int fd = socket(AF_INET, SOCK_STREAM, 0);
-        bool is_free = bind(fd, (struct sockaddr *)&in, sizeof in) == 0;
+        bool is_free = bind(claim, (struct sockaddr *)&in, sizeof in) == 0 && bind(fd, (struct sockaddr *)&in, sizeof in) == 0;
         close(fd);
         if (is_free) {
             return port;
         }
+        close(claim);
     }
 }
 

@@ -21,7 +21,7 @@ static void dump_run(struct command_run *run, const struct command *command, str
     }
     struct buf payload;
     buf_init(&payload);
-    if (dump_write(&payload, value)) {
+    if (dump_write(&payload, &run->view, value)) {
         reply_bulk(reply, buf_slice(&payload));
     } else {
         reply_error(reply, "ERR DUMP does not know this type yet");

@@ -149,7 +149,7 @@ static void zadd_increment(struct command_run *run,
         zadd_apply(&edit, effect, member, before, score);
         zset_finish(&edit, run, command->arg[1], "zincr");
     }
-    reply_double(reply, score + 0.0);
+    reply_double(reply, score);
 }
 
 /* The first pair from `at` on that changes something; arg_count if none does. */

@@ -155,6 +155,7 @@ static int combine_order(const void *a, const void *b)
 /* A walk over the members of a source, with their scores. */
 struct combine_walk {
     const struct combine_source *source;
+    const struct zset_rules *rules;
     struct tree_cursor c;
     struct set_cursor in_set;
     struct slice member;
@@ -177,14 +178,16 @@ static bool walk_get(struct combine_walk *w)
         return false;
     }
     w->member = item.bytes;
-    w->score = zset_score(item.key);
+    w->score = zset_item_score(w->source->value, w->rules, &item);
     return true;
 }
 
 /* False: there is none. */
-static bool walk_begin(struct combine_walk *w, const struct combine_source *source)
+static bool
+walk_begin(struct combine_walk *w, const struct combine_source *source, const struct zset_rules *rules)
 {
     w->source = source;
+    w->rules = rules;
     if (source->count == 0) {
         return false;
     }
@@ -242,7 +245,7 @@ static void
 combine_add(struct value **made, const struct zset_rules *rules, struct slice member, double score)
 {
     if (!*made) {
-        *made = zset_new(rules, member.n);
+        *made = zset_new_large(); /* as in Redis: sums of -0 stay what they are until it is stored */
     }
     zset_add(made, rules, member, score);
 }
@@ -252,7 +255,7 @@ combine_union(const struct combine *c, const struct zset_rules *rules, struct va
 {
     for (size_t i = 0; i < c->source_count; i++) {
         struct combine_walk w;
-        for (bool has = walk_begin(&w, &c->source[i]); has; has = walk_next(&w)) {
+        for (bool has = walk_begin(&w, &c->source[i], rules); has; has = walk_next(&w)) {
             double score = weigh(c->source[i].weight, w.score);
             double before;
             if (!*made || !zset_find(*made, rules, w.member, &before)) {
@@ -260,7 +263,7 @@ combine_union(const struct combine *c, const struct zset_rules *rules, struct va
                 continue;
             }
             score = aggregate(c->aggregate, before, score);
-            if (score != before) {
+            if (score != before || signbit(score) != signbit(before)) {
                 zset_move(made, rules, w.member, before, score);
             }
         }
@@ -273,7 +276,7 @@ combine_inter(const struct combine *c, const struct zset_rules *rules, struct va
 {
     uint64_t count = 0;
     struct combine_walk w;
-    for (bool has = walk_begin(&w, &c->source[0]); has; has = walk_next(&w)) {
+    for (bool has = walk_begin(&w, &c->source[0], rules); has; has = walk_next(&w)) {
         double score = weigh(c->source[0].weight, w.score);
         size_t i = 1;
         for (; i < c->source_count; i++) {
@@ -301,7 +304,7 @@ static void
 combine_diff(const struct combine *c, const struct zset_rules *rules, struct value **made)
 {
     struct combine_walk w;
-    for (bool has = walk_begin(&w, &c->source[0]); has; has = walk_next(&w)) {
+    for (bool has = walk_begin(&w, &c->source[0], rules); has; has = walk_next(&w)) {
         double other;
         size_t i = 1;
         while (i < c->source_count &&
@@ -367,6 +370,8 @@ static void combine_store(struct command_run *run,
 {
     reply_int(reply, made ? (int64_t)zset_count(made) : 0);
     if (made) {
+        struct zset_rules rules = zset_rules_of(run);
+        zset_make_small(&made, &rules);
         keyspace_set(&run->view, to, made, false, event);
     } else {
         keyspace_delete(&run->view, to, "del");
@@ -374,15 +379,14 @@ static void combine_store(struct command_run *run,
 }
 
 static void
-combine_answer(const struct combine *c, struct value *made, uint64_t count, struct reply *reply)
+combine_answer(const struct command_run *run, const struct combine *c, struct value *made, uint64_t count, struct reply *reply)
 {
     if (c->only_count) {
         reply_int(reply, (int64_t)count);
     } else if (!made) {
         reply_array(reply, 0);
     } else {
-        zset_reply_span(made, (struct zset_span){0, zset_count(made)}, false, c->with_scores,
-                        reply);
+        zset_reply_span(run, made, (struct zset_span){0, zset_count(made)}, false, c->with_scores, reply);
         value_free(made);
     }
 }
@@ -399,7 +403,7 @@ static void combine_command(struct command_run *run,
         if (c.is_store) {
             combine_store(run, command->arg[1], made, c.name, reply);
         } else {
-            combine_answer(&c, made, count, reply);
+            combine_answer(run, &c, made, count, reply);
         }
     }
     mem_free(c.source);

@@ -80,17 +80,19 @@ static void zmpop_run(struct command_run *run, const struct command *command, st
 /* --- ZRANDMEMBER --- */
 
 static void
-random_reply(const struct value *z, uint64_t rank, bool with_scores, struct reply *reply)
+random_reply(const struct command_run *run, const struct value *z, uint64_t rank, bool with_scores, struct reply *reply)
 {
+    struct zset_rules rules = zset_rules_of(run);
     struct tree_cursor c;
     struct tree_item item;
     tree_seek_rank(zset_order(z), rank, &c);
     ASSERT(tree_cursor_get(&c, &item));
-    zset_reply_item(item.bytes, zset_score(item.key), with_scores, reply);
+    zset_reply_item(item.bytes, zset_item_score(z, &rules, &item), with_scores, reply);
 }
 
 /* `count` different ones of [0, size), each choice as likely as any other. */
-static void random_distinct(const struct value *z,
+static void random_distinct(const struct command_run *run,
+                            const struct value *z,
                             uint64_t count,
                             bool with_scores,
                             struct prng *random,
@@ -99,7 +101,7 @@ static void random_distinct(const struct value *z,
     uint64_t *rank = mem_alloc_array(count, sizeof *rank);
     collection_sample(random, zset_count(z), count, rank);
     for (uint64_t i = 0; i < count; i++) {
-        random_reply(z, rank[i], with_scores, reply);
+        random_reply(run, z, rank[i], with_scores, reply);
     }
     mem_free(rank);
 }
@@ -157,7 +159,7 @@ zrandmember_run(struct command_run *run, const struct command *command, struct r
     prng_seed(&random, run->seed);
     uint64_t size = zset_count(z);
     if (!has_count) {
-        random_reply(z, prng_below(&random, size), false, reply);
+        random_reply(run, z, prng_below(&random, size), false, reply);
         return;
     }
     uint64_t wanted = count < 0                ? (uint64_t)-count
@@ -167,15 +169,15 @@ zrandmember_run(struct command_run *run, const struct command *command, struct r
         return;
     }
     if (count > 0 && wanted == size) {
-        zset_reply_span(z, (struct zset_span){0, size}, false, with_scores, reply);
+        zset_reply_span(run, z, (struct zset_span){0, size}, false, with_scores, reply);
         return;
     }
     zset_reply_begin(wanted, with_scores, reply);
     if (count > 0) {
-        random_distinct(z, wanted, with_scores, &random, reply);
+        random_distinct(run, z, wanted, with_scores, &random, reply);
     }
     for (uint64_t i = 0; count < 0 && i < wanted; i++) {
-        random_reply(z, prng_below(&random, size), with_scores, reply);
+        random_reply(run, z, prng_below(&random, size), with_scores, reply);
     }
 }
 

@@ -161,7 +161,7 @@ static void range_command(struct command_run *run,
     }
     struct zset_span span = range_find(z, &r);
     if (collection_may_reply(span.count, reply)) {
-        zset_reply_span(z, span, r.direction == DIRECTION_REVERSE, r.with_scores, reply);
+        zset_reply_span(run, z, span, r.direction == DIRECTION_REVERSE, r.with_scores, reply);
     }
 }
 
@@ -196,20 +196,30 @@ static bool zrangestore_check(const struct command *command, struct reply *reply
     return range_parse(command, &r, reply);
 }
 
-/* The members of a span as a set of their own. Long members are copied. */
-static struct value *
-range_copy(const struct value *z, const struct zset_rules *rules, struct zset_span span)
+/* The members of a span as a set of their own. How many they are Redis knows before only of ranks: a
+ * set of more than fit is large from the beginning then. Long members are copied. */
+static struct value *range_copy(const struct value *z,
+                                const struct zset_rules *rules,
+                                struct zset_span span,
+                                const struct range_request *r)
 {
+    bool is_large = r->kind == RANGE_RANK && span.count > rules->listpack_entries;
+    bool is_reverse = r->direction == DIRECTION_REVERSE;
     struct tree_cursor c;
     struct tree_item item;
     struct value *made = NULL;
-    tree_seek_rank(zset_order(z), span.first, &c);
-    for (uint64_t i = 0; i < span.count; i++, tree_cursor_next(&c)) {
+    tree_seek_rank(zset_order(z), is_reverse ? span.first + span.count - 1 : span.first, &c);
+    for (uint64_t i = 0; i < span.count; i++) {
         ASSERT(tree_cursor_get(&c, &item));
         if (!made) {
-            made = zset_new(rules, span.count > rules->listpack_entries ? SIZE_MAX : item.bytes.n);
+            made = is_large ? zset_new_large() : zset_new(rules, item.bytes.n);
         }
-        zset_add(&made, rules, item.bytes, zset_score(item.key));
+        zset_add(&made, rules, item.bytes, zset_item_score(z, rules, &item));
+        if (is_reverse) {
+            tree_cursor_previous(&c);
+        } else {
+            tree_cursor_next(&c);
+        }
     }
     return made;
 }
@@ -231,7 +241,7 @@ zrangestore_run(struct command_run *run, const struct command *command, struct r
         keyspace_delete(&run->view, command->arg[1], "del");
     } else {
         struct zset_rules rules = zset_rules_of(run);
-        struct value *made = range_copy(z, &rules, span);
+        struct value *made = range_copy(z, &rules, span, &r);
         keyspace_set(&run->view, command->arg[1], made, false, "zrangestore");
     }
     reply_int(reply, (int64_t)span.count);

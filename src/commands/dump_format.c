@@ -38,7 +38,7 @@ static void dump_write_string(struct buf *out, const struct value *value)
     }
 }
 
-static bool dump_write_value(struct buf *out, const struct value *value)
+static bool dump_write_value(struct buf *out, const struct keyspace_view *view, const struct value *value)
 {
     switch (value_get_type(value)) {
     case VALUE_STRING:
@@ -54,7 +54,7 @@ static bool dump_write_value(struct buf *out, const struct value *value)
         dump_write_list(out, value);
         return true;
     case VALUE_ZSET:
-        dump_write_zset(out, value);
+        dump_write_zset(out, view, value);
         return true;
     case VALUE_STREAM:
         break;
@@ -62,10 +62,10 @@ static bool dump_write_value(struct buf *out, const struct value *value)
     return false;
 }
 
-bool dump_write(struct buf *out, const struct value *value)
+bool dump_write(struct buf *out, const struct keyspace_view *view, const struct value *value)
 {
     size_t start = buf_size(out);
-    if (!dump_write_value(out, value)) {
+    if (!dump_write_value(out, view, value)) {
         return false;
     }
     rdb_put_little(out, RDB_VERSION_MAX, 2);

@@ -9,7 +9,7 @@
  * dump_format.c. */
 
 /* False: a type that can't be written. Appends to `out`. */
-bool dump_write(struct buf *out, const struct value *value);
+bool dump_write(struct buf *out, const struct keyspace_view *view, const struct value *value);
 
 enum dump_verdict {
     DUMP_OK,

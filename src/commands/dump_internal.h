@@ -10,7 +10,7 @@
  * returns owned, never empty. */
 void dump_write_list(struct buf *out, const struct value *list);
 void dump_write_set(struct buf *out, const struct value *set);
-void dump_write_zset(struct buf *out, const struct value *zset);
+void dump_write_zset(struct buf *out, const struct keyspace_view *view, const struct value *zset);
 void dump_write_hash(struct buf *out, const struct value *hash);
 struct value *dump_read_list(enum rdb_type type, struct slice *in);
 struct value *dump_read_set(const struct keyspace_view *view, enum rdb_type type, struct slice *in);

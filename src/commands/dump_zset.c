@@ -35,8 +35,9 @@ static void write_packed(struct buf *out, const struct value *zset)
 }
 
 /* From the greatest score down, as Redis does, whose skip lists grow fastest at their beginning. */
-void dump_write_zset(struct buf *out, const struct value *zset)
+void dump_write_zset(struct buf *out, const struct keyspace_view *view, const struct value *zset)
 {
+    struct zset_rules rules = zset_rules_in(view->keyspace);
     const struct value *order = zset_order(zset);
     struct tree_cursor c;
     struct tree_item item;
@@ -53,7 +54,7 @@ void dump_write_zset(struct buf *out, const struct value *zset)
         if (!tree_cursor_get(&c, &item)) {
             return;
         }
-        score = zset_score(item.key);
+        score = zset_item_score(zset, &rules, &item);
         memcpy(&bits, &score, sizeof bits);
         rdb_put_text(out, item.bytes);
         rdb_put_little(out, bits, sizeof bits);
@@ -111,10 +112,14 @@ static bool load_pairs(struct zset_load *load, enum rdb_type type, struct slice 
     struct slice member;
     double score;
     bool is_ok = rdb_take_length(in, &count);
+    load->set = is_ok && count > 0 ? zset_new_large() : NULL;
     for (uint64_t i = 0; i < count && is_ok; i++) {
         is_ok = rdb_take_text(in, &room, &member) &&
                 (type == RDB_ZSET ? take_old_double(in, &score) : take_double(in, &score)) &&
                 load_add(load, member, score);
+    }
+    if (is_ok && load->set) {
+        zset_make_small(&load->set, &load->rules);
     }
     buf_deinit(&room);
     return is_ok;

@@ -316,12 +316,14 @@ void zset_reply_begin(uint64_t count, bool with_scores, struct reply *reply)
     reply_array(reply, is_flat ? 2 * count : count);
 }
 
-void zset_reply_span(const struct value *z,
+void zset_reply_span(const struct command_run *run,
+                     const struct value *z,
                      struct zset_span span,
                      bool is_reverse,
                      bool with_scores,
                      struct reply *reply)
 {
+    struct zset_rules rules = zset_rules_of(run);
     struct tree_cursor c;
     struct tree_item item;
     zset_reply_begin(span.count, with_scores, reply);
@@ -331,7 +333,7 @@ void zset_reply_span(const struct value *z,
     tree_seek_rank(zset_order(z), is_reverse ? span.first + span.count - 1 : span.first, &c);
     for (uint64_t i = 0; i < span.count; i++) {
         ASSERT(tree_cursor_get(&c, &item));
-        zset_reply_item(item.bytes, zset_score(item.key), with_scores, reply);
+        zset_reply_item(item.bytes, zset_item_score(z, &rules, &item), with_scores, reply);
         if (is_reverse) {
             tree_cursor_previous(&c);
         } else {
@@ -362,7 +364,7 @@ void zset_pop(struct command_run *run,
             reply_array(reply, 2);
         }
         reply_bulk(reply, item.bytes);
-        reply_double(reply, zset_score(item.key));
+        reply_double(reply, zset_item_score(*edit.set, &edit.rules, &item));
         if (from_max) {
             tree_cursor_previous(&c);
         } else {

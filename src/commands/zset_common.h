@@ -90,7 +90,8 @@ void zset_reply_item(struct slice member, double score, bool with_scores, struct
 /* An array for `count` of them. */
 void zset_reply_begin(uint64_t count, bool with_scores, struct reply *reply);
 /* All of a span, from its other end if `is_reverse`. */
-void zset_reply_span(const struct value *z,
+void zset_reply_span(const struct command_run *run,
+                     const struct value *z,
                      struct zset_span span,
                      bool is_reverse,
                      bool with_scores,

@@ -222,13 +222,13 @@ struct zset_pair {
     struct value_root root;
     struct value *order; /* both are trees with roots of their own */
     struct value *index;
+    uint64_t negative_zeros; /* Z3 */
 };
 static inline struct zset_pair *zset_pair_of(const struct value *z)
 {
     ASSERT(z->encoding == VALUE_PAIR);
     return (struct zset_pair *)(uintptr_t)z;
 }
-struct value *zset_new_pair(void);
 /* For value.c: of a sorted set in any form. */
 size_t zset_memory(const struct value *z);
 bool zset_is_big(const struct value *z);

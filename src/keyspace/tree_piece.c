@@ -19,6 +19,7 @@
 #include "keyspace/hash.h"
 #include "keyspace/set.h"
 #include "keyspace/tree_internal.h"
+#include "keyspace/zset.h"
 
 enum {
     PIECE_HEADER = 2 + 10, /* value_piece.c's, and the one above */
@@ -131,7 +132,7 @@ static bool piece_begin(struct value_builder *b, enum value_type type, struct re
     if (!b->value) {
         b->expected = count;
         bool is_pair = type == VALUE_ZSET && encoding == TREE_ENCODING_SKIPLIST;
-        b->value = is_pair ? zset_new_pair()
+        b->value = is_pair ? zset_new_large()
                            : tree_new(type, (enum tree_encoding)encoding, (enum tree_shape)shape);
         return true;
     }

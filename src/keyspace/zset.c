@@ -3,7 +3,10 @@
  * Z1  The index holds each member of the order once, with the hash of the member as key and the key
  *     of its score as extra; and nothing else.
  *
- * Z2  A long member is one blob that both trees share. */
+ * Z2  A long member is one blob that both trees share.
+ *
+ * Z3  A score of -0 has the key of 0 in the order, where the two are equal, and ZSET_NEGATIVE_ZERO in
+ *     the index. The pair counts them; without an index there are none. */
 
 #include "keyspace/zset.h"
 
@@ -15,19 +18,31 @@
 
 /* --- scores --- */
 
+#define ZSET_ZERO (UINT64_C(1) << 63)
+#define ZSET_NEGATIVE_ZERO (ZSET_ZERO - 1)
+
 /* The bits of a double order as a number does, once negative ones are turned over. */
-uint64_t zset_key(double score)
+static uint64_t zset_exact_key(double score)
 {
     uint64_t bits;
     ASSERT(score == score);
-    score += 0.0; /* -0 becomes 0 */
     memcpy(&bits, &score, sizeof bits);
-    return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+    return bits >> 63 ? ~bits : bits | ZSET_ZERO;
+}
+
+static uint64_t zset_order_key(uint64_t exact)
+{
+    return exact == ZSET_NEGATIVE_ZERO ? ZSET_ZERO : exact;
+}
+
+uint64_t zset_key(double score)
+{
+    return zset_order_key(zset_exact_key(score));
 }
 
 double zset_score(uint64_t key)
 {
-    uint64_t bits = key >> 63 ? key & ~(UINT64_C(1) << 63) : ~key;
+    uint64_t bits = key >> 63 ? key & ~ZSET_ZERO : ~key;
     double score;
     memcpy(&score, &bits, sizeof score);
     return score;
@@ -40,7 +55,7 @@ static struct value *zset_new_order(enum tree_encoding encoding)
     return tree_new(VALUE_ZSET, encoding, TREE_BY_KEY);
 }
 
-struct value *zset_new_pair(void)
+struct value *zset_new_large(void)
 {
     struct zset_pair *pair = mem_alloc(sizeof *pair);
     *pair = (struct zset_pair){
@@ -57,7 +72,7 @@ struct value *zset_new_pair(void)
 struct value *zset_new(const struct zset_rules *rules, size_t member_size)
 {
     return rules->listpack_entries == 0 || member_size > rules->listpack_value
-               ? zset_new_pair()
+               ? zset_new_large()
                : zset_new_order(TREE_ENCODING_LISTPACK);
 }
 
@@ -136,6 +151,17 @@ bool zset_find(const struct value *z,
     return false;
 }
 
+double zset_item_score(const struct value *z,
+                       const struct zset_rules *rules,
+                       const struct tree_item *item)
+{
+    double score = zset_score(item->key);
+    if (item->key == ZSET_ZERO && z->encoding == VALUE_PAIR && zset_pair_of(z)->negative_zeros > 0) {
+        ASSERT(zset_find(z, rules, item->bytes, &score));
+    }
+    return score;
+}
+
 uint64_t zset_rank(const struct value *z, struct slice member, double score)
 {
     struct tree_cursor c;
@@ -158,10 +184,18 @@ zset_add_to_index(struct value **index, uint64_t hash, uint64_t score, const str
     tree_insert(index, &c, &put);
 }
 
+/* The member at this place of the index is about to go, or to get another score. */
+static void zset_leave_zero(struct zset_pair *pair, const struct tree_cursor *in_index)
+{
+    struct tree_item item;
+    ASSERT(tree_cursor_get(in_index, &item));
+    pair->negative_zeros -= item.extra == ZSET_NEGATIVE_ZERO;
+}
+
 static void zset_convert(struct value **z, const struct zset_rules *rules)
 {
     COVER("sorted set gets an index");
-    struct value *made = zset_new_pair();
+    struct value *made = zset_new_large();
     struct zset_pair *pair = zset_pair_of(made);
     value_free(pair->order);
     pair->order = *z;
@@ -193,7 +227,9 @@ void zset_add(struct value **z, const struct zset_rules *rules, struct slice mem
     if ((*z)->encoding == VALUE_PAIR) {
         ASSERT(tree_cursor_get(&c, &item));
         uint64_t hash = siphash64_fast(rules->seed, member.p, member.n);
-        zset_add_to_index(zset_edit_index(z), hash, put.key, &item);
+        uint64_t exact = zset_exact_key(score);
+        zset_add_to_index(zset_edit_index(z), hash, exact, &item);
+        zset_pair_of(*z)->negative_zeros += exact == ZSET_NEGATIVE_ZERO;
     }
 }
 
@@ -210,7 +246,9 @@ void zset_move(
     if ((*z)->encoding == VALUE_PAIR) {
         struct value **index = zset_edit_index(z);
         ASSERT(zset_seek_index(*index, rules, member, &c));
-        tree_set_extra(index, &c, put.key);
+        zset_leave_zero(zset_pair_of(*z), &c);
+        tree_set_extra(index, &c, zset_exact_key(to));
+        zset_pair_of(*z)->negative_zeros += zset_exact_key(to) == ZSET_NEGATIVE_ZERO;
         ASSERT(tree_cursor_get(&c, &item));
         if (item.blob) { /* Z2 */
             put = (struct tree_put){.key = put.key, .blob = item.blob};
@@ -230,11 +268,38 @@ void zset_remove(struct value **z,
     if ((*z)->encoding == VALUE_PAIR) {
         struct value **index = zset_edit_index(z);
         ASSERT(zset_seek_index(*index, rules, member, &c));
+        zset_leave_zero(zset_pair_of(*z), &c);
         tree_remove(index, &c);
     }
     struct value **order = zset_edit_order(z);
     ASSERT(tree_seek_key(*order, zset_key(score), zset_compare, &member, &c));
     tree_remove(order, &c);
+}
+
+static bool zset_is_small(const struct value *order, const struct zset_rules *rules)
+{
+    struct tree_cursor c;
+    struct tree_item item;
+    if (tree_count(order) > rules->listpack_entries) {
+        return false;
+    }
+    for (tree_seek_rank(order, 0, &c); tree_cursor_get(&c, &item); tree_cursor_next(&c)) {
+        if (item.bytes.n > rules->listpack_value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void zset_make_small(struct value **z, const struct zset_rules *rules)
+{
+    struct value *large = *z;
+    if (large->encoding == VALUE_PAIR && zset_is_small(zset_order(large), rules)) {
+        *z = value_share(zset_pair_of(large)->order);
+        value_free(large);
+        *z = value_unshare(*z);
+        tree_set_encoding(z, TREE_ENCODING_LISTPACK);
+    }
 }
 
 struct value *
@@ -244,7 +309,7 @@ zset_remove_range(struct value **z, const struct zset_rules *rules, uint64_t ran
     if ((*z)->encoding == VALUE_PAIR) {
         if (count == zset_count(*z)) {
             struct value *gone = *z;
-            *z = zset_new_pair();
+            *z = zset_new_large();
             return gone;
         }
         struct value **index = zset_edit_index(z);
@@ -255,6 +320,7 @@ zset_remove_range(struct value **z, const struct zset_rules *rules, uint64_t ran
         for (uint64_t i = 0; i < count; i++) {
             ASSERT(tree_cursor_get(&c, &item));
             ASSERT(zset_seek_index(*index, rules, item.bytes, &in_index));
+            zset_leave_zero(zset_pair_of(*z), &in_index);
             tree_remove(index, &in_index);
             tree_cursor_next(&c);
         }
@@ -308,7 +374,8 @@ struct value *zset_copy_root(const struct value *z)
     struct zset_pair *copy = mem_alloc(sizeof *copy);
     *copy = (struct zset_pair){.root = {.head = z[0], .owners = 1},
                                .order = value_share(pair->order),
-                               .index = value_share(pair->index)};
+                               .index = value_share(pair->index),
+                               .negative_zeros = pair->negative_zeros};
     return &copy->root.head;
 }
 
@@ -322,8 +389,9 @@ bool zset_build(struct value **z, const struct tree_put *put)
     ASSERT(tree_cursor_get(&c, &item));
     struct slice member = item.bytes;
     struct tree_put again = tree_put_item(&item);
-    again.key = item.extra;
+    again.key = zset_order_key(item.extra);
     again.extra = 0;
+    pair->negative_zeros += item.extra == ZSET_NEGATIVE_ZERO;
     if (tree_seek_key(pair->order, again.key, zset_compare, &member, &c)) {
         return false;
     }
@@ -343,8 +411,11 @@ void zset_check(const struct value *z, const struct zset_rules *rules)
     ASSERT(tree_count(pair->order) == tree_count(pair->index));
     struct tree_cursor c;
     struct tree_item item;
+    uint64_t negative_zeros = 0;
     for (tree_seek_rank(pair->order, 0, &c); tree_cursor_get(&c, &item); tree_cursor_next(&c)) {
         double score;
         ASSERT(zset_find(z, rules, item.bytes, &score) && zset_key(score) == item.key); /* Z1 */
+        negative_zeros += zset_exact_key(score) == ZSET_NEGATIVE_ZERO;
     }
+    ASSERT(negative_zeros == pair->negative_zeros); /* Z3 */
 }

@@ -8,8 +8,9 @@
  * end for a member. A larger one ("skiplist") has an index besides: a tree ordered by (keyed hash,
  * member) that holds the scores. It never goes back to the small form; neither does Redis.
  *
- * Scores are doubles but NaN, as keys in an order that keeps theirs. DEVIATION: -0 is 0. */
-uint64_t zset_key(double score);
+ * Scores are doubles but NaN, as keys in an order that keeps theirs. -0 is ordered as 0; the small
+ * form makes it 0, the large one keeps it, as in Redis. */
+uint64_t zset_key(double score); /* of -0 that of 0 */
 double zset_score(uint64_t key);
 
 /* What decides the form, and what keys the index. */
@@ -21,6 +22,7 @@ struct zset_rules {
 
 /* Empty, in the form that a set whose first member has so many bytes gets. Returns owned. */
 struct value *zset_new(const struct zset_rules *rules, size_t member_size);
+struct value *zset_new_large(void);
 uint64_t zset_count(const struct value *z);
 /* The tree by (score, member): keys are zset_key's, bytes are the member. */
 const struct value *zset_order(const struct value *z);
@@ -31,6 +33,10 @@ bool zset_find(const struct value *z,
                const struct zset_rules *rules,
                struct slice member,
                double *score);
+/* Of an item of zset_order's tree. O(1), but of a score of 0 in a large set that has a -0. */
+double zset_item_score(const struct value *z,
+                       const struct zset_rules *rules,
+                       const struct tree_item *item);
 /* Of a member with this score: it is there. */
 uint64_t zset_rank(const struct value *z, struct slice member, double score);
 
@@ -45,6 +51,9 @@ void zset_remove(struct value **z,
                  const struct zset_rules *rules,
                  struct slice member,
                  double score);
+/* A set that was built in the large form gets the small one if its members fit the rules; scores of
+ * -0 are 0 then. O(listpack_entries). */
+void zset_make_small(struct value **z, const struct zset_rules *rules);
 /* As tree_remove_range, but O(count) in the large form: each member leaves the index. */
 struct value *zset_remove_range(struct value **z,
                                 const struct zset_rules *rules,

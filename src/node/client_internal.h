@@ -275,8 +275,8 @@ void client_find_place(struct client *c, raft_id id, struct place *place);
 void member_name(raft_id id, char name[41]);
 /* sentinel.c: what Sentinel's subscribers hear; once per iteration. */
 void sentinel_poll(struct clients *cs);
-/* Asks for a hand-over of leadership to any other member; NULL or an error text. */
-const char *client_fail_over(struct client *c);
+/* Asks for a hand-over of leadership to the member at this address, "": to any other; NULL or an error text. */
+const char *client_fail_over(struct client *c, const char *to);
 /* rows_cluster.c: NULL, or MOVED for a command that this node sends elsewhere; borrowed until the next call on this client. */
 const char *cluster_redirect(struct client *c, const struct command_row *row, const struct command *command);
 

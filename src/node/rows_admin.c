@@ -138,18 +138,113 @@ static void row_no_replication(struct client *c, const struct command *command, 
     reply_error(reply, "ERR Redis's replication protocol is not spoken here: nodes replicate one log among themselves");
 }
 
+/* --- FAILOVER: RAFT TRANSFER in Redis's words ---------------------------------------------------- */
+
+struct failover {
+    struct slice host; /* NULL: to whoever is best */
+    int64_t port;
+    int64_t timeout; /* 0: not given */
+    bool is_forced;
+};
+
+static bool failover_number(struct slice text, int64_t *number, struct reply *reply)
+{
+    if (!number_parse_i64(text, number)) {
+        reply_error(reply, REPLY_NOT_INTEGER);
+        return false;
+    }
+    return true;
+}
+
+/* As Redis reads it: each option once. */
+static bool failover_parse(const struct command *command, struct failover *f, struct reply *reply)
+{
+    size_t count = command->arg_count;
+
+    *f = (struct failover){.port = 0};
+    for (size_t i = 1; i < count; i++) {
+        if (argument_is(command, i, "timeout") && i + 1 < count && f->timeout == 0) {
+            if (!failover_number(command->arg[++i], &f->timeout, reply)) {
+                return false;
+            }
+            if (f->timeout <= 0) {
+                reply_error(reply, "ERR FAILOVER timeout must be greater than 0");
+                return false;
+            }
+        } else if (argument_is(command, i, "to") && i + 2 < count && !f->host.p) {
+            if (!failover_number(command->arg[i + 2], &f->port, reply)) {
+                return false;
+            }
+            f->host = command->arg[i + 1];
+            i += 2;
+        } else if (argument_is(command, i, "force") && !f->is_forced) {
+            f->is_forced = true;
+        } else {
+            reply_error(reply, REPLY_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The address of the member that clients know as host and port, "" for any; or an error. */
+static const char *failover_target(struct client *c, const struct failover *f, const char **address)
+{
+    struct node_member member[LIMIT_MEMBERS];
+    uint32_t count = node_get_members(c->node, member, LIMIT_MEMBERS);
+
+    *address = "";
+    for (uint32_t i = 0; f->host.p && i < count; i++) {
+        struct place own;
+        struct place told;
+
+        place_from_address(member[i].address, &own);
+        client_find_place(c, member[i].id, &told);
+        bool is_it = (slice_equal_nocase(f->host, own.host) && f->port == own.port) ||
+                     (slice_equal_nocase(f->host, told.host) && f->port == told.port);
+        if (is_it && !member[i].is_leader) {
+            *address = member[i].address;
+            return !member[i].is_voter       ? "ERR FAILOVER target is a learner: it can't lead. RAFT PROMOTE makes it a voter."
+                   : !member[i].is_reachable ? "ERR FAILOVER target replica is not online."
+                                             : NULL;
+        }
+    }
+    return f->host.p ? "ERR FAILOVER target HOST and PORT is not a replica." : NULL;
+}
+
+/* Any node takes it. A hand-over is given up after an election timeout by itself: TIMEOUT is checked, no more. */
 static void row_failover(struct client *c, const struct command *command, struct reply *reply)
 {
+    struct failover f;
+    const char *address;
     const char *error = NULL;
 
-    if (command->arg_count > 1) {
-        reply_error(reply, "ERR FAILOVER takes no options here: RAFT TRANSFER <address> names the next leader");
-    } else if ((error = client_fail_over(c)) != NULL) {
+    if (node_options(c->node)->cluster_enabled) {
+        reply_error(reply, "ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.");
+        return;
+    }
+    if (command->arg_count == 2 && argument_is(command, 1, "abort")) {
+        reply_error(reply, "ERR No failover in progress that could be aborted: one ends within an election timeout by itself.");
+        return;
+    }
+    if (!failover_parse(command, &f, reply)) {
+        return;
+    }
+    if (f.is_forced && (!f.timeout || !f.host.p)) {
+        error = "ERR FAILOVER with force option requires both a timeout and target HOST and IP.";
+    } else if (f.is_forced) {
+        error = "ERR FAILOVER FORCE is not there: a node that lacks answered writes never leads";
+    } else if ((error = failover_target(c, &f, &address)) == NULL) {
+        error = client_fail_over(c, address);
+    }
+    if (error) {
         reply_error(reply, error);
     } else {
         reply_simple(reply, "OK");
     }
 }
+
+/* --- ROLE ---------------------------------------------------------------------------------------- */
 
 static void role_of_leader(struct client *c, const struct node_status *status, struct reply *reply)
 {

@@ -358,7 +358,7 @@ static void row_failover(struct client *c, const struct command *command, struct
 {
     (void)command;
     if (is_enabled(c, reply)) {
-        const char *error = client_fail_over(c);
+        const char *error = client_fail_over(c, "");
 
         if (error) {
             reply_error(reply, error);

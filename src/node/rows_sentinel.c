@@ -46,7 +46,7 @@ void client_find_place(struct client *c, raft_id id, struct place *place)
     }
 }
 
-const char *client_fail_over(struct client *c)
+const char *client_fail_over(struct client *c, const char *to)
 {
     struct node_member member[LIMIT_MEMBERS];
     uint32_t count = node_get_members(c->node, member, LIMIT_MEMBERS);
@@ -59,7 +59,7 @@ const char *client_fail_over(struct client *c)
     if (others == 0) {
         return "NOGOODSLAVE No suitable replica to promote";
     }
-    change_plan_one(CHANGE_TRANSFER, "", &plan);
+    change_plan_one(CHANGE_TRANSFER, to, &plan);
     uint64_t number = membership_ask(c->node, &plan);
     if (number == 0) {
         return "INPROG Failover already in progress";
@@ -308,7 +308,7 @@ static void row_myid(struct client *c, const struct command *command, struct rep
 
 static void row_failover(struct client *c, const struct command *command, struct reply *reply)
 {
-    const char *error = is_our_name(c, command) ? client_fail_over(c) : "ERR No such master with that name";
+    const char *error = is_our_name(c, command) ? client_fail_over(c, "") : "ERR No such master with that name";
 
     if (error) {
         reply_error(reply, error);

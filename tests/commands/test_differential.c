@@ -508,7 +508,7 @@ static void make_dump(struct command_text *c, struct prng *random, struct buf *p
     add_value(&value, random);
     struct value *made = value_new_string(value.arg[0]);
     buf_clear(payload, SIZE_MAX);
-    dump_write(payload, made);
+    dump_write(payload, NULL, made);
     value_free(made);
     if (prng_below(random, 10) == 0) {
         payload->data[payload->start + prng_below(random, buf_size(payload))] ^= 1;

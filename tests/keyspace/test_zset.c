@@ -181,6 +181,48 @@ TEST(keys_order_as_scores_do)
     CHECK(!signbit(zset_score(zset_key(-0.0))));
 }
 
+/* Redis's listpack makes -0 the integer 0; its skip list keeps it, among the zeros. */
+TEST(negative_zero_is_kept_by_the_large_form_alone)
+{
+    struct value *z = zset_new_large();
+    struct zset_rules wide = rules;
+    struct tree_cursor c;
+    struct tree_item item;
+    double score;
+    wide.listpack_entries = 128;
+    zset_add(&z, &rules, name_of(1), -0.0);
+    zset_add(&z, &rules, name_of(2), 0);
+    zset_add(&z, &rules, name_of(3), -0.0);
+    zset_check(z, &rules);
+    CHECK(zset_rank(z, name_of(1), 0) == 0 && zset_rank(z, name_of(2), -0.0) == 1 && zset_rank(z, name_of(3), 0) == 2);
+    for (size_t i = 1; i <= 3; i++) {
+        tree_seek_rank(zset_order(z), i - 1, &c);
+        CHECK(tree_cursor_get(&c, &item));
+        CHECK(signbit(zset_item_score(z, &rules, &item)) == (i != 2));
+        CHECK(zset_find(z, &rules, name_of(i), &score) && !signbit(score) == (i == 2));
+    }
+    zset_move(&z, &rules, name_of(1), -0.0, 0);
+    zset_move(&z, &rules, name_of(2), 0, -0.0);
+    zset_check(z, &rules);
+    CHECK(zset_find(z, &rules, name_of(1), &score) && !signbit(score));
+    CHECK(zset_find(z, &rules, name_of(2), &score) && signbit(score));
+    value_free(zset_remove_range(&z, &rules, 0, 1));
+    zset_check(z, &rules);
+    struct value *share = value_share(z);
+    z = value_unshare(z);
+    zset_remove(&z, &rules, name_of(3), -0.0);
+    zset_check(z, &rules);
+    zset_check(share, &rules);
+    CHECK(zset_find(share, &rules, name_of(3), &score) && signbit(score));
+    share = value_unshare(share);
+    zset_make_small(&share, &wide);
+    zset_check(share, &wide);
+    CHECK(tree_get_encoding(share) == TREE_ENCODING_LISTPACK && zset_count(share) == 2);
+    CHECK(zset_find(share, &wide, name_of(3), &score) && !signbit(score));
+    value_free(share);
+    value_free(z);
+}
+
 TEST(form_and_encoding)
 {
     struct value *z = zset_new(&rules, 64);

@@ -117,6 +117,10 @@ TEST(doubles)
     CHECK_REPLY(reply_double(r, 2.1), "$18\r\n2.1000000000000001\r\n", ",2.1000000000000001\r\n",
                 "2.1000000000000001\n");
     CHECK_REPLY(reply_double(r, 1e20), "$5\r\n1e+20\r\n", ",1e+20\r\n", "1e+20\n");
+    CHECK_REPLY(reply_double(r, 0.0), "$1\r\n0\r\n", ",0\r\n", "0\n");
+    CHECK_REPLY(reply_double(r, -12345), "$6\r\n-12345\r\n", ",-12345\r\n", "-12345\n");
+    CHECK_REPLY(reply_double(r, 1e15), "$16\r\n1000000000000000\r\n", ",1000000000000000\r\n", "1000000000000000\n");
+    CHECK_REPLY(reply_double(r, 1e15 + 1), "$16\r\n1000000000000001\r\n", ",1000000000000001\r\n", "1000000000000001\n");
     CHECK_REPLY(reply_double(r, -0.0), "$2\r\n-0\r\n", ",-0\r\n", "-0\n");
     CHECK_REPLY(reply_double(r, HUGE_VAL), "$3\r\ninf\r\n", ",inf\r\n", "inf\n");
     CHECK_REPLY(reply_double(r, -HUGE_VAL), "$4\r\n-inf\r\n", ",-inf\r\n", "-inf\n");
