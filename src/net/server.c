@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -148,6 +149,14 @@ static void env_close_directory(void *ctx, struct vfs *vfs)
     vfs_posix_close(vfs);
 }
 
+/* The allocator asks for large pages everywhere (main.c); whether it gets them is decided here. A state of a million keys takes tens of
+ * thousands of page faults to load; as the data grow by and by they don't matter, and what large pages waste would. */
+static void env_bulk_memory(void *ctx, bool begins)
+{
+    (void)ctx;
+    (void)prctl(PR_SET_THP_DISABLE, begins ? 0ul : 1ul, 0ul, 0ul, 0ul);
+}
+
 static void server_make_env(struct server *s, struct vfs *vfs)
 {
     s->env = (struct node_env){
@@ -165,6 +174,7 @@ static void server_make_env(struct server *s, struct vfs *vfs)
         .fatal = env_fatal,
         .open_directory = env_open_directory,
         .close_directory = env_close_directory,
+        .bulk_memory = env_bulk_memory,
         .process_info = env_process_info,
         .option_changed = env_option_changed,
         .rewrite_config = s->config_file ? env_rewrite_config : NULL,
