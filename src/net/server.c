@@ -383,6 +383,7 @@ static bool server_open_node(struct server *s, struct vfs *vfs)
     struct command_family family[ROWS_FAMILY_COUNT];
     enum err error = ERR_OK;
 
+    env_bulk_memory(s, false);
     server_make_env(s, vfs);
     server_raise_descriptor_limit(s);
     s->table = command_table_new(family, rows_all(family));

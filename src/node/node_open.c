@@ -320,7 +320,7 @@ struct node *node_open(const struct node_env *env,
                        enum err *error)
 {
     struct node *n = node_new(env, options, table);
-    node_bulk_memory(n, true);
+    node_bulk_memory(n, snapshot_is_there(n, SNAPSHOT_NAME));
     *error = node_recover(n);
     node_bulk_memory(n, n->snapshots.loading.is_active);
     n->clients = clients_new(n);

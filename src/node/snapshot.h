@@ -172,6 +172,8 @@ void snapshot_give_up(struct node *n);
 /* What is there at start: `start` goes on from it, with `conf` and `conf_index` (room for one more than it has) where it lacks the
  * configuration. Logs and returns what is wrong. */
 MUST_CHECK enum err snapshot_open(struct node *n, struct raft_start *start, struct raft_conf *conf, raft_index *conf_index);
+/* At start: does the data directory hold such a file? */
+bool snapshot_is_there(struct node *n, const char *name);
 /* A directory that belongs to no cluster holds a snapshot: a restore was interrupted. Says so. */
 bool snapshot_is_left_alone(struct node *n);
 /* The received one, whose file has its name, becomes this node's state. */

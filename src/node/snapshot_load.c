@@ -441,14 +441,21 @@ static void add_conf(struct raft_start *start, const struct snapshot_meta *meta,
     start->conf_count++;
 }
 
+bool snapshot_is_there(struct node *n, const char *name)
+{
+    struct vfs_file *file;
+    if (n->env.vfs->call->open(n->env.vfs, name, false, &file) != ERR_OK)
+        return false;
+    n->env.vfs->call->close(file);
+    return true;
+}
+
 bool snapshot_is_left_alone(struct node *n)
 {
     static const char *const name[] = {SNAPSHOT_NAME, SNAPSHOT_OWN_NAME};
     for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
-        struct vfs_file *file;
-        if (n->env.vfs->call->open(n->env.vfs, name[i], false, &file) != ERR_OK)
+        if (!snapshot_is_there(n, name[i]))
             continue;
-        n->env.vfs->call->close(file);
         log_line(&n->env.log,
                  LOG_WARNING,
                  "The data directory belongs to no cluster, but holds a file \"%s\": a restore did not get to its end. Run coracle "
