@@ -14,12 +14,6 @@
 
 /* Read the configuration, then run one server. */
 
-#ifdef HAVE_JEMALLOC
-/* Read by jemalloc: large pages, as long as the server lets it have them (net/server.c env_bulk_memory). */
-extern const char *malloc_conf;
-const char *malloc_conf = "thp:always";
-#endif
-
 static int refuse(struct buf *why)
 {
     (void)fprintf(stderr, "coracle: %.*s\n", (int)buf_size(why), (const char *)buf_slice(why).p);

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "net/address.h"
+#include "net/bulk_memory.h"
 #include "net/clock.h"
 #include "net/config_file.h"
 #include "net/server_internal.h"
@@ -149,12 +149,10 @@ static void env_close_directory(void *ctx, struct vfs *vfs)
     vfs_posix_close(vfs);
 }
 
-/* The allocator asks for large pages everywhere (main.c); whether it gets them is decided here. A state of a million keys takes tens of
- * thousands of page faults to load; as the data grow by and by they don't matter, and what large pages waste would. */
 static void env_bulk_memory(void *ctx, bool begins)
 {
     (void)ctx;
-    (void)prctl(PR_SET_THP_DISABLE, begins ? 0ul : 1ul, 0ul, 0ul, 0ul);
+    bulk_memory(begins);
 }
 
 static void server_make_env(struct server *s, struct vfs *vfs)
@@ -383,7 +381,6 @@ static bool server_open_node(struct server *s, struct vfs *vfs)
     struct command_family family[ROWS_FAMILY_COUNT];
     enum err error = ERR_OK;
 
-    env_bulk_memory(s, false);
     server_make_env(s, vfs);
     server_raise_descriptor_limit(s);
     s->table = command_table_new(family, rows_all(family));
