@@ -127,11 +127,25 @@ static void on_served(struct node *n, struct node_job *base)
     mem_free(job);
 }
 
+/* Raft asks again for what takes long (a low snapshot-transfer-rate, a slow disk): one request of each member waits, the newest. */
 void snapshot_serve(struct node *n, const struct raft_chunk_request *request)
 {
+    struct snapshot_sending *s = &n->snapshots.sending;
+    const struct snapshot_job *running = s->running;
+    if (running && running->request.peer == request->peer && running->request.offset == request->offset &&
+        id_is_same(&running->request.id, &request->id))
+        return;
+    for (struct list *at = s->requests.next; at != &s->requests; at = at->next) {
+        struct snapshot_job *waiting = job_of(CONTAINER_OF(at, struct node_job, in_node));
+        if (waiting->request.peer == request->peer) {
+            COVER("snapshot: a chunk is asked for while it waits");
+            waiting->request = *request;
+            return;
+        }
+    }
     struct snapshot_job *job = mem_alloc_zero(sizeof *job);
     job->request = *request;
-    list_append(&n->snapshots.sending.requests, &job->job.in_node);
+    list_append(&s->requests, &job->job.in_node);
 }
 
 /* Was it read ahead? Then it goes out at once. */
