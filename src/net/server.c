@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "net/address.h"
+#include "net/bulk_memory.h"
 #include "net/clock.h"
 #include "net/config_file.h"
 #include "net/server_internal.h"
@@ -121,6 +122,12 @@ static void env_close_directory(void *ctx, struct vfs *vfs)
     vfs_posix_close(vfs);
 }
 
+static void env_bulk_memory(void *ctx, bool begins)
+{
+    (void)ctx;
+    bulk_memory(begins);
+}
+
 static void server_make_env(struct server *s, struct vfs *vfs)
 {
     s->env = (struct node_env){
@@ -139,6 +146,7 @@ static void server_make_env(struct server *s, struct vfs *vfs)
         .open_directory = env_open_directory,
         .close_directory = env_close_directory,
         .process_info = server_process_info,
+        .bulk_memory = env_bulk_memory,
         .option_changed = env_option_changed,
         .rewrite_config = s->config_file ? env_rewrite_config : NULL,
         .shut_down = env_shut_down,

@@ -63,6 +63,8 @@ struct node_env {
      * back. */
     enum err (*open_directory)(void *ctx, const char *path, struct vfs **vfs);
     void (*close_directory)(void *ctx, struct vfs *vfs);
+    /* Much memory will be taken at once from here on, or no longer: meanwhile large pages are worth what they waste. Optional. */
+    void (*bulk_memory)(void *ctx, bool begins);
     /* Optional, NULL in the simulator. */
     void (*process_info)(void *ctx, struct process_info *info);
     /* CONFIG SET changed an option of scope `node`. */

@@ -82,6 +82,8 @@ struct node {
 void node_fatal(struct node *n, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Refresh now_us: the start of every call from outside. */
 void node_enter(struct node *n);
+/* env.bulk_memory, where there is one. */
+void node_bulk_memory(const struct node *n, bool begins);
 static inline bool node_is_blank(const struct node *n) { return n->raft == NULL; }
 static inline bool node_is_leader(const struct node *n)
 {

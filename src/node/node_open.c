@@ -26,6 +26,12 @@ void node_fatal(struct node *n, const char *format, ...)
     n->env.fatal(n->env.ctx, text);
 }
 
+void node_bulk_memory(const struct node *n, bool begins)
+{
+    if (n->env.bulk_memory)
+        n->env.bulk_memory(n->env.ctx, begins);
+}
+
 void node_enter(struct node *n)
 {
     uint64_t now_us = n->env.now_us(n->env.ctx);
@@ -79,9 +85,6 @@ void node_start_raft(struct node *n, const struct raft_start *start)
 
 struct log_reading {
     struct buf bytes;              /* the newest entries, encoded */
-    struct raft_term_run *run;     /* of the whole log */
-    uint32_t run_count;
-    uint32_t run_capacity;
     struct raft_entry *entry;
     uint32_t entry_count;
 };
@@ -89,26 +92,19 @@ struct log_reading {
 static void reading_deinit(struct log_reading *l)
 {
     buf_deinit(&l->bytes);
-    mem_free(l->run);
     mem_free(l->entry);
 }
 
-static void reading_note_term(struct log_reading *l, const struct raft_entry *e)
-{
-    if (l->run_count > 0 && l->run[l->run_count - 1].term == e->term)
-        return;
-    if (l->run_count == l->run_capacity) {
-        l->run_capacity = l->run_capacity ? 2 * l->run_capacity : 16;
-        l->run = mem_realloc_array(l->run, l->run_capacity, sizeof l->run[0]);
-    }
-    l->run[l->run_count++] = (struct raft_term_run){.first = e->index, .term = e->term};
-}
-
-/* Reads the log through once: runs of terms of all of it, the bytes of the newest `memory_bytes`. */
+/* The newest `memory_bytes` of the log, whole entries. wal_open has looked at every byte of all of it: nothing older is read again. */
 static enum err reading_scan(struct node *n, const struct wal_recovery *rec, struct log_reading *l)
 {
     size_t memory_bytes = (size_t)n->options->log_memory;
-    raft_index next = rec->first_index;
+    uint64_t margin = 2 * (uint64_t)n->options->log_segment_size; /* files are counted whole */
+    raft_index next = wal_front_for_bytes(n->wal, memory_bytes + margin);
+    next = next < rec->first_index ? rec->first_index : next;
+    if (next > rec->last_index && rec->last_index >= rec->first_index)
+        next = rec->last_index;
+    buf_reserve(&l->bytes, memory_bytes < rec->file_bytes ? memory_bytes : (size_t)rec->file_bytes);
     while (next <= rec->last_index) {
         struct buf piece = {0};
         uint32_t count = 0;
@@ -124,7 +120,6 @@ static enum err reading_scan(struct node *n, const struct wal_recovery *rec, str
                 e = ERR_CORRUPT;
                 break;
             }
-            reading_note_term(l, &entry);
             buf_append_slice(&l->bytes, entry.bytes);
             rest = slice_skip(rest, entry.bytes.n);
             next++;
@@ -204,8 +199,8 @@ static enum err node_recover_raft(struct node *n, const struct wal_recovery *rec
         .prev_term = rec->prev_term,
         .entry = l.entry,
         .entry_count = l.entry_count,
-        .term_run = l.run,
-        .term_run_count = l.run_count,
+        .term_run = rec->term_run,
+        .term_run_count = rec->term_run_count,
         .conf_count = rec->conf_count,
         .conf = rec->conf,
         .conf_index = rec->conf_index,
@@ -311,8 +306,11 @@ static enum err node_recover(struct node *n)
         e = ERR_INVALID;
     else if (n->identity.cluster_id != 0)
         e = node_recover_raft(n, &rec);
+    else if (snapshot_is_left_alone(n))
+        e = ERR_CORRUPT;
     mem_free(rec.conf);
     mem_free(rec.conf_index);
+    mem_free(rec.term_run);
     return e;
 }
 
@@ -322,7 +320,9 @@ struct node *node_open(const struct node_env *env,
                        enum err *error)
 {
     struct node *n = node_new(env, options, table);
+    node_bulk_memory(n, snapshot_is_there(n, SNAPSHOT_NAME));
     *error = node_recover(n);
+    node_bulk_memory(n, n->snapshots.loading.is_active);
     n->clients = clients_new(n);
     if (*error != ERR_OK) {
         node_close(n);

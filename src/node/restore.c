@@ -9,6 +9,10 @@
 #include "storage/snapshot_file.h"
 #include "storage/wal.h"
 
+/* R1  The backup is read through and checked before anything is written.
+ * R2  The snapshot is durable under its name first; then one batch makes the directory the new cluster's. So a crash anywhere leaves a
+ *     directory that belongs to no cluster: restoring into it again is right, and a node refuses to start on it
+ *     (snapshot_load.c snapshot_is_left_alone) instead of beginning as an empty one. */
 #define RESTORE_READ_BYTES (1u << 20)
 
 /* Entries 1 and 2 of the new cluster, for members that join (formation.c makes the same). */
@@ -74,7 +78,7 @@ static enum err restore_copy(struct snapshot_file *from, struct vfs *to, const s
     return e;
 }
 
-/* Identity and log: from here on the directory is the new cluster's. */
+/* Identity and log: from here on the directory is the new cluster's. Until this one batch is durable it is nobody's (R2). */
 static enum err restore_log(struct wal *wal, const struct wal_identity *blank, const struct snapshot_meta *meta)
 {
     struct wal_identity identity = *blank;
@@ -115,7 +119,7 @@ static enum err restore_into(struct snapshot_file *from,
     struct wal *wal = NULL;
     struct buf birth = {0};
     enum err e = wal_open(to, &options, restore_draw(draw_fn), log, &wal, &rec);
-    if (e == ERR_OK && !rec.was_blank_directory) {
+    if (e == ERR_OK && rec.identity.cluster_id != 0) {
         buf_printf(why, "the data directory is not new; a backup is restored into a new one");
         e = ERR_EXISTS;
     } else if (e == ERR_OK) {
@@ -137,6 +141,7 @@ static enum err restore_into(struct snapshot_file *from,
     buf_deinit(&birth);
     mem_free(rec.conf);
     mem_free(rec.conf_index);
+    mem_free(rec.term_run);
     if (wal)
         wal_close(wal);
     return e;

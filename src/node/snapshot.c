@@ -20,7 +20,8 @@
  * T1  The snapshot is the state after entry `index`, and nothing of a later one: the walk begins between two entries.
  * T2  It gets its name only when the log on this disk is durable up to its index (DESIGN §2): the entries it stands for were applied
  *     before that, and a node whose snapshot is ahead of its log could not say what it acknowledged.
- * T3  The walk takes a quarter of the loop at most: after a slice it waits three times as long as that took.
+ * T3  The walk takes a quarter of the loop at most, and a tenth while entries are applied: after a slice it waits three or nine times as
+ *     long as that took. All nodes are due at the same entry, and what they take is taken from all clients.
  * T4  At most SNAPSHOT_BUFFER_BYTES are encoded and not written; the walk waits for the disk. What changes keep alive meanwhile is
  *     bounded by apply, which waits for the disk too (snapshot_holds_apply).
  * T5  One at a time; taking gives way to installing (S9). */
@@ -32,6 +33,8 @@
 #endif
 #define SNAPSHOT_RETRY_US 5000000
 #define SLICE_STEPS 64
+#define REST_IDLE 3
+#define REST_BUSY 9
 
 void snapshot_submit(struct node *n, struct snapshot_job *job, void (*run)(struct node_job *), void (*done)(struct node *, struct node_job *))
 {
@@ -160,7 +163,8 @@ static void on_published(struct node *n, struct node_job *base)
             backup_written(n);
         } else {
             backup_failed(n, err_text(t->job.result));
-            taking_free(n);
+            t->is_given_up = true;
+            taking_discard(n); /* what is left of it goes, and its descriptor */
         }
         return;
     }
@@ -256,7 +260,9 @@ static void taking_walk(struct node *n)
             if (now_us - begun_us >= limit_us)
                 break;
         }
-        t->slice_us = now_us + 3 * (now_us - begun_us); /* T3 */
+        uint64_t rest = n->apply.applied == t->slice_applied ? REST_IDLE : REST_BUSY; /* T3 */
+        t->slice_us = now_us + rest * (now_us - begun_us);
+        t->slice_applied = n->apply.applied;
     }
     taking_write(n);
 }
@@ -302,6 +308,7 @@ static void taking_begin(struct node *n, enum snapshot_reason reason)
     t->is_given_up = false;
     t->started_us = n->now_us;
     t->slice_us = 0;
+    t->slice_applied = 0;
     t->log_bytes = n->disk.stats.append_bytes;
     t->walk = state_walk_new(n->keyspace, STATE_SNAPSHOT);
     snapshot_encode_head(&t->encoder, &t->meta, &t->blocks);
@@ -388,7 +395,7 @@ uint64_t snapshots_tick(struct node *n)
         next = earlier_us(next, s->loading.slice_us > n->now_us ? s->loading.slice_us : n->now_us);
     if (s->retry_us > n->now_us)
         next = earlier_us(next, s->retry_us);
-    if (!list_empty(&s->sending.requests) && !s->sending.running)
+    if (!list_empty(&s->sending.requests) && !s->sending.running && !s->sending.ahead.job.is_submitted)
         next = earlier_us(next, s->sending.next_us);
     return next;
 }

@@ -53,6 +53,7 @@ struct snapshot_taking {
     struct snapshot_job job;
     uint64_t started_us;
     uint64_t slice_us;             /* not before: the walk leaves most of the loop to others */
+    raft_index slice_applied;      /* at the last slice */
     uint64_t log_bytes;            /* wal append_bytes when it began */
 };
 
@@ -76,6 +77,8 @@ struct snapshot_receiving {
     struct raft_snapshot_id id;    /* index 0: nothing */
     raft_id from;
     uint64_t offset;               /* bytes written */
+    uint64_t accepted;             /* bytes written, being written, and waiting for that */
+    struct buf waiting;            /* the chunk behind the one that is being written */
     struct snapshot_file file;
     struct snapshot_job job;
     bool is_loading;
@@ -90,6 +93,7 @@ struct snapshot_sending {
     struct snapshot_file file;
     struct list requests;          /* struct snapshot_job, waiting */
     struct snapshot_job *running;
+    struct snapshot_job ahead;     /* what will be asked for next, of the file `ahead.id` at `ahead.offset` */
     uint64_t used_us;
     uint64_t next_us;              /* throttle */
 };
@@ -168,6 +172,10 @@ void snapshot_give_up(struct node *n);
 /* What is there at start: `start` goes on from it, with `conf` and `conf_index` (room for one more than it has) where it lacks the
  * configuration. Logs and returns what is wrong. */
 MUST_CHECK enum err snapshot_open(struct node *n, struct raft_start *start, struct raft_conf *conf, raft_index *conf_index);
+/* At start: does the data directory hold such a file? */
+bool snapshot_is_there(struct node *n, const char *name);
+/* A directory that belongs to no cluster holds a snapshot: a restore was interrupted. Says so. */
+bool snapshot_is_left_alone(struct node *n);
 /* The received one, whose file has its name, becomes this node's state. */
 void snapshot_install(struct node *n);
 void snapshot_load_begin(struct node *n, bool at_start);

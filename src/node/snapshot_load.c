@@ -20,7 +20,8 @@
  * L3  A damaged file at start ends the process, in words: what it held is lost on this node, and the log goes on behind it. */
 
 #define LOAD_READ_BYTES (1u << 20)
-#define LOAD_SLICE_US 5000
+#define LOAD_SLICE_US 4000
+#define LOAD_REST_US 1000
 #define LOAD_PROGRESS_US 1000000
 #define LOAD_STEPS 256
 
@@ -41,6 +42,8 @@ void snapshot_load_stop(struct node *n)
     buf_deinit(&l->bytes);
     if (l->at_start)
         snapshot_file_close(&l->file);
+    if (l->is_active)
+        node_bulk_memory(n, false);
     l->is_active = false;
 }
 
@@ -241,10 +244,10 @@ static enum err load_block(struct node *n)
 static void load_progress(struct node *n, uint64_t now_us)
 {
     struct snapshot_loading *l = &n->snapshots.loading;
-    if (now_us - l->told_us < LOAD_PROGRESS_US || l->from->size == 0)
+    uint64_t done = l->decoder.file_bytes;
+    if (now_us - l->told_us < LOAD_PROGRESS_US || done == 0)
         return;
     l->told_us = now_us;
-    uint64_t done = l->decoder.file_bytes > 0 ? l->decoder.file_bytes : 1;
     uint64_t seconds = (now_us - l->begun_us) / 1000 * (l->from->size - done) / done / 1000;
     log_line(&n->env.log,
              LOG_NOTICE,
@@ -290,8 +293,8 @@ void snapshot_load_pump(struct node *n)
     if (!l->is_active || n->now_us < l->slice_us || n->snapshots.receiving.is_publishing)
         return;
     uint64_t end_us = n->env.now_us(n->env.ctx) + LOAD_SLICE_US;
-    /* At start nothing else has much to do; a running node serves its clients from the old state. */
-    l->slice_us = l->at_start ? 0 : end_us + LOAD_SLICE_US;
+    /* At start nothing else has much to do; a running node serves its clients from the old state, and hears its leader. */
+    l->slice_us = l->at_start ? 0 : end_us + LOAD_REST_US;
     if (l->check) {
         load_check(n, end_us);
         return;
@@ -324,6 +327,7 @@ void snapshot_load_begin(struct node *n, bool at_start)
     struct siphash_key seed;
     ASSERT(!l->is_active && !l->keyspace && !l->reader);
     memcpy(seed.bytes, n->identity.hash_seed, sizeof seed.bytes);
+    node_bulk_memory(n, true);
     l->is_active = true;
     l->at_start = at_start;
     l->from = at_start ? &l->file : &n->snapshots.receiving.file;
@@ -332,8 +336,8 @@ void snapshot_load_begin(struct node *n, bool at_start)
     l->decoder = (struct snapshot_decoder){0};
     l->keyspace = keyspace_new(&seed, NULL);
     l->reader = state_reader_new(l->keyspace, l->from->size);
-    l->begun_us = n->now_us;
-    l->told_us = n->now_us;
+    l->begun_us = n->env.now_us(n->env.ctx); /* at start the log was read since this turn began */
+    l->told_us = l->begun_us;
 }
 
 const char *snapshot_loading_text(struct node *n)
@@ -435,6 +439,31 @@ static void add_conf(struct raft_start *start, const struct snapshot_meta *meta,
     start->conf = conf;
     start->conf_index = conf_index;
     start->conf_count++;
+}
+
+bool snapshot_is_there(struct node *n, const char *name)
+{
+    struct vfs_file *file;
+    if (n->env.vfs->call->open(n->env.vfs, name, false, &file) != ERR_OK)
+        return false;
+    n->env.vfs->call->close(file);
+    return true;
+}
+
+bool snapshot_is_left_alone(struct node *n)
+{
+    static const char *const name[] = {SNAPSHOT_NAME, SNAPSHOT_OWN_NAME};
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        if (!snapshot_is_there(n, name[i]))
+            continue;
+        log_line(&n->env.log,
+                 LOG_WARNING,
+                 "The data directory belongs to no cluster, but holds a file \"%s\": a restore did not get to its end. Run coracle "
+                 "restore again, or empty the directory. Not starting.",
+                 name[i]);
+        return true;
+    }
+    return false;
 }
 
 enum err snapshot_open(struct node *n, struct raft_start *start, struct raft_conf *conf, raft_index *conf_index)

@@ -8,9 +8,12 @@
  *
  * X1  The sender keeps its file open: a newer snapshot takes the name, not the bytes. The log behind it stays meanwhile (compact.c C2).
  * X2  One chunk at a time to each receiver, on the bulk link, no faster than `snapshot-transfer-rate`: what the cluster needs to live
- *     goes on the control link, and entries for others on links of their own.
+ *     goes on the control link, and entries for others on links of their own. Nobody waits for a disk between two chunks: the sender
+ *     reads the next one while this one is under way (`ahead`), the receiver asks for it while this one is written (X3).
  * X3  The receiver writes to a file of another name. What it has of it it knows as long as it runs: a transfer goes on after the
- *     link broke, also with another chunk than the one expected, and begins anew after a restart.
+ *     link broke, also with another chunk than the one expected, and begins anew after a restart. A chunk is accepted, and the next one
+ *     asked for, when the one before it is written: one is being written, one waits, there is never a third. The last one is answered
+ *     only when it is written. What could not be written is not there: the next chunk meets offset 0.
  * X4  All bytes there: they are loaded beside the old state (snapshot_load.c L1); then the file gets its name, durably; then state and
  *     log change places with what was there, in one step; and when the log is durable too, Raft says "installed" (I2). A file that
  *     can't be loaded is thrown away and the old state is as it was. */
@@ -63,6 +66,50 @@ static void run_serve(struct node_job *base)
         job->result = snapshot_file_read(f, job->offset, job->most, &job->bytes);
 }
 
+/* --- the next chunk, before it is asked for --- */
+
+static void run_ahead(struct node_job *base)
+{
+    struct snapshot_job *job = job_of(base);
+    job->result = snapshot_file_read(job->file, job->offset, CHUNK_BYTES, &job->bytes);
+}
+
+static void on_ahead(struct node *n, struct node_job *base)
+{
+    struct snapshot_job *job = job_of(base);
+    (void)n;
+    if (job->result != ERR_OK)
+        job->id.index = 0; /* Whoever asks for it finds out why. */
+}
+
+/* `f`, the open one, was read up to `offset`. No job that opens another is under way. */
+static void sending_read_ahead(struct node *n, uint64_t offset)
+{
+    struct snapshot_sending *s = &n->snapshots.sending;
+    if (s->running || s->ahead.job.is_submitted || s->id.index == 0 || offset >= s->id.size)
+        return;
+    buf_clear(&s->ahead.bytes, CHUNK_BYTES);
+    s->ahead.file = &s->file;
+    s->ahead.id = s->id;
+    s->ahead.offset = offset;
+    snapshot_submit(n, &s->ahead, run_ahead, on_ahead);
+}
+
+static void sending_send(struct node *n, const struct raft_chunk_request *request, struct slice data)
+{
+    struct snapshot_sending *s = &n->snapshots.sending;
+    uint64_t rate = (uint64_t)n->options->snapshot_transfer_rate;
+    struct raft_event event = {.type = RAFT_EVENT_CHUNK};
+    event.u.chunk.peer = request->peer;
+    event.u.chunk.id = s->id;
+    event.u.chunk.offset = request->offset;
+    event.u.chunk.data = data;
+    if (driver_step(n, &event) != ERR_OK)
+        log_line(&n->env.log, LOG_DEBUG, "A chunk of a snapshot was not wanted any more.");
+    if (rate > 0)
+        s->next_us = n->now_us + data.n * 1000000 / rate;
+}
+
 static void on_served(struct node *n, struct node_job *base)
 {
     struct snapshot_job *job = job_of(base);
@@ -73,26 +120,52 @@ static void on_served(struct node *n, struct node_job *base)
     } else {
         bool is_good = job->result == ERR_OK;
         s->id = is_good ? job->id : (struct raft_snapshot_id){.index = 0};
-        struct raft_event event = {.type = RAFT_EVENT_CHUNK};
-        event.u.chunk.peer = job->request.peer;
-        event.u.chunk.id = s->id;
-        event.u.chunk.offset = job->request.offset;
-        event.u.chunk.data = buf_slice(&job->bytes);
-        if (driver_step(n, &event) != ERR_OK)
-            log_line(&n->env.log, LOG_DEBUG, "A chunk of a snapshot was not wanted any more.");
-        uint64_t rate = (uint64_t)n->options->snapshot_transfer_rate;
-        if (rate > 0)
-            s->next_us = n->now_us + buf_size(&job->bytes) * 1000000 / rate;
+        sending_send(n, &job->request, buf_slice(&job->bytes));
+        sending_read_ahead(n, job->offset + buf_size(&job->bytes));
     }
     buf_deinit(&job->bytes);
     mem_free(job);
 }
 
+/* Raft asks again for what takes long (a low snapshot-transfer-rate, a slow disk): one request of each member waits, the newest. */
 void snapshot_serve(struct node *n, const struct raft_chunk_request *request)
 {
+    struct snapshot_sending *s = &n->snapshots.sending;
+    const struct snapshot_job *running = s->running;
+    if (running && running->request.peer == request->peer && running->request.offset == request->offset &&
+        id_is_same(&running->request.id, &request->id))
+        return;
+    for (struct list *at = s->requests.next; at != &s->requests; at = at->next) {
+        struct snapshot_job *waiting = job_of(CONTAINER_OF(at, struct node_job, in_node));
+        if (waiting->request.peer == request->peer) {
+            COVER("snapshot: a chunk is asked for while it waits");
+            waiting->request = *request;
+            return;
+        }
+    }
     struct snapshot_job *job = mem_alloc_zero(sizeof *job);
     job->request = *request;
-    list_append(&n->snapshots.sending.requests, &job->job.in_node);
+    list_append(&s->requests, &job->job.in_node);
+}
+
+/* Was it read ahead? Then it goes out at once. */
+static bool sending_serve_ahead(struct node *n, const struct raft_chunk_request *request)
+{
+    struct snapshot_sending *s = &n->snapshots.sending;
+    struct snapshot_job *a = &s->ahead;
+    if (a->job.is_submitted || a->id.index == 0 || !id_is_same(&a->id, &s->id) || !id_is_same(&a->id, &request->id) ||
+        a->offset != request->offset || buf_size(&a->bytes) == 0)
+        return false;
+    COVER("snapshot: a chunk was read ahead");
+    s->used_us = n->now_us;
+    struct buf bytes = a->bytes;
+    a->bytes = (struct buf){0};
+    a->id.index = 0;
+    sending_send(n, request, buf_slice(&bytes));
+    uint64_t next = request->offset + buf_size(&bytes);
+    a->bytes = bytes;
+    sending_read_ahead(n, next);
+    return true;
 }
 
 static void sending_pump(struct node *n)
@@ -103,7 +176,14 @@ static void sending_pump(struct node *n)
         return;
     struct node_job *base = CONTAINER_OF(s->requests.next, struct node_job, in_node);
     struct snapshot_job *job = job_of(base);
+    bool is_coming = s->ahead.job.is_submitted && id_is_same(&s->ahead.id, &job->request.id) && s->ahead.offset == job->request.offset;
+    if (is_coming)
+        return;
     list_remove(&base->in_node);
+    if (sending_serve_ahead(n, &job->request)) {
+        mem_free(job);
+        return;
+    }
     bool is_open = s->id.index != 0 && id_is_same(&s->id, &job->request.id);
     job->file = &s->file;
     job->id = s->id;
@@ -129,7 +209,7 @@ static void receiving_tell(struct node *n)
     struct snapshot_receiving *r = &n->snapshots.receiving;
     struct raft_event event = {.type = RAFT_EVENT_STORED};
     event.u.stored.id = r->id;
-    event.u.stored.offset = r->offset;
+    event.u.stored.offset = r->accepted;
     enum err e = driver_step(n, &event);
     ASSERT(e == ERR_OK);
 }
@@ -154,6 +234,7 @@ static void on_dropped(struct node *n, struct node_job *base)
     (void)base;
     n->snapshots.receiving.id.index = 0;
     n->snapshots.receiving.offset = 0;
+    n->snapshots.receiving.accepted = 0;
 }
 
 /* Back to nothing; the next chunk begins anew. */
@@ -162,6 +243,8 @@ static void receiving_drop(struct node *n)
     struct snapshot_receiving *r = &n->snapshots.receiving;
     r->is_loading = false;
     r->is_publishing = false;
+    buf_clear(&r->waiting, 0);
+    r->accepted = r->offset;
     if (r->file.file || r->offset > 0)
         snapshot_submit(n, &r->job, run_drop, on_dropped);
     else
@@ -173,6 +256,19 @@ void snapshot_received_failed(struct node *n, const char *why)
     COVER("snapshot: a received one is of no use");
     log_line(&n->env.log, LOG_WARNING, "The snapshot received from the leader is of no use: %s. It is asked for again.", why);
     receiving_drop(n);
+}
+
+static void on_stored(struct node *n, struct node_job *base);
+
+/* The chunk in job.bytes is written behind what is there. */
+static void receiving_store(struct node *n)
+{
+    struct snapshot_receiving *r = &n->snapshots.receiving;
+    r->job.file = &r->file;
+    r->job.offset = r->offset;
+    r->job.expected = r->id.size;
+    r->job.reserve = (uint64_t)n->options->disk_reserve;
+    snapshot_submit(n, &r->job, run_store, on_stored);
 }
 
 static void on_stored(struct node *n, struct node_job *base)
@@ -198,7 +294,17 @@ static void on_stored(struct node *n, struct node_job *base)
         return;
     }
     r->offset += size;
-    receiving_tell(n);
+    if (buf_size(&r->waiting) > 0) {
+        struct buf empty = job->bytes;
+        job->bytes = r->waiting;
+        r->waiting = empty;
+        receiving_store(n);
+        if (r->accepted < r->id.size)
+            receiving_tell(n);
+        return;
+    }
+    if (r->offset == r->id.size)
+        receiving_tell(n); /* the others were answered when they were accepted */
     if (r->offset == r->id.size && r->id.index != 0) {
         r->is_loading = true;
         snapshot_load_begin(n, false);
@@ -210,11 +316,12 @@ void snapshot_receive(struct node *n, const struct raft_message *m)
     struct snapshots *s = &n->snapshots;
     struct snapshot_receiving *r = &s->receiving;
     const struct raft_snapshot_id *id = &m->u.snapshot.id;
-    if (r->job.job.is_submitted || r->is_publishing || (s->loading.is_active && s->loading.at_start))
+    bool is_other = !id_is_same(&r->id, id);
+    if ((r->job.job.is_submitted && is_other) || r->is_publishing || (s->loading.is_active && s->loading.at_start))
         return; /* The leader asks again. */
     if (r->id.index == 0 && n->now_us < r->retry_us)
         return;
-    if (r->id.index != 0 && !id_is_same(&r->id, id)) {
+    if (r->id.index != 0 && is_other) {
         COVER("snapshot: another one is received from now on");
         if (r->is_loading) {
             if (s->loading.job.job.is_submitted)
@@ -229,6 +336,7 @@ void snapshot_receive(struct node *n, const struct raft_message *m)
         r->id = *id;
         r->from = m->from;
         r->offset = 0;
+        r->accepted = 0;
         r->begun_us = n->now_us;
         if (r->no_room_for != id->index)
             log_line(&n->env.log,
@@ -238,16 +346,21 @@ void snapshot_receive(struct node *n, const struct raft_message *m)
                      node_member_name(n, m->from),
                      (unsigned long long)id->size);
     }
-    if (r->is_loading || m->u.snapshot.offset != r->offset || m->u.snapshot.data.n == 0) {
+    if (buf_size(&r->waiting) > 0)
+        return; /* Asked for twice. */
+    if (r->is_loading || m->u.snapshot.offset != r->accepted || m->u.snapshot.data.n == 0) {
         s->receiving_owes_answer = true; /* Not from within the step that brought it. */
         return;
     }
+    r->accepted += m->u.snapshot.data.n;
+    if (r->job.job.is_submitted) {
+        COVER("snapshot: a chunk waits for the one before it");
+        buf_append_slice(&r->waiting, m->u.snapshot.data);
+        return;
+    }
     buf_append_slice(&r->job.bytes, m->u.snapshot.data);
-    r->job.file = &r->file;
-    r->job.offset = r->offset;
-    r->job.expected = r->id.size;
-    r->job.reserve = (uint64_t)n->options->disk_reserve;
-    snapshot_submit(n, &r->job, run_store, on_stored);
+    receiving_store(n);
+    s->receiving_owes_answer = r->accepted < r->id.size;
 }
 
 /* --- the last steps of X4 --- */
@@ -280,6 +393,7 @@ static void on_published(struct node *n, struct node_job *base)
     }
     r->id.index = 0;
     r->offset = 0;
+    r->accepted = 0;
     r->is_loading = false;
     r->is_publishing = false;
 }
@@ -312,9 +426,10 @@ void snapshot_transfer_pump(struct node *n)
     struct snapshots *s = &n->snapshots;
     sending_pump(n);
     receiving_publish(n);
-    if (s->receiving_owes_answer && !s->receiving.job.job.is_submitted) {
+    if (s->receiving_owes_answer && buf_size(&s->receiving.waiting) == 0) {
+        const struct snapshot_receiving *r = &s->receiving;
         s->receiving_owes_answer = false;
-        if (s->receiving.id.index != 0 && n->raft)
+        if (r->id.index != 0 && n->raft && (r->accepted < r->id.size || r->offset == r->id.size))
             receiving_tell(n);
     }
 }
@@ -333,6 +448,8 @@ void snapshot_transfer_deinit(struct node *n)
     }
     snapshot_file_close(&s->sending.file);
     snapshot_file_close(&s->receiving.file);
+    buf_deinit(&s->sending.ahead.bytes);
+    buf_deinit(&s->receiving.waiting);
     buf_deinit(&s->receiving.job.bytes);
     buf_deinit(&s->loading.job.bytes);
 }

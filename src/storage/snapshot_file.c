@@ -89,8 +89,8 @@ enum err snapshot_file_publish(struct snapshot_file *f, const char *as)
 {
     enum err e = snapshot_file_sync(f);
     struct vfs *vfs = f->vfs;
+    snapshot_file_close(f);
     if (e == ERR_OK) {
-        snapshot_file_close(f);
         e = vfs->call->rename(vfs, f->name, as);
     }
     if (e == ERR_OK && !MUT(20)) {

@@ -620,6 +620,7 @@ enum err wal_open(struct vfs *vfs,
     if (e != ERR_OK) {
         mem_free(recovery->conf);
         mem_free(recovery->conf_index);
+        mem_free(recovery->term_run);
         memset(recovery, 0, sizeof(*recovery));
         wal_close(w);
         return e;

@@ -48,6 +48,8 @@ struct wal_recovery {
     uint32_t conf_count;    /* all configurations in force at or after first_index, oldest first */
     struct raft_conf *conf; /* owned by the caller: mem_free */
     raft_index *conf_index; /* owned by the caller: mem_free */
+    uint32_t term_run_count; /* runs of equal terms over [first_index, last_index], oldest first */
+    struct raft_term_run *term_run; /* owned by the caller: mem_free */
     uint64_t file_bytes;
     uint64_t record_bytes;
     bool was_blank_directory; /* nothing was there before this open */

@@ -47,6 +47,9 @@ struct recovery {
     struct raft_hard_state head_hard; /* as the segment under replay began */
     struct slice *entry;              /* of the pending batch, once opened */
     size_t entry_capacity;
+    struct raft_term_run *run; /* of all entries so far */
+    uint32_t run_count;
+    uint32_t run_capacity;
     struct wal_verdict verdict;
     bool has_later_bytes; /* a segment without a good head holds more than the making of a directory
                              ever writes */
@@ -76,6 +79,25 @@ static enum err take_head(struct recovery *r)
                                                                                      : ERR_CORRUPT;
 }
 
+static void note_term(struct recovery *r, raft_index index, raft_term term)
+{
+    if (r->run_count > 0 && r->run[r->run_count - 1].term == term) {
+        return;
+    }
+    if (r->run_count == r->run_capacity) {
+        r->run_capacity = r->run_capacity ? r->run_capacity * 2 : 16;
+        r->run = mem_realloc_array(r->run, r->run_capacity, sizeof(*r->run));
+    }
+    r->run[r->run_count++] = (struct raft_term_run){.first = index, .term = term};
+}
+
+static void note_truncation(struct recovery *r, raft_index from)
+{
+    while (r->run_count > 0 && r->run[r->run_count - 1].first >= from) {
+        r->run_count--;
+    }
+}
+
 static enum err take_entry(struct recovery *r, struct slice bytes, struct wal_batch *b)
 {
     struct raft_entry entry;
@@ -92,6 +114,7 @@ static enum err take_entry(struct recovery *r, struct slice bytes, struct wal_ba
         return ERR_CORRUPT;
     }
     r->entry[b->entry_count++] = bytes;
+    note_term(r, entry.index, entry.term);
     return ERR_OK;
 }
 
@@ -125,6 +148,7 @@ static enum err take_record(struct recovery *r,
             b->truncate_from > w->last_index) {
             return ERR_CORRUPT;
         }
+        note_truncation(r, b->truncate_from);
         if (MUT(32)) {
             w->state.hard = r->head_hard; /* As if the file had been cut at those entries. */
         }
@@ -520,8 +544,9 @@ static enum err clean_up(struct recovery *r)
     return e;
 }
 
-static enum err report(struct wal *w, struct wal_recovery *out)
+static enum err report(struct recovery *r, struct wal_recovery *out)
 {
+    const struct wal *w = r->w;
     struct wal_stats stats;
     wal_get_stats(w, &stats);
     out->identity = w->identity;
@@ -536,6 +561,9 @@ static enum err report(struct wal *w, struct wal_recovery *out)
     out->last_term = w->last_term;
     out->file_bytes = stats.file_bytes;
     out->record_bytes = stats.record_bytes;
+    out->term_run = r->run;
+    out->term_run_count = r->run_count;
+    r->run = NULL;
     out->conf = mem_alloc_array((size_t)w->conf_count + 1, sizeof(*out->conf));
     out->conf_index = mem_alloc_array((size_t)w->conf_count + 1, sizeof(*out->conf_index));
     for (uint32_t i = 0; i < w->conf_count; i++) {
@@ -602,7 +630,7 @@ static enum err recover(struct recovery *r, raft_id node_id_if_new, struct wal_r
     if (e == ERR_OK) {
         e = clean_up(r);
     }
-    return e == ERR_OK ? report(w, out) : e;
+    return e == ERR_OK ? report(r, out) : e;
 }
 
 enum err wal_recover(struct wal *w, raft_id node_id_if_new, struct wal_recovery *out)
@@ -613,6 +641,7 @@ enum err wal_recover(struct wal *w, raft_id node_id_if_new, struct wal_recovery 
         buf_deinit(&r.image[i]);
     }
     mem_free(r.entry);
+    mem_free(r.run);
     wal_survey_deinit(&r.survey);
     return e;
 }

@@ -165,6 +165,7 @@ static void close_log(struct sim_disk *d, struct wal *w, struct wal_recovery *r)
     wal_close(w);
     mem_free(r->conf);
     mem_free(r->conf_index);
+    mem_free(r->term_run);
 }
 
 static void append_one(struct wal *w, raft_index index, raft_term term)

@@ -582,6 +582,10 @@ void ghost_check_host(struct ghost *g, uint32_t slot)
     ghost_read_log(g, slot, r, &status);
     ghost_conf_check(g->conf, slot, r, status.last_index, ghost_crc, &g->host[slot].log);
     ghost_check_vote(g, slot, &status);
+    raft_index early = ghost_disk_early_snapshot(g->host[slot].disk);
+    if (early != 0)
+        world_fail(&g->sim->world, "I6 node %u has a snapshot of entry %llu, its log is not durable that far", slot,
+                   (unsigned long long)early);
     ghost_check_leader(g, slot, &status);
     ghost_check_commit(g, slot, r, &status);
     struct ghost_host *h = &g->host[slot];

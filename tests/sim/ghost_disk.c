@@ -37,6 +37,7 @@ struct ghost_disk {
     size_t before_rot_count;
     /* Snapshots: the index that each file's head names; which of them has the name, and which has it durably. */
     raft_index snapshot_own, snapshot_received, snapshot_named, snapshot_durable;
+    raft_index early; /* ghost_disk_early_snapshot */
     struct disk_note *note; /* written, not synced, in order */
     size_t note_count;
     size_t note_capacity;
@@ -68,6 +69,8 @@ bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term te
         return true;
     return index >= 1 && index <= d->before_rot_count && d->before_rot[index - 1].term == term && d->before_rot[index - 1].crc == crc;
 }
+
+raft_index ghost_disk_early_snapshot(const struct ghost_disk *d) { return d->early; }
 
 void ghost_disk_rot(struct ghost_disk *d)
 {
@@ -255,8 +258,13 @@ static enum err watch_rename(struct vfs *v, const char *from, const char *to)
             snprintf(d->note[i].name, sizeof d->note[i].name, "%s", to);
     }
     raft_index *index = disk_snapshot_of(d, from);
-    if (e == ERR_OK && index && slice_equal(slice_from_cstr(to), SLICE_LITERAL(SNAPSHOT_NAME)))
+    if (e == ERR_OK && index && slice_equal(slice_from_cstr(to), SLICE_LITERAL(SNAPSHOT_NAME))) {
         d->snapshot_named = *index;
+        bool is_own = index == &d->snapshot_own;
+        bool has_entry = *index >= 1 && *index <= d->capacity && d->durable[*index - 1].term != 0;
+        if (is_own && !has_entry && *index > d->snapshot_durable)
+            d->early = *index;
+    }
     return e;
 }
 

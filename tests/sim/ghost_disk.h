@@ -13,6 +13,8 @@ void ghost_disk_free(struct ghost_disk *d);
 /* A file system that passes everything on to `inner`; one per life of the node. Owned by the ghost disk. */
 struct vfs *ghost_disk_watch(struct ghost_disk *d, struct vfs *inner);
 bool ghost_disk_holds(const struct ghost_disk *d, raft_index index, raft_term term, uint32_t crc);
+/* A snapshot of this node's own making that took its name when the log was not durable up to it (the checklist's further rule); 0: none. */
+raft_index ghost_disk_early_snapshot(const struct ghost_disk *d);
 /* The newest hard state that is durable. */
 struct raft_hard_state ghost_disk_hard_state(const struct ghost_disk *d);
 /* The machine lost power: what was written and not synced is void. */

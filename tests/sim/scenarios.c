@@ -534,6 +534,64 @@ static void scenario_longer_old_log(struct story *t)
     story_expect(t, old, "GET a", "$1\r\n1\r\n");
 }
 
+/* --- snapshots --- */
+
+static uint64_t failed_writes(struct sim_disk *d)
+{
+    struct sim_disk_counts counts;
+    sim_disk_get_counts(d, &counts);
+    return counts.failed_writes;
+}
+
+static raft_index applied_by(struct sim_host *h)
+{
+    struct node_status status;
+    node_get_status(h->node, &status);
+    return status.applied;
+}
+
+/* Entries are applied when a majority has them; a snapshot of them waits for the node's own log. Its disk is full for the log twice: at
+ * once, and when it is tried again; the next try is a tenth of a second later, and there is room for a snapshot meanwhile. */
+static void scenario_snapshot_waits_for_the_log(struct story *t)
+{
+    story_begin(t, 111, &calm_plan);
+    uint32_t leader = story_leader(t);
+    uint32_t slot = (leader + 1) % 3;
+    struct sim_host *h = &t->sim->host[slot];
+    story_expect(t, leader, "SET a 1", "+OK\r\n");
+    sim_run(t->sim, SECOND);
+    raft_index before = story_status(t, slot).durable_index;
+    uint64_t failed = failed_writes(h->disk);
+    struct sim_client *c = manual_open(t->sim, leader);
+    sim_disk_fail_write(h->disk, 0, ERR_FULL);
+    manual_say(c, "SET a 2");
+    bool is_armed_again = false;
+    for (int i = 0; i < 5000 && failed_writes(h->disk) < failed + 2; i++) {
+        sim_run(t->sim, 20);
+        if (!is_armed_again && failed_writes(h->disk) == failed + 1) {
+            sim_disk_fail_write(h->disk, 0, ERR_FULL);
+            is_armed_again = true;
+        }
+    }
+    for (int i = 0; i < 80 && applied_by(h) == before; i++)
+        sim_run(t->sim, 1000);
+    if (story_status(t, slot).durable_index != before || applied_by(h) == before)
+        story_fail(t, "the node did not apply what its own disk lacks");
+    struct node_snapshot_status s;
+    if (!t->sim->world.failure) {
+        node_snapshot(h->node);
+        sim_run(t->sim, 15000);
+        node_get_snapshot(h->node, &s);
+        if (!s.is_running && s.index == 0)
+            story_fail(t, "no snapshot was begun");
+        sim_run(t->sim, SECOND);
+        node_get_snapshot(h->node, &s);
+        if (s.index <= before)
+            story_fail(t, "the snapshot was not finished when the log was durable");
+    }
+    manual_close(c);
+}
+
 /* --- all of them --- */
 
 static const struct scenario scenarios[] = {
@@ -549,6 +607,7 @@ static const struct scenario scenarios[] = {
     {"Figure 3.7, an old entry on a majority", scenario_figure_3_7, false},
     {"a longer log of an older term", scenario_longer_old_log, false},
     {"memory runs out at each allocation", scenario_memory_runs_out, false},
+    {"a snapshot waits for the log", scenario_snapshot_waits_for_the_log, false},
     {"one node under two addresses of the list", scenario_one_node_two_addresses, false},
 };
 

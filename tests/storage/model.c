@@ -190,6 +190,20 @@ static bool confs_match(const struct model *m, const struct wal_recovery *r)
     return true;
 }
 
+static bool terms_match(const struct model *m, const struct wal_recovery *r)
+{
+    uint32_t run = 0;
+    for (raft_index i = r->first_index; i <= r->last_index; i++) {
+        if (run < r->term_run_count && r->term_run[run].first == i) {
+            run++;
+        }
+        if (run == 0 || r->term_run[run - 1].term != m->entry[i].term) {
+            return false;
+        }
+    }
+    return run == r->term_run_count;
+}
+
 bool model_matches(const struct model *m,
                    struct wal *w,
                    const struct wal_recovery *r,
@@ -212,6 +226,8 @@ bool model_matches(const struct model *m,
         *why = "identity";
     } else if (!confs_match(m, r)) {
         *why = "configurations";
+    } else if (!terms_match(m, r)) {
+        *why = "runs of terms";
     }
     return !*why && model_entries_match(m, w, r->first_index, r->last_index, why);
 }
@@ -238,6 +254,8 @@ void model_recovery_free(struct wal_recovery *r)
 {
     mem_free(r->conf);
     mem_free(r->conf_index);
+    mem_free(r->term_run);
+    r->term_run = NULL;
     r->conf = NULL;
     r->conf_index = NULL;
 }

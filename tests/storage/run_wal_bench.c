@@ -57,6 +57,7 @@ static void run(const char *directory,
     }
     mem_free(r.conf);
     mem_free(r.conf_index);
+    mem_free(r.term_run);
     struct slice *entry = mem_alloc_array(count, sizeof(*entry));
     uint8_t *bytes = mem_alloc_zero(count * size);
     double *took = mem_alloc_array(appends, sizeof(*took));
@@ -114,6 +115,7 @@ static void run(const char *directory,
     wal_close(w);
     mem_free(r.conf);
     mem_free(r.conf_index);
+    mem_free(r.term_run);
     (void)!v->call->list(v, remove_name, v);
     vfs_posix_close(v);
     mem_free(entry);

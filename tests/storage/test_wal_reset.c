@@ -21,6 +21,7 @@ static enum err log_open(struct log *l)
     struct wal_options options = {.segment_bytes = 4096};
     mem_free(l->recovery.conf);
     mem_free(l->recovery.conf_index);
+    mem_free(l->recovery.term_run);
     l->recovery = (struct wal_recovery){.health = WAL_CLEAN};
     return wal_open(sim_disk_vfs(l->disk), &options, NODE, &silent, &l->wal, &l->recovery);
 }
@@ -38,6 +39,7 @@ static void log_free(struct log *l)
     log_close(l);
     mem_free(l->recovery.conf);
     mem_free(l->recovery.conf_index);
+    mem_free(l->recovery.term_run);
     sim_disk_free(l->disk);
 }
 
