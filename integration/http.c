@@ -154,6 +154,9 @@ ITEST(http_hostile_requests, ITEST_CLUSTER, 90)
     check_first(p, "GET /get/a HTTP/1.1\r\nHost: evil.example\r\n\r\n", "HTTP/1.1 403");
     check_first(p, "GET /get/a HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n", "HTTP/1.1 403");
     check_first(p, "OPTIONS /v1/keys/a HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nAccess-Control-Request-Method: PUT\r\n\r\n", "HTTP/1.1 403");
+    check_first(p, "GET http://evil.example/get/a HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 403");
+    check_first(p, "GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200");
+    check_first(p, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 204");
     /* A form of another site that holds commands. */
     check_first(p, "POST /write HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\nSET hacked yes\r\n\r\n\r\n", "HTTP/1.1 415");
     check_first(p, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 18\r\n\r\n*1\r\n$8\r\nFLUSHALL\r\n", "HTTP/1.1 405");

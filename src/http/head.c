@@ -252,6 +252,30 @@ static bool run_parser(struct http_head *head, struct slice input, int *status, 
     return true;
 }
 
+/* The absolute form (RFC 9112 §3.2.2), which proxies send: what it names counts, whatever Host says. */
+static const char *take_absolute(struct http_head *head)
+{
+    static const char *const scheme[] = {"http://", "https://"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = strlen(scheme[i]);
+        if (head->target.n < n || !slice_equal_nocase((struct slice){head->target.p, n}, scheme[i])) {
+            continue;
+        }
+        struct slice rest = slice_skip(head->target, n);
+        size_t authority = 0;
+        while (authority < rest.n && rest.p[authority] != '/' && rest.p[authority] != '?') {
+            authority++;
+        }
+        if (authority == 0 || (authority < rest.n && rest.p[authority] == '?')) {
+            return "the target names no host, or no path";
+        }
+        head->field[FIELD_HOST] = (struct slice){rest.p, authority};
+        head->target = authority < rest.n ? slice_skip(rest, authority) : slice_from_cstr("/");
+        return NULL;
+    }
+    return NULL;
+}
+
 /* What stands against the head as a whole. */
 static const char *check_whole(const struct http_head *head, int *status)
 {
@@ -319,6 +343,7 @@ http_head_parse(struct slice input, size_t *scanned, struct http_head *head, siz
     }
     int code;
     text = check_whole(head, &code);
+    text = text ? text : take_absolute(head);
     return text ? head_bad(code, text, status, why) : HEAD_OK;
 }
 

@@ -306,6 +306,11 @@ bool http_is_admitted(const struct http_head *head, const struct http_route *rou
     if (!check_origin(head, policy, response)) {
         return false;
     }
+    if (head->verb == VERB_OPTIONS && slice_equal_nocase(head->target, "*")) {
+        http_response_empty(response, 204); /* of the server as a whole (RFC 9110 §9.3.7) */
+        buf_printf(&response->fields, "Allow: GET, HEAD, PUT, POST, DELETE, OPTIONS\r\n");
+        return false;
+    }
     /* A preflight carries no credentials. */
     if (head->verb == VERB_OPTIONS && route) {
         enum http_origin origin = http_origin_of(head, policy);

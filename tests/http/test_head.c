@@ -45,6 +45,38 @@ TEST(a_good_head)
     CHECK(head.is_kept_alive && !head.is_chunked && !head.is_upgrade);
 }
 
+/* A target that names the server too: its host replaces the field's. */
+TEST(absolute_targets)
+{
+    static const struct {
+        const char *target;
+        const char *host; /* NULL: refused */
+        const char *rest;
+    } row[] = {
+        {"/v1/keys/a", "field", "/v1/keys/a"},
+        {"http://localhost:7001/v1/keys/a?x=http://b/", "localhost:7001", "/v1/keys/a?x=http://b/"},
+        {"HTTPS://10.0.0.1", "10.0.0.1", "/"},
+        {"http://evil.example@localhost/", "evil.example@localhost", "/"}, /* no host that is known (safety.c) */
+        {"http:///v1", NULL, NULL},
+        {"http://localhost?x", NULL, NULL},
+    };
+    for (size_t i = 0; http_is_built && i < sizeof row / sizeof row[0]; i++) {
+        struct http_head head;
+        int status = 0;
+        const char *why;
+        char text[256];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: field\r\n\r\n", row[i].target);
+        bool is_ok = parse(text, &head, &status, &why) == HEAD_OK;
+        CHECK_EQ_INT(is_ok, row[i].host != NULL);
+        if (is_ok) {
+            CHECK_EQ_SLICE(head.field[FIELD_HOST], row[i].host);
+            CHECK_EQ_SLICE(head.target, row[i].rest);
+        } else {
+            CHECK_EQ_INT(status, 400);
+        }
+    }
+}
+
 /* What comes before the empty line, and what it is answered; 0: it is good. */
 TEST(bad_heads)
 {

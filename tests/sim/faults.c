@@ -140,7 +140,7 @@ static void fault_flap(struct world *w, void *ctx, uint64_t link, uint64_t left)
     struct sim *s = ctx;
     uint32_t i = (uint32_t)(link >> 8);
     uint32_t j = (uint32_t)(link & 255);
-    s->is_cut[i][j] = left > 0 && !s->is_cut[i][j];
+    s->is_cut[i][j] = left > 0 && !s->is_calm && !s->is_cut[i][j];
     s->is_cut[j][i] = s->is_cut[i][j];
     if (left > 0 && !s->is_calm)
         world_at(w, world_between(w, 20000, 300000), fault_flap, s, link, left - 1);

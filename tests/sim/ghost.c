@@ -245,6 +245,20 @@ static void ghost_read_snapshot(struct ghost *g, uint32_t slot, const struct raf
     h->seen_first = status->first_index;
 }
 
+/* A node that was killed before it had written what it took in has, after its start, what it had before: also where its memory doesn't
+ * reach. There the term says which entry it is (I3: all that were ever seen are known by index and term). */
+static void ghost_read_below_memory(struct ghost *g, uint32_t slot, const struct raft *r, raft_index from, raft_index first)
+{
+    struct ghost_log *log = &g->host[slot].log;
+    for (raft_index i = from; i >= first && i > 0; i--) {
+        const struct ghost_pair *p = ghost_pair_slot(g, i, raft_get_term(r, i));
+        bool is_known = i <= log->last && log->entry[i - 1].term == p->term && log->entry[i - 1].crc == p->crc;
+        if (is_known || !p->index)
+            return;
+        ghost_log_set(log, i, (struct ghost_entry){p->term, p->crc});
+    }
+}
+
 /* Brings the ghost's copy of a node's log up to date; walks back only as far as something differs. */
 static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r, const struct raft_status *status)
 {
@@ -261,6 +275,8 @@ static void ghost_read_log(struct ghost *g, uint32_t slot, const struct raft *r,
             break;
         from--;
     }
+    if (from > 0 && !raft_get_entry(r, from, &e))
+        ghost_read_below_memory(g, slot, r, from, status->first_index);
     bool is_leader_still = h->seen_role == RAFT_LEADER && status->role == RAFT_LEADER && h->seen_term == status->term;
     if (is_leader_still && from < h->seen_last)
         world_fail(&g->sim->world, "I2 leader append-only: node %u changed its log from %llu on", slot,
