@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/json.h"
 #include "http/api.h"
 
@@ -193,8 +192,9 @@ bool http_query_find(struct slice query, const char *name, struct buf *value)
             while (encoded.n > 0) { /* As forms and URLSearchParams write it: '+' is a blank. */
                 const uint8_t *plus = memchr(encoded.p, '+', encoded.n);
                 struct slice part = {encoded.p, plus ? (size_t)(plus - encoded.p) : encoded.n};
-                bool is_good = http_percent_decode(part, value);
-                ASSERT(is_good);
+                if (!http_percent_decode(part, value)) {
+                    return false; /* not where http_escapes_are_good was asked first */
+                }
                 if (plus) {
                     buf_append_byte(value, ' ');
                 }

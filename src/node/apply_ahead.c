@@ -1,3 +1,4 @@
+#include "base/assert.h"
 #include "base/codec.h"
 #include "base/limits.h"
 #include "keyspace/ahead.h"
@@ -5,6 +6,8 @@
 
 /* What the next entries will look up is loaded into the processor's cache while they wait: nearly every command's first argument is its
  * key. A guess, and only for speed: nothing follows from it. */
+
+STATIC_ASSERT(APPLY_AHEAD <= KEYSPACE_AHEAD_MAX, "keyspace_load_ahead takes no more at once");
 
 #define AHEAD_KEY_BYTES 256u /* a longer one takes longer to hash than to load */
 
