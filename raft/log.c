@@ -54,19 +54,14 @@ static void log_reserve_slot(struct raft_log *log)
     if (log->slot_start + log->slot_count < log->slot_capacity) {
         return;
     }
-    if (log->slot_capacity > 0 && log->slot_count <= log->slot_capacity / 2) {
+    if (log->slot_start > 0) {
         memmove(log->slot, log->slot + log->slot_start, log->slot_count * sizeof(*log->slot));
-    } else {
-        size_t capacity = log->slot_capacity == 0 ? 64 : log->slot_capacity * 2;
-        struct raft_entry *slot = mem_alloc_array(capacity, sizeof(*slot));
-        if (log->slot_count > 0) {
-            memcpy(slot, log->slot + log->slot_start, log->slot_count * sizeof(*slot));
-        }
-        mem_free(log->slot);
-        log->slot = slot;
-        log->slot_capacity = capacity;
+        log->slot_start = 0;
     }
-    log->slot_start = 0;
+    if (log->slot_count > log->slot_capacity / 2 || log->slot_capacity == 0) {
+        log->slot_capacity = log->slot_capacity == 0 ? 64 : log->slot_capacity * 2;
+        log->slot = mem_realloc_array(log->slot, log->slot_capacity, sizeof(*log->slot));
+    }
 }
 
 /* The tail alone; terms and configurations are the caller's. */
@@ -141,6 +136,15 @@ void raft_log_deinit(struct raft_log *log)
     mem_free(log->conf);
     mem_free(log->pending);
     memset(log, 0, sizeof(*log));
+}
+
+void raft_log_reserve(struct raft_log *log, uint64_t memory_bytes)
+{
+    size_t capacity = (size_t)(memory_bytes / (2 * SLOT_BYTES));
+    if (capacity > log->slot_capacity) {
+        log->slot = mem_realloc_array(log->slot, capacity, sizeof(*log->slot));
+        log->slot_capacity = capacity;
+    }
 }
 
 raft_index raft_log_memory_first(const struct raft_log *log)

@@ -28,7 +28,7 @@ FNR == 1 {
     is_test = FILENAME ~ /^(tests|integration)\// || FILENAME == "check/main.c" # main.c of the checker: a tool, no server
     is_client = FILENAME ~ /^src\/transfer\//
     is_net = FILENAME ~ /^src\/net\// || FILENAME ~ /^src\/main\.c$/ || is_client
-    is_vfs = FILENAME ~ /^src\/storage\/vfs_posix\.c$/
+    is_vfs = FILENAME ~ /^src\/storage\/vfs_posix(_reaper)?\.c$/
     guard = ""
 }
 
@@ -83,7 +83,7 @@ code ~ /#[ \t]*(define|undef)[ \t]+(ASSERT|ASSERT_SLOW)([^A-Z_]|$)/ && FILENAME 
     report("assertions", "redefines an assertion")
 }
 code ~ /#[ \t]*include[ \t]*<assert\.h>/ { report("assertions", "<assert.h> can be switched off: base/assert.h") }
-code ~ /#[ \t]*define[ \t]+_GNU_SOURCE/ && !is_net && !is_vfs && !is_test { report("portable", "_GNU_SOURCE outside src/net and vfs_posix.c") }
+code ~ /#[ \t]*define[ \t]+_GNU_SOURCE/ && !is_net && !is_vfs && !is_test { report("portable", "_GNU_SOURCE outside src/net and vfs_posix*.c") }
 code ~ /#[ \t]*pragma[ \t]+(GCC|clang)[ \t]+diagnostic/ && !is_net { report("portable", "warnings are fixed, not silenced") }
 code ~ /(^|[^a-z_])goto[ \t]+[a-z]/ {
     label = code

@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "storage/vfs_posix_reaper.h"
 
 /* The only file that opens files. Names are resolved against a descriptor of the data directory, so
  * that a later chdir or rename of its parents changes nothing. */
@@ -29,6 +30,7 @@ struct vfs_posix {
     struct vfs base;
     int directory_fd;
     int lock_fd; /* -1 until locked */
+    struct reaper *reaper;
 };
 
 struct vfs_file {
@@ -153,7 +155,20 @@ static enum err posix_rename(struct vfs *v, const char *from, const char *to)
 
 static enum err posix_remove(struct vfs *v, const char *name)
 {
-    return unlinkat(posix_of(v)->directory_fd, name, 0) == 0 ? ERR_OK : err_of_errno();
+    struct vfs_posix *p = posix_of(v);
+    /* Held open over the removal, so that giving the space back is not this thread's work. */
+    int fd = openat(p->directory_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (unlinkat(p->directory_fd, name, 0) != 0) {
+        enum err e = err_of_errno();
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return e;
+    }
+    if (fd >= 0) {
+        reaper_take(p->reaper, fd);
+    }
+    return ERR_OK;
 }
 
 static enum err posix_sync_names(struct vfs *v)
@@ -326,6 +341,7 @@ enum err vfs_posix_open(const char *directory, struct vfs **vfs)
     p->base.sector_bytes = sector_bytes_of(fd);
     p->directory_fd = fd;
     p->lock_fd = -1;
+    p->reaper = reaper_new();
     *vfs = &p->base;
     return ERR_OK;
 }
@@ -336,6 +352,7 @@ void vfs_posix_close(struct vfs *vfs)
         return;
     }
     struct vfs_posix *p = posix_of(vfs);
+    reaper_free(p->reaper);
     if (p->lock_fd >= 0) {
         (void)close(p->lock_fd);
     }
