@@ -211,6 +211,18 @@ TEST(decoding_survives_any_flipped_byte)
     }
     b.data[b.start] = 2;
     CHECK_EQ_INT(raft_conf_decode(buf_slice(&b), &back), ERR_FORMAT);
+    b.data[b.start] = 1;
+    b.data[b.start + 1] = 2; /* neither joint nor not */
+    CHECK_EQ_INT(raft_conf_decode(buf_slice(&b), &back), ERR_CORRUPT);
+    b.data[b.start + 1] = 0;
+    memset(buf_reserve(&b, (LIMIT_MEMBERS + 1) * 16), 1, (LIMIT_MEMBERS + 1) * 16);
+    buf_commit(&b, (LIMIT_MEMBERS + 1) * 16);
+    b.data[b.start + 2] = LIMIT_MEMBERS + 1; /* more than there is room for, and bytes for all of them */
+    b.data[b.start + 3] = 0;
+    for (size_t i = 0; i <= LIMIT_MEMBERS; i++) {
+        memcpy(b.data + b.start + 4 + 11 * i, (uint8_t[11]){(uint8_t)(i + 1), 0, 0, 0, 0, 0, 0, 0, RAFT_VOTER_NEW, 0, 0}, 11);
+    }
+    CHECK_EQ_INT(raft_conf_decode((struct slice){b.data + b.start, 4 + 11 * (LIMIT_MEMBERS + 1)}, &back), ERR_CORRUPT);
     buf_deinit(&b);
 }
 

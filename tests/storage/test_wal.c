@@ -116,4 +116,39 @@ TEST(a_directory_is_locked_once)
     rig_free(g);
 }
 
+static void append_small(struct rig *g, raft_index count)
+{
+    for (raft_index i = 0; i < count; i++) {
+        struct buf bytes = {0};
+        g->now.last++;
+        g->now.entry[g->now.last] = (struct model_entry){.term = 1, .payload_bytes = 150};
+        model_entry_bytes(&g->now, g->now.last, &bytes);
+        struct slice entry = buf_slice(&bytes);
+        CHECK_EQ_INT(wal_append(g->wal, &(struct wal_append){.entry = &entry, .entry_count = 1}), ERR_OK);
+        buf_deinit(&bytes);
+    }
+}
+
+/* A batch that does not fit into the rest of a file begins another; and as soon as nothing in a file is needed it goes. */
+TEST(files_are_as_long_as_was_said_and_go_when_they_can)
+{
+    struct rig *g = rig_new(1, 512, 8192);
+    struct wal_stats stats;
+    append_small(g, 100); /* two sectors each, the first of a file more: seven to a file */
+    wal_get_stats(g->wal, &stats);
+    CHECK(stats.file_bytes >= 100 / 8 * 8192);
+    raft_index second = 0;
+    for (raft_index kept = 2; second == 0; kept++) {
+        CHECK_EQ_INT(wal_drop_front(g->wal, kept), ERR_OK);
+        wal_get_stats(g->wal, &stats);
+        second = stats.first_index > 1 ? stats.first_index : 0;
+        /* The file behind the first begins with `second`: keeping from there on was the first time that it could go. */
+        if (second != 0) {
+            CHECK_EQ_UINT(second, kept);
+        }
+    }
+    CHECK(second > 4 && second < 10);
+    rig_free(g);
+}
+
 TEST_MAIN()

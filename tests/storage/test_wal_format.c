@@ -279,4 +279,26 @@ TEST(a_header_that_says_nonsense_is_none)
     }
 }
 
+/* A head by itself: of its length only, from entry 1 on, of some node. */
+TEST(a_head_says_where_it_begins_and_whose_it_is)
+{
+    uint8_t bytes[65] = {0};
+    struct wal_head head;
+    struct slice whole = {bytes, 64};
+    put_u64(bytes + 8, 10);
+    put_u64(bytes + 32, 22);
+    CHECK(wal_head_decode(whole, &head));
+    CHECK_EQ_UINT(head.first_index, 10);
+    CHECK_EQ_UINT(head.identity.node_id, 22);
+    CHECK(!wal_head_decode((struct slice){bytes, 63}, &head));
+    CHECK(!wal_head_decode((struct slice){bytes, 65}, &head));
+    put_u64(bytes + 8, 0);
+    CHECK(!wal_head_decode(whole, &head));
+    put_u64(bytes + 8, UINT64_MAX / 2);
+    CHECK(!wal_head_decode(whole, &head));
+    put_u64(bytes + 8, 10);
+    put_u64(bytes + 32, 0);
+    CHECK(!wal_head_decode(whole, &head));
+}
+
 TEST_MAIN()
