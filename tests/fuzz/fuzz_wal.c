@@ -18,6 +18,8 @@
 #include "storage/wal_segment.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_disk_inode.c"
+#include "tests/sim/sim_disk_look.c"
+#include "tests/sim/sim_disk_names.c"
 #include "tests/sim/sim_disk.c" /* the simulator's disk is no part of the libraries */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -88,6 +88,9 @@ TEST(entries_are_asked_from_the_disk_once_and_again_in_time)
     CHECK_EQ_UINT(s.u.fetch_count, 0);
     solo_tick(&s, 10000);
     CHECK_EQ_UINT(s.u.fetch_count, 0);
+    REQUIRE(solo_propose(&s, 1) == ERR_OK); /* something for everybody, and for 3 still nothing */
+    CHECK_EQ_UINT(s.u.fetch_count, 0);
+    solo_persisted(&s);
     solo_tick(&s, 50000);
     CHECK_EQ_UINT(s.u.fetch_count, 1);
     solo_end(&s);

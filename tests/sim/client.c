@@ -1,4 +1,5 @@
 #include "blocking.h"
+#include "observers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -207,6 +208,7 @@ static void read_at_end(struct sim *s, uint32_t slot, const char *key)
 void sim_clients_read_all(struct sim *s)
 {
     blocking_finish(s);
+    observers_finish(s);
     static const char prefixes[] = "rcasw";
     char key[24];
     uint32_t epochs = client_epoch(s) + 1;
@@ -230,6 +232,7 @@ void sim_clients_read_all(struct sim *s)
 void sim_clients_start(struct sim *s)
 {
     blocking_start(s);
+    observers_start(s);
     s->client = mem_alloc_zero(s->plan.client_count * sizeof *s->client);
     for (uint32_t i = 0; i < s->plan.client_count; i++) {
         s->client[i].sim = s;
@@ -253,6 +256,7 @@ void sim_clients_host_resumed(struct sim *s, uint32_t slot)
 
 void sim_clients_host_died(struct sim *s, uint32_t slot)
 {
+    observers_host_died(s, slot);
     for (uint32_t i = 0; i < SIM_ADMINS; i++) {
         if (s->admin[i] && s->admin[i]->slot == slot) {
             manual_close(s->admin[i]);
@@ -284,4 +288,5 @@ void sim_clients_free(struct sim *s)
     mem_free(s->client);
     s->client = NULL;
     blocking_free(s);
+    observers_free(s);
 }

@@ -172,13 +172,15 @@ static void send_pair(struct sim_client *c, const char *register_key, const char
     client_say(c, text);
 }
 
-/* Two appends and a read, on any keys, as one. */
+/* Two appends and a read, on any keys, as one: of strings of tokens, or (only where the plan has observers, so that other seeds stay what they
+ * are) of lists. */
 static void send_appends(struct sim_client *c, uint32_t epoch)
 {
     char key[3][KEY_BYTES];
     char text[200];
+    bool is_list = c->sim->plan.has_observers && world_chance(&c->sim->world, 500000);
     for (int i = 0; i < 3; i++)
-        client_key('a', (uint32_t)world_below(&c->sim->world, c->sim->plan.key_count), epoch, key[i]);
+        client_key(is_list ? 'l' : 'a', (uint32_t)world_below(&c->sim->world, c->sim->plan.key_count), epoch, key[i]);
     client_expect(c, EXPECT_OK);
     for (int i = 0; i < 3; i++)
         client_expect(c, EXPECT_QUEUED);
@@ -190,7 +192,9 @@ static void send_appends(struct sim_client *c, uint32_t epoch)
     history_add_step(&c->sim->history, HISTORY_RPUSH, text_of(c, key[0]), text_of(c, p->tag));
     history_add_step(&c->sim->history, HISTORY_RPUSH, text_of(c, key[1]), text_of(c, p->tag_too));
     history_add_step(&c->sim->history, HISTORY_LRANGE, text_of(c, key[2]), TEXT_NIL);
-    snprintf(text, sizeof text, "MULTI\r\nAPPEND %s %s\r\nAPPEND %s %s\r\nGET %s\r\nEXEC\r\n", key[0], p->tag, key[1], p->tag_too, key[2]);
+    snprintf(text, sizeof text,
+             is_list ? "MULTI\r\nRPUSH %s %s\r\nRPUSH %s %s\r\nLRANGE %s 0 -1\r\nEXEC\r\n" : "MULTI\r\nAPPEND %s %s\r\nAPPEND %s %s\r\nGET %s\r\nEXEC\r\n",
+             key[0], p->tag, key[1], p->tag_too, key[2]);
     client_say(c, text);
 }
 

@@ -148,13 +148,20 @@ static void client_on_value(struct sim_client *c, struct pending *p, const struc
     snprintf(c->cas_old, sizeof c->cas_old, "%.*s", (int)text.n, text.p ? (const char *)text.p : "");
 }
 
-/* To the oracle a list is its tokens, one behind the other. */
+/* To the oracle a list is its tokens, one behind the other; a string of them is that already. */
+static struct slice tokens_of(const struct resp_value *v, struct buf *joined)
+{
+    for (size_t i = 0; v->type == RESP_ARRAY && i < v->child_count; i++)
+        buf_append_slice(joined, v->child[i].text);
+    if (v->type == RESP_BULK)
+        return v->text;
+    return v->type == RESP_ARRAY && v->child_count ? buf_slice(joined) : (struct slice){NULL, 0};
+}
+
 static void client_on_list(struct sim_client *c, struct pending *p, const struct resp_value *v)
 {
     struct buf joined = {0};
-    for (size_t i = 0; i < v->child_count; i++)
-        buf_append_slice(&joined, v->child[i].text);
-    struct slice text = v->child_count ? buf_slice(&joined) : (struct slice){NULL, 0};
+    struct slice text = tokens_of(v, &joined);
     oracle_read_done(oracle_of(c), p->key, text, p->mark, p->is_stale_read);
     client_note_read(c, p->operation[0], p->key, text);
     buf_deinit(&joined);
@@ -211,12 +218,16 @@ static void client_on_appends(struct sim_client *c, struct pending *p, const str
     const struct resp_value *read = &v->child[2];
     raft_index one = oracle_write_done(oracle_of(c), p->tag, v->child[0].integer, p->mark);
     raft_index two = oracle_write_done(oracle_of(c), p->tag_too, v->child[1].integer, p->mark);
-    struct slice text = read->type == RESP_BULK ? read->text : (struct slice){NULL, 0};
+    struct buf joined = {0};
+    struct slice text = tokens_of(read, &joined);
+    if (read->type == RESP_ARRAY)
+        world_count("transaction on lists done");
     if (one != two)
         world_fail(&c->sim->world, "I12 a transaction took effect at entries %llu and %llu", (unsigned long long)one, (unsigned long long)two);
     oracle_read_inside(oracle_of(c), p->key, text, one);
     set_tokens(c, p->operation[0], 2, text);
     end_operation(c, p->operation[0], HISTORY_OK);
+    buf_deinit(&joined);
 }
 
 static void client_on_exec(struct sim_client *c, struct pending *p, const struct resp_value *v)

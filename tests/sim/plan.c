@@ -225,6 +225,16 @@ static void profile_blocking(struct sim_plan *plan, struct prng *p)
         profile_compact(plan, p);
 }
 
+/* Clients that are told things: messages, and changes; with snapshots in a third of them. */
+static void profile_observers(struct sim_plan *plan, struct prng *p)
+{
+    plan->has_observers = true;
+    plan->has_transactions = true;
+    if (prng_below(p, 3) == 0)
+        profile_compact(plan, p);
+    plan->duplicate = plan->reorder = 0; /* a link is TCP: only Raft's messages are made to bear copies */
+}
+
 /* Memory runs out, at any allocation (H4). */
 static void profile_memory(struct sim_plan *plan, struct prng *p)
 {
@@ -258,7 +268,7 @@ static const struct {
     {"storm", profile_storm},   {"fig8", profile_fig8},       {"island", profile_island},         {"bridge", profile_bridge},
     {"swizzle", profile_swizzle}, {"mystery", profile_mystery}, {"power-loss-all", profile_power}, {"corruption", profile_corruption},
     {"churn", profile_churn},   {"compact", profile_compact},   {"stream", profile_stream},
-    {"memory", profile_memory}, {"blocking", profile_blocking},
+    {"memory", profile_memory}, {"blocking", profile_blocking},   {"observers", profile_observers},
 };
 
 bool plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
@@ -294,7 +304,7 @@ static const struct {
     FIELD(pause_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
     FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us), FIELD(memory_out_every_us),
     FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
-    FIELD(stream_window), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_blocking), FIELD(has_crash_in_write),
+    FIELD(stream_window), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_blocking), FIELD(has_observers), FIELD(has_crash_in_write),
 };
 #undef FIELD
 

@@ -20,6 +20,7 @@ struct ghost;
 struct oracle;
 struct churn;
 struct blocking;
+struct observers;
 
 enum cut_shape { CUT_ONE, CUT_LEADER, CUT_SIDES, CUT_ONE_WAY, CUT_LINK, CUT_BRIDGE, CUT_RING, CUT_FLAP, CUT_SWIZZLE, CUT_SHAPES };
 
@@ -65,6 +66,7 @@ struct sim_plan {
     bool has_big_values;
     bool has_transactions;
     bool has_blocking;            /* clients wait for elements of lists (blocking.c) */
+    bool has_observers;           /* clients subscribe, publish, and watch the change feed (observers.c); transactions on lists */
     uint64_t snapshot_log_bytes;  /* 0: as the server has it, that is never here */
     uint32_t retention_entries;
     uint64_t stream_window;       /* connections are streams of bytes (stream.c): so many are under way at most; 0: of whole messages */
@@ -128,6 +130,7 @@ struct sim {
     struct sim_client *client;    /* plan.client_count of them */
     uint64_t value_counter;       /* unique values */
     struct blocking *blocking;    /* NULL: no client waits */
+    struct observers *observers;  /* NULL: nobody subscribes or watches */
     struct churn *churn;          /* NULL: no membership commands */
     struct sim_client *admin[SIM_ADMINS]; /* NULL: free */
     uint64_t admin_life[SIM_ADMINS];

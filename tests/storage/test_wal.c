@@ -42,6 +42,8 @@ TEST(a_small_batch_is_two_sectors)
                      ERR_OK);
         wal_get_stats(g->wal, &after);
         CHECK_EQ_UINT(after.append_bytes - before.append_bytes, 2 * sector[i]);
+        CHECK_EQ_UINT(after.append_bytes_512 - before.append_bytes_512, 2 * 512);
+        CHECK_EQ_UINT(after.append_bytes_4096 - before.append_bytes_4096, 2 * 4096);
         CHECK_EQ_UINT(after.sync_count - before.sync_count, 1);
         buf_deinit(&bytes);
         rig_free(g);
@@ -116,12 +118,12 @@ TEST(a_directory_is_locked_once)
     rig_free(g);
 }
 
-static void append_small(struct rig *g, raft_index count)
+static void append_some(struct rig *g, raft_index count, uint32_t payload_bytes)
 {
     for (raft_index i = 0; i < count; i++) {
         struct buf bytes = {0};
         g->now.last++;
-        g->now.entry[g->now.last] = (struct model_entry){.term = 1, .payload_bytes = 150};
+        g->now.entry[g->now.last] = (struct model_entry){.term = 1, .payload_bytes = payload_bytes};
         model_entry_bytes(&g->now, g->now.last, &bytes);
         struct slice entry = buf_slice(&bytes);
         CHECK_EQ_INT(wal_append(g->wal, &(struct wal_append){.entry = &entry, .entry_count = 1}), ERR_OK);
@@ -134,9 +136,9 @@ TEST(files_are_as_long_as_was_said_and_go_when_they_can)
 {
     struct rig *g = rig_new(1, 512, 8192);
     struct wal_stats stats;
-    append_small(g, 100); /* two sectors each, the first of a file more: seven to a file */
+    append_some(g, 100, 150); /* two sectors each, the first of a file more: seven to a file */
     wal_get_stats(g->wal, &stats);
-    CHECK(stats.file_bytes >= 100 / 8 * 8192);
+    CHECK(stats.file_bytes >= 100 / 8 * 8192 && stats.file_bytes <= (100 / 7 + 2) * 8192);
     raft_index second = 0;
     for (raft_index kept = 2; second == 0; kept++) {
         CHECK_EQ_INT(wal_drop_front(g->wal, kept), ERR_OK);
