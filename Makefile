@@ -290,6 +290,7 @@ bench-collections:
 	@tests/install-deps test
 	@$(MAKE) --no-print-directory BUILD=release coracle
 	@CORACLE_BUILD=$(B)/release tests/bench/collections
+	@CORACLE_BUILD=$(B)/release tests/bench/collection-figures
 
 # What snapshots, starts and memory cost, beside redis-server. BENCH_ONLY=memory,latency; see tests/bench/snapshot-figures.
 .PHONY: bench-snapshots
