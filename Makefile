@@ -231,7 +231,7 @@ scripts sim mutants fuzz integration lint includes:
 	@V=1 tests/run $@
 run:
 	@tests/install-deps run
-	@$(MAKE) --no-print-directory BUILD=release coracle
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$$(nproc)) BUILD=release coracle
 	@exec integration/run-cluster.sh $(B)/release/coracle
 # Operators flipped one at a time, COUNT of them drawn with DRAW: an hour and more.
 .PHONY: operator-mutants
