@@ -1,4 +1,5 @@
-/* What is too big or too much: the greatest value, and more load than a cut-off leader may hold. Rules R6 and R7 of docs/CHECKLIST.md. */
+/* What is too big, too much or too slow for a moment: the greatest value, more load than a cut-off leader may hold, and work that
+ * keeps every node busy for seconds. Rules R6, R7, R9 of docs/CHECKLIST.md. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -276,6 +277,62 @@ ITEST(a_cut_off_leader_under_load_keeps_its_memory, ITEST_CLUSTER, 120)
     CHECK(cluster_wait_writable(&c, (size_t)leader, 20000));
     CHECK(wire_once(c.node[leader].port, 20000, reply, sizeof reply, "GET after"));
     CHECK_STR(reply, "$1\r\n1\r\n");
+}
+
+/* ---- R9: seconds of work behind each other ---- */
+
+/* Says so many at once; how long until the last is answered. */
+static int64_t queue_sorts(struct wire *w, int count)
+{
+    int64_t begun = itest_now_ms();
+    for (int i = 0; i < count; i++) {
+        REQUIRE(wire_write(w, "SORT l STORE sorted\r\n", 21));
+    }
+    for (int i = 0; i < count; i++) {
+        const char *reply = "(none)";
+        REQUIRE(wire_read(w, 120000, &reply, NULL) == WIRE_OK);
+        CHECK_STR(reply, ":40000\r\n");
+    }
+    return itest_now_ms() - begun;
+}
+
+/* Each of these keeps every node's loop for milliseconds, and all of them together for more than five seconds, as one queue of
+ * committed entries. Nobody campaigns meanwhile: heartbeats are sent and heard between them. */
+ITEST(five_seconds_of_queued_apply_elect_nobody, ITEST_CLUSTER, 180)
+{
+    enum { ITEMS = 40000, LEAST_MS = 5000 };
+    static struct cluster c;
+    struct wire w;
+    cluster_start(&c, 3, 0, "--election-timeout 1000 --lease 0 --request-timeout 120000");
+    int leader = cluster_leader(&c, -1, 15000);
+    REQUIRE(leader >= 0 && wire_open(&w, c.node[leader].port, 60000));
+    for (int i = 0; i < ITEMS; i += 1000) {
+        char *line = malloc(32000);
+        size_t n = (size_t)snprintf(line, 64, "RPUSH l");
+        for (int k = 0; k < 1000; k++) {
+            n += (size_t)snprintf(line + n, 32000 - n, " %d", (i + k) * 7919 % ITEMS);
+        }
+        memcpy(line + n, "\r\n", 2);
+        const char *reply = NULL;
+        REQUIRE(wire_write(&w, line, n + 2) && wire_read(&w, 20000, &reply, NULL) == WIRE_OK && reply[0] == ':');
+        free(line);
+    }
+    uint64_t term = cluster_info_u64(&c, (size_t)leader, "raft_term");
+    REQUIRE(term > 0);
+    /* Twenty say how many make a queue of that length here. */
+    int count = 20;
+    int64_t took_ms = queue_sorts(&w, count);
+    for (int i = 0; i < 3 && took_ms < LEAST_MS; i++) {
+        count = (int)(count * 3 * (int64_t)LEAST_MS / (2 * (took_ms > 0 ? took_ms : 1))) + 1;
+        took_ms = queue_sorts(&w, count);
+    }
+    CHECK(cluster_wait_caught_up(&c, 60000));
+    itest_note("%d commands behind each other, %lld ms", count, (long long)took_ms);
+    CHECK(took_ms >= LEAST_MS);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK(cluster_info_u64(&c, i, "raft_term") == term);
+    }
+    wire_close(&w);
 }
 
 ITEST_MAIN()

@@ -13,9 +13,7 @@
 
 #define APPLY_ENTRIES 2000
 #define APPLY_TIME_US 2500
-/* The clock is looked at when so many entries, or so many bytes of them, were applied: one entry may hold a hundred elements. */
-#define APPLY_CLOCK_EVERY 32
-#define APPLY_CLOCK_BYTES 4096u
+#define APPLY_CLOCK_EVERY 8 /* entries between two looks at the clock, at most: some take milliseconds each */
 #define APPLY_FETCH_BYTES (1024u * 1024u)
 /* Entries behind after a start, beyond which commands are answered LOADING instead of kept waiting. */
 #ifdef CORACLE_SLOW_CHECKS
@@ -150,23 +148,22 @@ void apply_run(struct node *n)
     struct apply *a = &n->apply;
     uint64_t end_us = n->now_us + APPLY_TIME_US;
     uint32_t count = 0;
-    size_t bytes = 0;
+    uint32_t look_at = 1; /* 1, 3, 7, 15, 23, ...: also a short run of long entries ends in time */
     a->has_more = false;
     apply_tell_progress(n);
     while (a->applied < n->driver.commit && !n->is_dead && !apply_is_held(n)) {
         struct raft_entry e;
         if (count % APPLY_AHEAD == 0)
             apply_ahead(n);
-        bool is_clock_due = (count > 0 && count % APPLY_CLOCK_EVERY == 0) || bytes >= APPLY_CLOCK_BYTES;
-        if (count == APPLY_ENTRIES || (is_clock_due && n->env.now_us(n->env.ctx) > end_us)) {
+        if (count == APPLY_ENTRIES || (count == look_at && n->env.now_us(n->env.ctx) > end_us)) {
             a->has_more = true;
             return;
         }
-        bytes = is_clock_due ? 0 : bytes;
+        if (count == look_at)
+            look_at += count + 1 < APPLY_CLOCK_EVERY ? count + 1 : APPLY_CLOCK_EVERY;
         if (!apply_find(n, a->applied + 1, &e))
             return;
         ASSERT(e.index == a->applied + 1);
-        bytes += e.bytes.n;
         apply_entry(n, &e);
         count++;
     }
