@@ -28,6 +28,8 @@ struct slice texts_get(const struct texts *t, text_id id)
         return (struct slice){NULL, 0};
     ASSERT(id <= t->count);
     const struct text_place *place = &t->place[id - 1];
+    if (place->length == 0)
+        return SLICE_LITERAL(""); /* Empty texts alone have no bytes behind them. */
     return (struct slice){t->bytes.data + t->bytes.start + place->offset, place->length};
 }
 
