@@ -10,7 +10,6 @@
 #include "integration/lib/script.h"
 
 enum matrix_mode { MATRIX_PLAIN, MATRIX_SENTINEL, MATRIX_CLUSTER };
-enum { SENTINEL_PORT_OFFSET = 20000 };
 
 struct matrix_cell {
     const char *script; /* with its first arguments */
@@ -32,7 +31,7 @@ static void matrix_ports(const struct cluster *c, enum matrix_mode mode, char *o
         return;
     }
     for (size_t i = 0; i < c->count; i++) {
-        unsigned port = c->node[i].port + (mode == MATRIX_SENTINEL ? SENTINEL_PORT_OFFSET : 0u);
+        unsigned port = mode == MATRIX_SENTINEL ? c->node[i].sentinel_port : c->node[i].port;
         used += (size_t)snprintf(out + used, size - used, "%s%u", i ? "," : "", port);
     }
 }

@@ -8,9 +8,9 @@
  *
  *   G1  first_index - 1 <= durable_index <= last_index.
  *   G2  The tail is contiguous and ends at last_index. Slots are a vector that slides: appended at
- * the back, dropped at the front, moved down when the back is reached and at least half is free. So
- * they are always contiguous, can be handed out as arrays, and nothing is allocated once the tail
- * has its size. G3  Only entries that are durable and applied are dropped from memory. G4  Runs
+ * the back, dropped at the front, moved down when the back is reached, and made larger when more than
+ * half is then in use. So they are always contiguous, can be handed out as arrays, and nothing is
+ * allocated up to what raft_log_reserve made room for. G3  Only entries that are durable and applied are dropped from memory. G4  Runs
  * start at rising indices with rising terms; the terms of all entries are known for ever at 16
  * bytes per election, which saves the disk reads that conflict hints and consistency checks would
  * need (R1, R3). G5  pending[] has rising tokens and never says `last` beyond what is still the

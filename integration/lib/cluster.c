@@ -76,6 +76,9 @@ void cluster_node_start_as(struct cluster *c, size_t i, const char *members, con
     } else {
         int len = snprintf(flags, sizeof flags, "%s --port %u --dir %s %s%s %s", cluster_binary(), n->port, dir,
                            members[0] != '\0' ? "--cluster " : "", members, c->flags);
+        if (n->sentinel_port != 0) {
+            len += snprintf(flags + len, sizeof flags - (size_t)len, " --sentinel-port %u", n->sentinel_port);
+        }
         if (n->peer_port != n->port) {
             len += snprintf(flags + len, sizeof flags - (size_t)len, " --announce 127.0.0.1:%u", n->peer_port);
         }
@@ -229,6 +232,7 @@ void cluster_prepare(struct cluster *c, const char *name, size_t count, enum clu
     for (size_t i = 0; i < c->count; i++) {
         struct cluster_node *n = &c->node[i];
         n->port = cluster_free_port();
+        n->sentinel_port = cluster_free_port();
         n->peer_port = c->proxy != NULL ? proxy_listen(c->proxy, n->port, (int)i) : n->port;
         snprintf(n->dir, sizeof n->dir, "%s/%s-%zu", itest_dir(), name, i + 1);
         snprintf(n->log, sizeof n->log, "%s/%s-%zu.log", itest_dir(), name, i + 1);

@@ -16,6 +16,7 @@ enum { CLUSTER_MAX = 5 };
 
 struct cluster_node {
     uint16_t port;      /* it listens on */
+    uint16_t sentinel_port; /* 0: the usual one. Chosen, as the usual one lies where the kernel takes ports of outgoing connections */
     uint16_t peer_port; /* it is known by: the proxy's in front of it, or `port` */
     char dir[600];
     char log[600];
