@@ -138,6 +138,16 @@ void log_time_lead(struct node *n)
                  off_ms > 0 ? "ahead of" : "behind");
 }
 
+/* How far the wall clock, which is told in whole milliseconds, is ahead of `continued_us`. Inside the millisecond that it
+ * tells there is nothing to correct: whoever aims at its start is behind by half of one, and PTTL tells a client that asked
+ * for 10,000 ms from now on 10,001. */
+static int64_t log_time_off(int64_t continued_us, int64_t wall_ms)
+{
+    int64_t first_us = wall_ms * 1000;
+    int64_t last_us = first_us + 999;
+    return continued_us < first_us ? first_us - continued_us : continued_us > last_us ? last_us - continued_us : 0;
+}
+
 /* Leader: continue, bending towards the wall clock by at most a tenth of what passed. */
 static void log_time_slew(struct node *n)
 {
@@ -146,7 +156,7 @@ static void log_time_slew(struct node *n)
     if (passed_us < 1000)
         return;
     int64_t continued = log_time_at(t, n->now_us);
-    int64_t off_us = n->env.wall_ms(n->env.ctx) * 1000 - continued;
+    int64_t off_us = log_time_off(continued, n->env.wall_ms(n->env.ctx));
     int64_t most = (int64_t)(passed_us / 10);
     bool is_far_off = off_us > SECOND_US || off_us < -SECOND_US;
     if (is_far_off && !t->is_far_off)

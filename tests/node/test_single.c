@@ -156,6 +156,28 @@ TEST(an_expired_key_is_gone_by_log_time_and_removed_by_a_pulse)
     rig_free(r);
 }
 
+/* The wall clock is told in whole milliseconds. Who asks for ten seconds from its own clock on is not told by PTTL that there
+ * are more than ten left. */
+TEST(an_entry_is_stamped_no_earlier_than_its_client_s_clock)
+{
+    struct rig *r = rig_new(1, "");
+    struct rig_host *h = &r->host[0];
+    struct rig_client c;
+    rig_start(r, 0);
+    rig_connect(r, 0, &c);
+    CHECK_EQ_STR(rig_ask(&c, "SET a 1\r\n", 2000), "+OK\r\n");
+    for (unsigned i = 0; i < 400; i++) {
+        r->now_us += 1000 + i * 377 % 1000; /* at any moment of the wall clock's millisecond */
+        int64_t asked_ms = h->env.wall_ms(h->env.ctx);
+        CHECK_EQ_STR(rig_ask(&c, "SET a 1\r\n", 100), "+OK\r\n");
+        int64_t stamp_ms = rig_status(r, 0).log_time_ms;
+        if (i >= 200) /* by then the wall clock was seen at many moments */
+            CHECK(stamp_ms >= asked_ms && stamp_ms <= h->env.wall_ms(h->env.ctx));
+    }
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
 TEST(a_full_disk_refuses_writes_and_resumes)
 {
     struct rig *r = rig_new(1, "");
