@@ -80,6 +80,15 @@ bool progress_window_full(const struct raft_peer *peer, uint64_t limit_bytes)
     return peer->window_count == peer->window_capacity || peer->window_bytes >= limit_bytes;
 }
 
+bool progress_burst_full(struct raft_peer *peer, uint64_t limit_bytes, uint64_t now_us)
+{
+    if (now_us >= peer->burst_us + RAFT_BURST_US) {
+        peer->burst_us = now_us;
+        peer->burst_bytes = 0;
+    }
+    return limit_bytes != 0 && peer->burst_bytes >= limit_bytes;
+}
+
 void progress_sent(struct raft_peer *peer, raft_index last, uint64_t bytes, uint64_t now_us)
 {
     ASSERT(peer->state == PROGRESS_REPLICATE && last >= peer->next);
@@ -90,5 +99,6 @@ void progress_sent(struct raft_peer *peer, raft_index last, uint64_t bytes, uint
     uint32_t at = (peer->window_start + peer->window_count++) % peer->window_capacity;
     peer->window[at] = (struct inflight){last, bytes};
     peer->window_bytes += bytes;
+    peer->burst_bytes += bytes;
     peer->next = last + 1;
 }

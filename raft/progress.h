@@ -53,6 +53,9 @@ struct raft_peer {
     uint32_t window_count;
     uint32_t window_capacity;
     uint64_t window_bytes;
+
+    uint64_t burst_us; /* since when burst_bytes are counted */
+    uint64_t burst_bytes;
 };
 
 void progress_init(struct raft_peer *peer, raft_id id, uint32_t window_messages);
@@ -65,6 +68,8 @@ void progress_probe(struct raft_peer *peer, raft_index next);
  * can be sent. */
 bool progress_accept(struct raft_peer *peer, raft_index match, uint64_t now_us);
 bool progress_window_full(const struct raft_peer *peer, uint64_t limit_bytes);
+/* Were `limit_bytes` (0: no bound) sent within RAFT_BURST_US? Then no more before burst_us + RAFT_BURST_US. */
+bool progress_burst_full(struct raft_peer *peer, uint64_t limit_bytes, uint64_t now_us);
 /* An append with entries up to `last` is sent: next moves on. */
 void progress_sent(struct raft_peer *peer, raft_index last, uint64_t bytes, uint64_t now_us);
 

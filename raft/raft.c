@@ -142,6 +142,7 @@ void raft_become_leader(struct raft *r)
     r->has_sent_timeout_now = false;
     r->transfer_to = 0;
     r->maintain_due_us = r->now_us + r->options.heartbeat_us;
+    r->burst_due_us = UINT64_MAX;
     replication_start(r);
     raft_append_own(r, RAFT_ENTRY_NOOP, (struct slice){NULL, 0});
     read_start_round(r);
@@ -209,6 +210,10 @@ static void raft_tick(struct raft *r)
     }
     if (r->now_us >= r->heartbeat_due_us) {
         read_start_round(r);
+    }
+    if (r->now_us >= r->burst_due_us) {
+        r->burst_due_us = UINT64_MAX;
+        replication_broadcast(r);
     }
 }
 
@@ -413,7 +418,9 @@ static enum err raft_handle(struct raft *r, const struct raft_event *event)
 static uint64_t raft_wake(const struct raft *r)
 {
     if (r->role == RAFT_LEADER) {
-        return r->heartbeat_due_us < r->maintain_due_us ? r->heartbeat_due_us : r->maintain_due_us;
+        uint64_t due_us =
+            r->heartbeat_due_us < r->maintain_due_us ? r->heartbeat_due_us : r->maintain_due_us;
+        return due_us < r->burst_due_us ? due_us : r->burst_due_us;
     }
     return raft_conf_of(r)->member_count == 0 || r->is_removed ? UINT64_MAX
                                                                : r->election_deadline_us;

@@ -23,6 +23,8 @@ struct raft;
 
 enum raft_role { RAFT_FOLLOWER, RAFT_PRE_CANDIDATE, RAFT_CANDIDATE, RAFT_LEADER };
 
+#define RAFT_BURST_US 1000
+
 struct raft_options {
     raft_id id;
     uint64_t seed;                  /* for election timeouts only */
@@ -37,6 +39,8 @@ struct raft_options {
     uint32_t inflight_messages;     /* per peer window */
     uint64_t inflight_bytes;
     uint32_t append_bytes;          /* cap of one append's entries, at least one entry always fits */
+    uint32_t burst_bytes;           /* entries to one peer within RAFT_BURST_US, whatever its window: copying and sealing 16 MiB in
+                                     * one turn of the driver's loop would delay heartbeats; 0: no bound */
 };
 
 /* What the log held when the node started. */

@@ -93,6 +93,7 @@ struct raft {
     uint64_t sample_count;
     uint64_t heartbeat_due_us;
     uint64_t maintain_due_us;
+    uint64_t burst_due_us; /* C7; UINT64_MAX: nobody waits for it */
     raft_id transfer_to;
     uint64_t transfer_deadline_us;
     bool has_sent_timeout_now; /* in this term: leases stay off, since it may arrive at any later

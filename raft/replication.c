@@ -1,15 +1,20 @@
 /* Replication and commitment: dissertation §3.5, §3.6, §10.2.1; checklist P3-P5, R1-R8.
  *
  *   C1  The leader sends appends and writes its own disk at the same time; it counts itself only
- * for what is durable (P3). So does a follower: its acknowledgement waits for the disk, and names
- * prev + count of the message it answers, never its own last index (P4). C2  Only an entry of the
- * leader's own term is committed by counting (Figure 3.7, E2). C3  A follower commits min(highest
- * commit heard in this term, highest index verified by an append of this term), whenever either
- * grows: heartbeats carry no prev, so they verify nothing (P5, DESIGN §4). C4  A follower truncates
- * only at a real conflict (R2), never at or below its commit index. C5  An append lost without a
- * trace is found by an empty one: sent when nothing moved for a heartbeat interval, also when the
- * window is full (R5). It is accepted, and acknowledges all before it, or rejected with a hint. C6
- * Entries that are no longer in memory are asked from the driver, one request per peer at a time.
+ *       for what is durable (P3). So does a follower: its acknowledgement waits for the disk, and
+ *       names prev + count of the message it answers, never its own last index (P4).
+ *   C2  Only an entry of the leader's own term is committed by counting (Figure 3.7, E2).
+ *   C3  A follower commits min(highest commit heard in this term, highest index verified by an
+ *       append of this term), whenever either grows: heartbeats carry no prev, so they verify
+ *       nothing (P5, DESIGN §4).
+ *   C4  A follower truncates only at a real conflict (R2), never at or below its commit index.
+ *   C5  An append lost without a trace is found by an empty one: sent when nothing moved for a
+ *       heartbeat interval, also when the window is full (R5). It is accepted, and acknowledges all
+ *       before it, or rejected with a hint.
+ *   C6  Entries that are no longer in memory are asked from the driver, one request per peer at a
+ *       time.
+ *   C7  A window that opens is not filled at once: burst_bytes, then the next tick, RAFT_BURST_US
+ *       later (burst_due_us). A turn of the driver's loop is what heartbeats are late.
  */
 #include <string.h>
 
@@ -99,6 +104,11 @@ void replication_send(struct raft *r, struct raft_peer *peer)
     while (peer->next <= r->log.last_index &&
            !progress_window_full(peer, r->options.inflight_bytes)) {
         uint64_t bytes;
+        if (progress_burst_full(peer, r->options.burst_bytes, r->now_us)) { /* C7 */
+            uint64_t again_us = peer->burst_us + RAFT_BURST_US;
+            r->burst_due_us = again_us < r->burst_due_us ? again_us : r->burst_due_us;
+            return;
+        }
         if (peer->next < raft_log_memory_first(&r->log)) {
             replication_fetch(r, peer);
             return;

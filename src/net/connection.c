@@ -16,7 +16,7 @@
  * A connection that is closed by us shuts its sending side first and throws away what still arrives for a moment (lingers), because a
  * close with unread input resets the connection and may cost the peer the last reply. */
 
-#define READS_PER_EVENT 4
+#define READ_TURN_US 1000u /* then the rest of the clients is read in the next turn: poll finds them again, in the same order */
 #define LINGER_US 1000000u
 #define LINGER_AT_END_US 5000000u /* the same when the server stops */
 #define SILENT_US 2000000u /* then its empty buffers are given back */
@@ -150,7 +150,7 @@ static void connection_flush(struct connection *c)
             return;
         }
     } while (client_output(c->client).n == 0 && client_get_state(c->client) == CLIENT_PAUSED &&
-             (client_process(c->client), client_output(c->client).n > 0));
+             (client_resume(c->client), client_output(c->client).n > 0));
     connection_settle(c);
 }
 
@@ -175,8 +175,8 @@ static void linger_read(struct connection *c)
     }
 }
 
-/* One recv; true when the socket may hold more. Sets *is_over when the connection is gone. */
-static bool connection_fill(struct connection *c, bool *is_over)
+/* One recv. False: the connection is gone. */
+static bool connection_fill(struct connection *c)
 {
     size_t room = 0;
     uint8_t *at = client_input_reserve(c->client, SERVER_READ_BYTES, &room);
@@ -184,38 +184,28 @@ static bool connection_fill(struct connection *c, bool *is_over)
 
     if (n > 0) {
         client_input_commit(c->client, (size_t)n);
-        return (size_t)n == room;
+        return true;
     }
     if (n == 0) {
         client_input_end(c->client);
-        return false;
+        return true;
     }
-    *is_over = errno != EAGAIN && errno != EINTR;
-    return false;
+    return errno == EAGAIN || errno == EINTR;
 }
 
-static void connection_read(struct connection *c)
+static void connection_read(struct connection *c, uint64_t now_us)
 {
-    bool is_over = false;
-
     if (!c->client) {
         linger_read(c);
         return;
     }
-    c->active_us = clock_boot_us();
-    for (int i = 0; i < READS_PER_EVENT; i++) {
-        bool may_hold_more = connection_fill(c, &is_over);
-
-        if (is_over) {
-            connection_free(c, false);
-            return;
-        }
-        if (client_process(c->client) != CLIENT_READ || !may_hold_more) {
-            break;
-        }
+    c->active_us = now_us;
+    if (!connection_fill(c)) {
+        connection_free(c, false);
+        return;
     }
     /* Output waits for the end of the iteration; everything else is settled now. */
-    enum client_state state = client_get_state(c->client);
+    enum client_state state = client_process(c->client);
     if (state != CLIENT_READ && (state != CLIENT_CLOSE || client_output(c->client).n == 0)) {
         connection_settle(c);
     }
@@ -235,11 +225,15 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 
 void connections_read(struct server *s)
 {
-    while (!list_empty(&s->readable)) {
+    uint64_t now_us = clock_boot_us();
+    uint64_t end_us = now_us + READ_TURN_US;
+
+    while (!list_empty(&s->readable) && now_us < end_us) {
         struct connection *c = CONTAINER_OF(s->readable.next, struct connection, in_readable);
 
         list_remove(&c->in_readable);
-        connection_read(c);
+        connection_read(c, now_us);
+        now_us = clock_boot_us();
     }
 }
 

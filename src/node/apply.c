@@ -12,8 +12,9 @@
  * in apply_entry.c. Committed entries may be applied before they are durable here (DESIGN §2). */
 
 #define APPLY_ENTRIES 2000
-#define APPLY_TIME_US 2500
-#define APPLY_CLOCK_EVERY 8 /* entries between two looks at the clock, at most: some take milliseconds each */
+#define APPLY_TIME_US 1500
+#define APPLY_CLOCK_EVERY 8 /* entries between two looks at the clock, at most: some take milliseconds each, */
+#define APPLY_SLOW_US 200   /* then each is looked at */
 #define APPLY_FETCH_BYTES (1024u * 1024u)
 /* Entries behind after a start, beyond which commands are answered LOADING instead of kept waiting. */
 #ifdef CORACLE_SLOW_CHECKS
@@ -147,7 +148,9 @@ void apply_run(struct node *n)
 {
     struct apply *a = &n->apply;
     uint64_t end_us = n->now_us + APPLY_TIME_US;
+    uint64_t looked_us = n->now_us;
     uint32_t count = 0;
+    uint32_t look_every = 1;
     uint32_t look_at = 1; /* 1, 3, 7, 15, 23, ...: also a short run of long entries ends in time */
     a->has_more = false;
     apply_tell_progress(n);
@@ -155,12 +158,16 @@ void apply_run(struct node *n)
         struct raft_entry e;
         if (count % APPLY_AHEAD == 0)
             apply_ahead(n);
-        if (count == APPLY_ENTRIES || (count == look_at && n->env.now_us(n->env.ctx) > end_us)) {
-            a->has_more = true;
-            return;
+        if (count == look_at) {
+            uint64_t now_us = n->env.now_us(n->env.ctx);
+            bool is_slow = now_us > looked_us + APPLY_SLOW_US;
+            a->has_more = count >= APPLY_ENTRIES || now_us > end_us;
+            look_every = is_slow ? 1 : look_every < APPLY_CLOCK_EVERY ? 2 * look_every : APPLY_CLOCK_EVERY;
+            look_at += look_every;
+            looked_us = now_us;
         }
-        if (count == look_at)
-            look_at += count + 1 < APPLY_CLOCK_EVERY ? count + 1 : APPLY_CLOCK_EVERY;
+        if (a->has_more)
+            return;
         if (!apply_find(n, a->applied + 1, &e))
             return;
         ASSERT(e.index == a->applied + 1);

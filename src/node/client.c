@@ -15,7 +15,8 @@
  *   - the output, or the replies not yet due, reached their limit;
  *   - the node's window of writes under way is full;
  *   - a command is held that must not begin before everything in front of it is decided;
- *   - an EXEC is under way that changes this connection (SELECT, HELLO in a transaction).
+ *   - an EXEC is under way that changes this connection (SELECT, HELLO in a transaction);
+ *   - it took its time of this turn (CLIENT_TURN_US).
  * A stalled client goes on when the cause is gone: node_next_dirty_client and client_output_sent's driver call
  * client_process again. Commands otherwise overlap freely; client_reply.c keeps their replies in order. */
 
@@ -347,6 +348,14 @@ static size_t client_slot_limit(const struct client *c)
     return limit < CLIENT_SLOTS_MIN ? CLIENT_SLOTS_MIN : limit > CLIENT_SLOTS_MAX ? CLIENT_SLOTS_MAX : limit;
 }
 
+/* Dirty again in the first poll that finds the window open. */
+static void client_pause(struct client *c)
+{
+    if (list_empty(&c->in_paused)) {
+        list_append(&c->clients->paused, &c->in_paused);
+    }
+}
+
 /* May the next command begin now? */
 static bool client_may_go_on(struct client *c)
 {
@@ -359,9 +368,7 @@ static bool client_may_go_on(struct client *c)
         return !has_undecided && (!c->held.arg || !(c->held_row->flags & COMMAND_PUBSUB) || list_empty(&c->slots));
     }
     if (node_window_is_full(c->node)) {
-        if (list_empty(&c->in_paused)) {
-            list_append(&c->clients->paused, &c->in_paused);
-        }
+        client_pause(c);
         return false;
     }
     return c->slot_count < client_slot_limit(c) &&
@@ -384,7 +391,10 @@ enum client_state client_process(struct client *c)
     const struct node_env *env = node_environment(c->node);
 
     c->now_us = env->now_us(env->ctx);
-    for (;;) {
+    for (unsigned begun = 0;; begun++) {
+        bool is_turn_over = begun % CLIENT_CLOCK_EVERY == CLIENT_CLOCK_EVERY - 1 &&
+                            env->now_us(env->ctx) > c->now_us + CLIENT_TURN_US;
+
         c->is_stalled = false;
         if (client_is_over(c)) {
             break;
@@ -395,7 +405,11 @@ enum client_state client_process(struct client *c)
             c->is_killed = true;
             break;
         }
-        if (!client_may_go_on(c)) {
+        if (is_turn_over) {
+            COVER("client: goes on in the next turn");
+            client_pause(c);
+        }
+        if (is_turn_over || !client_may_go_on(c)) {
             c->is_stalled = true;
             break;
         }
@@ -415,6 +429,22 @@ enum client_state client_process(struct client *c)
         c->is_killed = true;
     }
     return client_get_state(c);
+}
+
+void client_resume(struct client *c)
+{
+    const struct node_env *env = node_environment(c->node);
+    struct clients *cs = c->clients;
+    uint64_t now_us = env->now_us(env->ctx);
+
+    if (cs->resume_until_us == 0) {
+        cs->resume_until_us = now_us + CLIENT_TURN_US;
+    }
+    if (now_us < cs->resume_until_us) {
+        (void)client_process(c);
+    } else {
+        client_pause(c);
+    }
 }
 
 bool client_is_blocked(const struct client *c)

@@ -38,6 +38,9 @@ enum client_state {
 };
 /* Parse and start whatever is complete. */
 enum client_state client_process(struct client *c);
+/* The same for a client that stalled, unless this turn's time for those is over: then it is dirty in the next turn. Between
+ * node_next_dirty_client's calls. */
+void client_resume(struct client *c);
 enum client_state client_get_state(const struct client *c);
 struct slice client_take_input(struct client *c);
 

@@ -92,7 +92,7 @@ enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF,
 struct client {
     struct list in_all;
     struct list in_dirty;
-    struct list in_paused; /* window full */
+    struct list in_paused; /* window full, or its time of this turn is over */
     struct clients *clients;
     struct node *node;
     void *owner;
@@ -195,6 +195,7 @@ struct clients {
     uint64_t next_id;
     uint64_t started_us;
     bool is_polling;              /* between the first node_next_dirty_client and its NULL */
+    uint64_t resume_until_us;     /* of this poll: then stalled clients go on in the next; 0: none went on yet */
     bool had_leader;
     struct client_counters counters;
     struct client_rates rates;
@@ -227,6 +228,11 @@ struct clients {
 #define CLIENT_SLOTS_MAX 16384
 #define CLIENT_SLOTS_FIRST 64 /* before anything is known */
 #define CLIENT_SLOTS_MIN 16
+
+/* A turn of the loop begins commands of one client for so long, and of all stalled ones that go on together; the clock is looked
+ * at after some commands. Who is not done goes on in the next turn, behind the others. */
+#define CLIENT_TURN_US 1000
+#define CLIENT_CLOCK_EVERY 8
 
 /* clients.c */
 /* Its oldest request waits for something to pop. */

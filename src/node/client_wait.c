@@ -355,6 +355,9 @@ uint64_t clients_wake_us(const struct clients *cs)
     uint64_t watch_us = watches_wake_us(&cs->watches);
 
     wake_us = watch_us < wake_us ? watch_us : wake_us;
+    if (!list_empty(&cs->paused) && !node_window_is_full(cs->node)) {
+        return 0;
+    }
     for (struct list *at = cs->all.next; cs->waiting > 0 && at != &cs->all; at = at->next) {
         const struct client *c = CONTAINER_OF(at, struct client, in_all);
 

@@ -283,6 +283,7 @@ static void clients_begin_poll(struct clients *cs)
         tracking_void_all(&cs->tracking);
     }
     cs->had_leader = has_leader;
+    cs->resume_until_us = 0;
     watches_pump(cs);
     tracking_flush(&cs->tracking);
     sentinel_poll(cs);
@@ -311,7 +312,7 @@ struct client *node_next_dirty_client(struct node *n)
     }
     struct client *c = CONTAINER_OF(cs->dirty.next, struct client, in_dirty);
     if (c->is_stalled) {
-        (void)client_process(c);
+        client_resume(c);
     }
     watch_fill(c);
     list_remove(&c->in_dirty);

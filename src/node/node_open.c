@@ -60,6 +60,7 @@ static struct raft_options node_raft_options(struct node *n)
         .inflight_messages = (uint32_t)o->peer_inflight_messages,
         .inflight_bytes = (uint64_t)o->peer_inflight_bytes,
         .append_bytes = o->peer_append_bytes < frame_bytes ? (uint32_t)o->peer_append_bytes : frame_bytes,
+        .burst_bytes = 2 * LIMIT_FRAME_BYTES,
     };
 }
 

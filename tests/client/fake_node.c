@@ -14,7 +14,9 @@
 
 static uint64_t fake_now_us(void *ctx)
 {
-    return ((struct node *)ctx)->now_us;
+    struct node *n = ctx;
+
+    return n->now_us + (n->command_us > 0 ? n->command_us * clients_counters(n->clients)->commands : 0);
 }
 
 static void fake_log(void *ctx, enum log_level level, const char *line)

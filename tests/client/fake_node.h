@@ -29,6 +29,7 @@ struct node {
     struct fake_request queue[FAKE_REQUESTS_MAX];
     size_t count;
     uint64_t now_us;
+    uint64_t command_us; /* the clock goes on so much with each command that begins */
     raft_index index;
     bool has_leader;
     bool is_window_full;

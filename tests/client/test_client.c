@@ -214,6 +214,56 @@ TEST(text_session_waits_for_a_leader_aloud)
     CLOSE;
 }
 
+/* --- turns ------------------------------------------------------------------------------------- */
+
+static size_t pongs(struct client *c)
+{
+    return strlen(fake_output(c)) / strlen("+PONG\r\n");
+}
+
+/* 40 commands of 300 us each do not keep the loop for 12 ms: a few begin, then others have their turn, in which each goes on. */
+TEST(slow_commands_take_turns)
+{
+    OPEN;
+    struct client *other = fake_client(n);
+    size_t done[2] = {0};
+    size_t most = 0;
+    size_t turns = 0;
+
+    n->command_us = 300;
+    for (int i = 0; i < 40; i++) {
+        (void)memcpy(client_input_reserve(c, 6, &(size_t){0}), "PING\r\n", 6);
+        client_input_commit(c, 6);
+    }
+    CHECK_EQ_INT(client_process(c), CLIENT_PAUSED);
+    done[0] = pongs(c);
+    CHECK(done[0] > 0 && done[0] < 16);
+    for (int i = 0; i < 40; i++) {
+        (void)memcpy(client_input_reserve(other, 6, &(size_t){0}), "PING\r\n", 6);
+        client_input_commit(other, 6);
+    }
+    CHECK_EQ_INT(client_process(other), CLIENT_PAUSED);
+    done[1] = pongs(other);
+    while ((done[0] < 40 || done[1] < 40) && turns++ < 40) {
+        struct client *dirty;
+        size_t before = done[0] + done[1];
+
+        CHECK_EQ_UINT(clients_wake_us(n->clients), 0);
+        while ((dirty = node_next_dirty_client(n)) != NULL) {
+            done[dirty == other] += pongs(dirty);
+        }
+        most = done[0] + done[1] - before > most ? done[0] + done[1] - before : most;
+        CHECK(done[0] + done[1] > before);
+        CHECK(done[0] < done[1] + 24 && done[1] < done[0] + 24);
+    }
+    CHECK(done[0] == 40 && done[1] == 40);
+    CHECK(most < 16);
+    CHECK_EQ_INT(client_get_state(c), CLIENT_READ);
+    CHECK_EQ_UINT(clients_wake_us(n->clients), UINT64_MAX);
+    client_close(other);
+    CLOSE;
+}
+
 TEST(last_line_without_its_end)
 {
     OPEN;

@@ -36,6 +36,7 @@ static void chaos_init(struct chaos *x, uint64_t seed)
     options.inflight_messages = 1 + (uint32_t)below(x, 4);
     options.inflight_bytes = below(x, 2) == 0 ? 100 : 1u << 20;
     options.append_bytes = below(x, 2) == 0 ? 60 : 4096;
+    options.burst_bytes = below(x, 2) == 0 ? 0 : 100;
     options.memory_bytes = below(x, 2) == 0 ? 0 : 1u << 20;
     options.uncommitted_bytes = below(x, 3) == 0 ? 400 : 1u << 20;
     options.lease_drift_ppm = 20000;

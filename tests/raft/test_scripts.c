@@ -11,7 +11,7 @@
  * the recorded output, to be reviewed as a diff.
  *
  *   cluster N [voters=V] [lease=MS] [drift=PPM] [window=MESSAGES] [memory=BYTES] [append=BYTES]
- * [uncommitted=BYTES] [seed=S] [tail] start ID | crash ID [SURVIVING] | campaign ID | tick MS | run
+ * [burst=BYTES] [uncommitted=BYTES] [seed=S] [tail] start ID | crash ID [SURVIVING] | campaign ID | tick MS | run
  * MS | settle | quiet propose ID WORD... | read ID CONTEXT [lease] | lease ID | step-down ID |
  * transfer ID [TO] | nudge ID PEER change ID voters=1,2,3 [learners=4] | cancel ID | link ID PEER
  * up|down|starved deliver|drop|double [A>B] [TYPE] | cut A>B... [bulk] | isolate ID | heal | disk
@@ -88,6 +88,7 @@ static void on_cluster(struct script *s)
     options.inflight_messages = (uint32_t)option_number(s, "window", 16);
     options.memory_bytes = option_number(s, "memory", 1u << 20);
     options.append_bytes = (uint32_t)option_number(s, "append", 4096);
+    options.burst_bytes = (uint32_t)option_number(s, "burst", 0);
     options.uncommitted_bytes = option_number(s, "uncommitted", 1u << 20);
     cluster_init(&s->cluster, n, (uint32_t)option_number(s, "voters", n), &options,
                  option_number(s, "seed", 1));
