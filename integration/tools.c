@@ -393,4 +393,49 @@ ITEST(nc_status, ITEST_CLUSTER, 60)
     tools_wait_status(c->node[left].port, "WARNING: No quorum.\n", NULL);
 }
 
+/* ---- INFO ----
+ * Which fields there are is a unit test's (tests/node/test_info.c); here, what only a process knows. */
+static double info_field(struct wire *w, const char *field)
+{
+    char line[128];
+    (void)snprintf(line, sizeof line, "\r\n%s:", field);
+    const char *info = wire_call(w, "INFO everything");
+    const char *at = info != NULL ? strstr(info, line) : NULL;
+    return at != NULL ? strtod(at + strlen(line), NULL) : -1;
+}
+
+ITEST(info_of_a_process, ITEST_CLUSTER, 60)
+{
+    static struct cluster c;
+    struct wire leader;
+    struct wire follower;
+    cluster_start(&c, 3, 0, "");
+    REQUIRE(wire_open(&leader, c.node[cluster_leader(&c, -1, 5000)].port, 5000));
+    REQUIRE(wire_open(&follower, c.node[cluster_follower(&c)].port, 5000));
+    double sent = info_field(&leader, "total_net_repl_output_bytes");
+    double received = info_field(&follower, "total_net_repl_input_bytes");
+    CHECK(sent > 0 && received > 0);
+    char value[4001];
+    memset(value, 'x', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    for (int i = 0; i < 250; i++) {
+        CHECK_STR(wire_call(&leader, "SET a %s", value), "+OK\r\n");
+    }
+    REQUIRE(cluster_wait_caught_up(&c, 5000));
+    /* To two followers; in the total, too. */
+    CHECK(info_field(&leader, "total_net_repl_output_bytes") - sent > 2e6);
+    CHECK(info_field(&leader, "total_net_output_bytes") > info_field(&leader, "total_net_repl_output_bytes"));
+    CHECK(info_field(&follower, "total_net_repl_input_bytes") - received > 1e6);
+    itest_sleep_ms(1200); /* rates are of the last second */
+    CHECK(info_field(&leader, "instantaneous_output_repl_kbps") > 0);
+    double user = info_field(&leader, "used_cpu_user_main_thread");
+    double system = info_field(&leader, "used_cpu_sys_main_thread");
+    CHECK(user >= 0 && user <= info_field(&leader, "used_cpu_user"));
+    CHECK(system >= 0 && system <= info_field(&leader, "used_cpu_sys"));
+    CHECK(user + system > 0);
+    CHECK(strstr(wire_call(&leader, "INFO server"), "\r\nos:Linux ") != NULL);
+    wire_close(&leader);
+    wire_close(&follower);
+}
+
 ITEST_MAIN()

@@ -188,7 +188,11 @@ __attribute__((format(printf, 2, 0))) static bool wire_vsend(struct wire *w, con
 {
     char line[8192];
     char bytes[16384];
-    vsnprintf(line, sizeof line, format, args);
+    int n = vsnprintf(line, sizeof line, format, args);
+    if (n < 0 || (size_t)n >= sizeof line) {
+        itest_fail("a command of %d bytes is too long for wire_send", n);
+        return false;
+    }
     return wire_write(w, bytes, wire_format(bytes, sizeof bytes, line));
 }
 

@@ -637,6 +637,14 @@ uint64_t keyspace_count(const struct keyspace *k, uint32_t db)
     return k->db[db].dict.count;
 }
 
+uint64_t keyspace_count_all(const struct keyspace *k)
+{
+    uint64_t count = 0;
+    for (uint32_t db = 0; db < LIMIT_DATABASES; db++)
+        count += k->db[db].dict.count;
+    return count;
+}
+
 uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db)
 {
     return k->db[db].expiry.count;

@@ -149,6 +149,7 @@ raft_index keyspace_last_change(struct keyspace_view *view, struct slice key);
 
 uint64_t keyspace_count(const struct keyspace *k,
                         uint32_t db); /* keys present, due ones not yet removed included */
+uint64_t keyspace_count_all(const struct keyspace *k); /* in all databases */
 uint64_t keyspace_expiry_count(const struct keyspace *k, uint32_t db);
 /* How long keys that expire have left on average, in milliseconds of log time, from a sample of them; 0 when none does. */
 uint64_t keyspace_average_ttl_ms(const struct keyspace *k, uint32_t db);

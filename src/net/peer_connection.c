@@ -158,6 +158,7 @@ static void peer_flush(struct peer_connection *p)
         ssize_t n = send(p->fd, buf_slice(out).p, buf_size(out), MSG_NOSIGNAL);
 
         if (n > 0) {
+            clients_counters(node_clients(p->server->node))->peer_output_bytes += (uint64_t)n;
             buf_consume(out, (size_t)n);
         } else if (n < 0 && errno == EINTR) {
             continue;
@@ -272,6 +273,7 @@ static void on_peer_readable(struct ev_loop *loop, ev_io *io, int events)
     (void)events;
     ssize_t n = recv(p->fd, s->read_buffer, sizeof s->read_buffer, 0);
     if (n > 0) {
+        clients_counters(node_clients(s->node))->peer_input_bytes += (uint64_t)n;
         if (p->state == PEER_ENDING) {
             return;
         }

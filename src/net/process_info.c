@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #ifdef HAVE_JEMALLOC
@@ -53,6 +54,20 @@ static uint64_t resident_bytes(void)
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+static uint64_t microseconds(struct timeval t)
+{
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_usec;
+}
+
+static void describe_system(struct process_info *info)
+{
+    struct utsname name;
+
+    if (uname(&name) == 0) {
+        (void)snprintf(info->system, sizeof info->system, "%s %s %s", name.sysname, name.release, name.machine);
+    }
+}
+
 void server_process_info(void *ctx, struct process_info *info)
 {
     struct server *s = ctx;
@@ -62,9 +77,14 @@ void server_process_info(void *ctx, struct process_info *info)
     *info = (struct process_info){.process_id = getpid(), .resident_bytes = resident_bytes()};
     info->system_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
     describe_allocator(info);
+    describe_system(info);
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
-        info->cpu_user_us = (uint64_t)usage.ru_utime.tv_sec * 1000000u + (uint64_t)usage.ru_utime.tv_usec;
-        info->cpu_system_us = (uint64_t)usage.ru_stime.tv_sec * 1000000u + (uint64_t)usage.ru_stime.tv_usec;
+        info->cpu_user_us = microseconds(usage.ru_utime);
+        info->cpu_system_us = microseconds(usage.ru_stime);
+    }
+    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
+        info->cpu_user_loop_us = microseconds(usage.ru_utime);
+        info->cpu_system_loop_us = microseconds(usage.ru_stime);
     }
     memcpy(info->run_id, s->run_id, sizeof info->run_id);
     ssize_t n = readlink("/proc/self/exe", info->executable, sizeof info->executable - 1);

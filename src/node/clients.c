@@ -119,6 +119,10 @@ void clients_each_second(struct clients *cs, uint64_t now_us)
             rate_of(now->input_bytes, cs->last_second.input_bytes, seconds * 1024, r->input_kib_per_second);
         r->output_kib_per_second =
             rate_of(now->output_bytes, cs->last_second.output_bytes, seconds * 1024, r->output_kib_per_second);
+        r->peer_input_kib_per_second =
+            rate_of(now->peer_input_bytes, cs->last_second.peer_input_bytes, seconds * 1024, r->peer_input_kib_per_second);
+        r->peer_output_kib_per_second =
+            rate_of(now->peer_output_bytes, cs->last_second.peer_output_bytes, seconds * 1024, r->peer_output_kib_per_second);
     }
     cs->last_second = *now;
     cs->last_second_us = now_us;

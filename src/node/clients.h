@@ -11,7 +11,7 @@ struct clients;
 struct clients *clients_new(struct node *n);
 void clients_free(struct clients *cs);
 
-/* Since the start; for INFO. The driver adds the first four. */
+/* Since the start; for INFO. The driver adds connections and what concerns peers. */
 struct client_counters {
     uint64_t connections_received;
     uint64_t connections_rejected;
@@ -19,6 +19,8 @@ struct client_counters {
     uint64_t output_bytes;
     uint64_t reads;  /* from sockets, and ... */
     uint64_t writes; /* ... to them */
+    uint64_t peer_input_bytes; /* links between nodes */
+    uint64_t peer_output_bytes;
     uint64_t commands;
     uint64_t errors;
     uint64_t reads_at_once; /* answered while parsing: lease and stale reads */
@@ -30,6 +32,8 @@ struct client_rates {
     uint64_t commands_per_second;
     double input_kib_per_second;
     double output_kib_per_second;
+    double peer_input_kib_per_second;
+    double peer_output_kib_per_second;
 };
 /* The driver calls it about once a second. */
 void clients_each_second(struct clients *cs, uint64_t now_us);

@@ -31,10 +31,13 @@ struct process_info {
     } allocator_bytes;
     uint64_t cpu_user_us;
     uint64_t cpu_system_us;
+    uint64_t cpu_user_loop_us; /* the loop's thread alone, which is the one that asks */
+    uint64_t cpu_system_loop_us;
     char run_id[41]; /* 40 hex digits, new at each start */
     char executable[256];
     char config_file[256];
     char multiplexing[32];
+    char system[256]; /* "Linux 6.1.0 x86_64" */
 };
 
 struct node_env {

@@ -110,12 +110,7 @@ static void live_snapshot(struct node *n, int64_t wall_ms, struct buf *out)
 
 static void live_keys(struct node *n, struct buf *out)
 {
-    uint64_t keys = 0;
-
-    for (uint32_t db = 0; db < LIMIT_DATABASES; db++) {
-        keys += keyspace_count(node_keyspace(n), db);
-    }
-    live_int(out, "keys", keys);
+    live_int(out, "keys", keyspace_count_all(node_keyspace(n)));
 }
 
 void http_live_append(struct node *n, struct buf *out)

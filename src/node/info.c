@@ -13,6 +13,8 @@
 /* INFO: the fields that Redis tools read (COMPAT §1), under Redis's names, and coracle's own in "# Raft". A field whose thing does
  * not exist here has the value Redis shows when it is off. */
 
+#define LRU_CLOCK_MAX 0xffffffu /* seconds of the wall clock, as in Redis; no key has one here */
+
 void info_number(struct info *i, const char *name, uint64_t value)
 {
     buf_printf(i->out, "%s:%llu\r\n", name, (unsigned long long)value);
@@ -76,10 +78,12 @@ static void section_server(struct info *i)
     info_text(i, "redis_build_id", "0");
     info_text(i, "coracle_version", CORACLE_VERSION);
     info_text(i, "redis_mode", i->options->cluster_enabled ? "cluster" : "standalone");
-    info_text(i, "os", "Linux");
+    info_text(i, "os", i->process.system);
     info_number(i, "arch_bits", sizeof(void *) * 8);
     info_text(i, "monotonic_clock", "POSIX clock_gettime");
     info_text(i, "multiplexing_api", i->process.multiplexing);
+    info_text(i, "atomicvar_api", "c11-builtin"); /* <stdatomic.h> */
+    buf_printf(i->out, "gcc_version:%d.%d.%d\r\n", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
     info_number(i, "process_id", (uint64_t)i->process.process_id);
     info_text(i, "process_supervised", "no");
     info_text(i, "run_id", i->process.run_id);
@@ -89,9 +93,10 @@ static void section_server(struct info *i)
     info_number(i, "uptime_in_days", i->uptime_s / 86400);
     info_number(i, "hz", (uint64_t)i->options->hz);
     info_number(i, "configured_hz", (uint64_t)i->options->hz);
-    info_number(i, "io_threads_active", 0);
+    info_number(i, "lru_clock", i->wall_us / 1000000 & LRU_CLOCK_MAX);
     info_text(i, "executable", i->process.executable);
     info_text(i, "config_file", i->process.config_file);
+    info_number(i, "io_threads_active", 0);
 }
 
 static void section_clients(struct info *i)
@@ -106,54 +111,22 @@ static void section_clients(struct info *i)
     info_number(i, "clients_in_timeout_table", clients_blocked(node_clients(i->node)));
 }
 
-static void section_persistence(struct info *i)
+/* As Redis counts: "repl" is what goes between nodes, and the total has both. */
+static void lines_of_network(struct info *i)
 {
-    struct node_snapshot_status s;
-    uint64_t applied = i->status.applied;
+    const struct client_counters *c = i->counters;
+    const struct client_rates *rates = clients_rates(node_clients(i->node));
+    double input = rates->input_kib_per_second + rates->peer_input_kib_per_second;
+    double output = rates->output_kib_per_second + rates->peer_output_kib_per_second;
 
-    node_get_snapshot(i->node, &s);
-    info_number(i, "loading", s.is_loading || s.is_replaying);
-    info_number(i, "async_loading", s.is_receiving);
-    /* What was answered is in the log on disk in any case; in entries, not in changes. */
-    info_number(i, "rdb_changes_since_last_save", applied > s.index ? applied - s.index : 0);
-    info_number(i, "rdb_bgsave_in_progress", s.is_running);
-    info_number(i, "rdb_last_save_time", (uint64_t)s.saved_ms / 1000);
-    info_text(i, "rdb_last_bgsave_status", s.last_failed ? "err" : "ok");
-    info_number(i, "rdb_last_bgsave_time_sec", s.last_us / 1000000);
-    if (s.is_running)
-        info_number(i, "rdb_current_bgsave_time_sec", s.running_us / 1000000);
-    else
-        info_text(i, "rdb_current_bgsave_time_sec", "-1");
-    info_number(i, "rdb_saves", s.taken);
-    info_number(i, "rdb_last_cow_size", s.kept_bytes);
-    info_number(i, "snapshot_index", s.index);
-    info_number(i, "snapshot_bytes", s.bytes);
-    info_number(i, "snapshot_last_us", s.last_us);
-    if (s.is_loading) {
-        uint64_t done = s.loading_done > 0 ? s.loading_done : 1;
-        info_number(i, "loading_total_bytes", s.loading_bytes);
-        info_number(i, "loading_loaded_bytes", s.loading_done);
-        info_number(i, "loading_eta_seconds", s.loading_us / 1000 * (s.loading_bytes - s.loading_done) / done / 1000);
-    }
-    if (s.is_receiving) {
-        info_number(i, "snapshot_receiving_bytes", s.receiving_bytes);
-        info_number(i, "snapshot_receiving_done", s.receiving_done);
-    }
-    info_number(i, "aof_enabled", 1);
-    info_number(i, "aof_rewrite_in_progress", 0);
-    info_number(i, "aof_rewrite_scheduled", 0);
-    info_text(i, "aof_last_rewrite_time_sec", "-1");
-    info_text(i, "aof_current_rewrite_time_sec", "-1");
-    info_text(i, "aof_last_bgrewrite_status", "ok");
-    info_text(i, "aof_last_write_status", i->status.is_disk_full ? "err" : "ok");
-    info_number(i, "aof_last_cow_size", 0);
-    info_number(i, "module_fork_in_progress", 0);
-    info_number(i, "module_fork_last_cow_size", 0);
-    info_number(i, "aof_current_size", i->status.log_file_bytes);
-    info_number(i, "aof_pending_rewrite", 0);
-    info_number(i, "aof_buffer_length", 0);
-    info_number(i, "aof_pending_bio_fsync", i->status.raft.durable_index < i->status.raft.last_index);
-    info_number(i, "aof_delayed_fsync", 0);
+    info_number(i, "total_net_input_bytes", c->input_bytes + c->peer_input_bytes);
+    info_number(i, "total_net_output_bytes", c->output_bytes + c->peer_output_bytes);
+    info_number(i, "total_net_repl_input_bytes", c->peer_input_bytes);
+    info_number(i, "total_net_repl_output_bytes", c->peer_output_bytes);
+    info_ratio(i, "instantaneous_input_kbps", input, 1);
+    info_ratio(i, "instantaneous_output_kbps", output, 1);
+    info_ratio(i, "instantaneous_input_repl_kbps", rates->peer_input_kib_per_second, 1);
+    info_ratio(i, "instantaneous_output_repl_kbps", rates->peer_output_kib_per_second, 1);
 }
 
 static void section_stats(struct info *i)
@@ -163,17 +136,13 @@ static void section_stats(struct info *i)
     static const char *const of_defragmentation[] = {"active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits",
                                                      "active_defrag_key_misses", "total_active_defrag_time",
                                                      "current_active_defrag_time", NULL};
-    const struct client_rates *rates = clients_rates(node_clients(i->node));
     const struct pubsub *ps = &node_clients(i->node)->pubsub[0];
     const struct tracking *t = &node_clients(i->node)->tracking;
 
     info_number(i, "total_connections_received", i->counters->connections_received);
     info_number(i, "total_commands_processed", i->counters->commands);
-    info_number(i, "instantaneous_ops_per_sec", rates->commands_per_second);
-    info_number(i, "total_net_input_bytes", i->counters->input_bytes);
-    info_number(i, "total_net_output_bytes", i->counters->output_bytes);
-    buf_printf(i->out, "instantaneous_input_kbps:%.2f\r\n", rates->input_kib_per_second);
-    buf_printf(i->out, "instantaneous_output_kbps:%.2f\r\n", rates->output_kib_per_second);
+    info_number(i, "instantaneous_ops_per_sec", clients_rates(node_clients(i->node))->commands_per_second);
+    lines_of_network(i);
     info_number(i, "rejected_connections", i->counters->connections_rejected);
     info_number(i, "sync_full", 0);
     info_number(i, "sync_partial_ok", 0);
@@ -182,6 +151,7 @@ static void section_stats(struct info *i)
     /* Keys go when the log's time says so: none stays behind. */
     info_text(i, "expired_stale_perc", "0.00");
     info_number(i, "expired_time_cap_reached_count", 0);
+    info_number(i, "expire_cycle_cpu_milliseconds", 0);
     info_zeros(i, of_eviction);
     info_number(i, "keyspace_hits", i->counters->keyspace_hits);
     info_number(i, "keyspace_misses", i->counters->keyspace_misses);
@@ -203,6 +173,24 @@ static void section_stats(struct info *i)
     info_number(i, "total_writes_processed", i->counters->writes);
     info_number(i, "io_threaded_reads_processed", 0);
     info_number(i, "io_threaded_writes_processed", 0);
+    info_number(i, "reply_buffer_shrinks", 0);
+    info_number(i, "reply_buffer_expands", 0);
+}
+
+/* A snapshot that the leader sends is Redis's full synchronisation. `heard_s`: how long ago the leader was heard. */
+static void lines_of_sync(struct info *i, int64_t heard_s)
+{
+    struct node_snapshot_status s;
+
+    node_get_snapshot(i->node, &s);
+    info_number(i, "master_sync_in_progress", s.is_receiving);
+    if (s.is_receiving) {
+        info_number(i, "master_sync_total_bytes", s.receiving_bytes);
+        info_number(i, "master_sync_read_bytes", s.receiving_done);
+        info_number(i, "master_sync_left_bytes", s.receiving_bytes - s.receiving_done);
+        info_ratio(i, "master_sync_perc", 100.0 * (double)s.receiving_done, (double)s.receiving_bytes);
+        info_signed(i, "master_sync_last_io_seconds_ago", heard_s);
+    }
 }
 
 /* How long ago the leader was heard, and, while it is not, since when. */
@@ -214,7 +202,7 @@ static void lines_of_link(struct info *i)
 
     info_text(i, "master_link_status", i->leader.is_alive ? "up" : "down");
     info_signed(i, "master_last_io_seconds_ago", !i->leader.is_alive ? -1 : ago_s > 0 ? ago_s : 0);
-    info_number(i, "master_sync_in_progress", 0);
+    lines_of_sync(i, ago_s);
     if (!i->leader.is_alive) {
         info_signed(i, "master_link_down_since_seconds", ago_s);
     }
@@ -235,9 +223,11 @@ static void section_replication(struct info *i)
         info_text(i, "master_host", at.host);
         info_number(i, "master_port", at.port);
         lines_of_link(i);
+        info_number(i, "slave_read_repl_offset", i->status.raft.last_index);
         info_number(i, "slave_repl_offset", i->status.applied);
         info_number(i, "slave_priority", 100);
         info_number(i, "slave_read_only", 0);
+        info_number(i, "replica_announced", 1);
     }
     for (uint32_t m = 0; is_leader(i) && m < count; m++) {
         replicas += member[m].is_self ? 0 : 1;
@@ -264,11 +254,19 @@ static void section_replication(struct info *i)
     info_number(i, "repl_backlog_histlen", 0);
 }
 
+static void seconds_of(struct info *i, const char *name, uint64_t us)
+{
+    buf_printf(i->out, "%s:%llu.%06llu\r\n", name, (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
+}
+
 static void section_cpu(struct info *i)
 {
-    buf_printf(i->out, "used_cpu_sys:%.6f\r\nused_cpu_user:%.6f\r\n", (double)i->process.cpu_system_us / 1e6,
-               (double)i->process.cpu_user_us / 1e6);
-    buf_printf(i->out, "used_cpu_sys_children:0.000000\r\nused_cpu_user_children:0.000000\r\n");
+    seconds_of(i, "used_cpu_sys", i->process.cpu_system_us);
+    seconds_of(i, "used_cpu_user", i->process.cpu_user_us);
+    seconds_of(i, "used_cpu_sys_children", 0);
+    seconds_of(i, "used_cpu_user_children", 0);
+    seconds_of(i, "used_cpu_sys_main_thread", i->process.cpu_system_loop_us);
+    seconds_of(i, "used_cpu_user_main_thread", i->process.cpu_user_loop_us);
 }
 
 static void section_modules(struct info *i)
@@ -323,7 +321,7 @@ static const struct {
     {"Server", section_server, false},
     {"Clients", section_clients, false},
     {"Memory", info_section_memory, false},
-    {"Persistence", section_persistence, false},
+    {"Persistence", info_section_persistence, false},
     {"Stats", section_stats, false},
     {"Replication", section_replication, false},
     {"CPU", section_cpu, false},

@@ -31,7 +31,8 @@ void info_human(struct info *i, const char *name, uint64_t bytes);
 void info_ratio(struct info *i, const char *name, double part, double whole);
 void info_percent(struct info *i, const char *name, uint64_t part, uint64_t whole);
 
-/* info_memory.c, info_raft.c */
+/* info_persistence.c, info_memory.c, info_raft.c */
+void info_section_persistence(struct info *i);
 void info_section_memory(struct info *i);
 void info_section_raft(struct info *i);
 

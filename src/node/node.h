@@ -104,9 +104,13 @@ struct node_snapshot_status {
     uint64_t last_us;                /* how long the last one took */
     bool last_failed;
     uint64_t taken;
-    uint64_t kept_bytes;             /* now kept alive for the one under way */
+    uint64_t kept_bytes;             /* now kept alive for the one under way ... */
+    uint64_t kept_peak_bytes;        /* ... at most, so far ... */
+    uint64_t last_kept_bytes;        /* ... and for the last one, at most */
+    uint64_t keys_walked, keys_total; /* of the one under way; keys are made and removed meanwhile, so walked may pass total */
+    uint64_t keys_loaded;            /* by the last one taken from a file: at start, or received */
     bool is_loading;                 /* at start */
-    uint64_t loading_bytes, loading_done, loading_us;
+    uint64_t loading_bytes, loading_done, loading_us, loading_memory;
     bool is_replaying;               /* then the log behind it */
     bool is_receiving;
     uint64_t receiving_bytes, receiving_done;

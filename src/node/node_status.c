@@ -195,7 +195,12 @@ void node_get_snapshot(const struct node *n, struct node_snapshot_status *status
         .last_us = s->last_took_us,
         .last_failed = s->last_failed,
         .taken = s->taken_total,
-        .kept_bytes = t->walk ? state_walk_preimages(t->walk) + buf_size(&t->blocks) : 0,
+        .kept_bytes = snapshot_kept_bytes(t),
+        .kept_peak_bytes = is_running ? t->kept_peak_bytes : 0,
+        .last_kept_bytes = s->last_kept_bytes,
+        .keys_walked = t->walk ? state_walk_keys(t->walk) : 0,
+        .keys_total = t->walk ? t->keys_total : 0,
+        .keys_loaded = s->keys_loaded,
         .is_loading = l->is_active && l->at_start,
         .is_replaying = n->raft && apply_is_replaying(n),
         .is_receiving = s->receiving.id.index != 0,
@@ -206,5 +211,6 @@ void node_get_snapshot(const struct node *n, struct node_snapshot_status *status
         status->loading_bytes = l->from->size;
         status->loading_done = l->decoder.file_bytes;
         status->loading_us = n->now_us - l->begun_us;
+        status->loading_memory = l->keyspace ? keyspace_memory(l->keyspace) : 0;
     }
 }

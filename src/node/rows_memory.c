@@ -32,9 +32,7 @@ static struct memory_view memory_look(struct client *c)
     m.resident = process.resident_bytes;
     m.peak = clients_memory_peak(c->clients);
     m.peak = m.peak > m.used ? m.peak : m.used;
-    for (uint32_t db = 0; db < LIMIT_DATABASES; db++) {
-        m.keys += keyspace_count(k, db);
-    }
+    m.keys = keyspace_count_all(k);
     return m;
 }
 

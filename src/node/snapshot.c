@@ -173,6 +173,7 @@ static void on_published(struct node *n, struct node_job *base)
         return;
     }
     s->last_took_us = n->now_us - t->started_us;
+    s->last_kept_bytes = t->kept_peak_bytes;
     s->last_failed = false;
     s->taken_total++;
     s->saved_wall_ms = n->env.wall_ms(n->env.ctx);
@@ -202,6 +203,11 @@ static void taking_publish(struct node *n)
 }
 
 /* --- walking --- */
+
+uint64_t snapshot_kept_bytes(const struct snapshot_taking *t)
+{
+    return t->walk ? state_walk_preimages(t->walk) + buf_size(&t->blocks) : 0;
+}
 
 /* What the walk made becomes blocks. */
 static void taking_encode(struct snapshot_taking *t, bool is_done)
@@ -250,6 +256,8 @@ static void taking_walk(struct node *n)
     uint64_t limit_us = (uint64_t)n->options->snapshot_slice;
     bool has_more = !t->has_ended;
     bool is_held = snapshot_holds_apply(n); /* then it is what everybody waits for */
+    uint64_t kept_bytes = snapshot_kept_bytes(t);
+    t->kept_peak_bytes = kept_bytes > t->kept_peak_bytes ? kept_bytes : t->kept_peak_bytes;
     if (has_more && (n->now_us >= t->slice_us || is_held)) {
         uint64_t begun_us = n->env.now_us(n->env.ctx);
         uint64_t now_us = begun_us;
@@ -310,6 +318,8 @@ static void taking_begin(struct node *n, enum snapshot_reason reason)
     t->slice_us = 0;
     t->slice_applied = 0;
     t->log_bytes = n->disk.stats.append_bytes;
+    t->kept_peak_bytes = 0;
+    t->keys_total = keyspace_count_all(n->keyspace);
     t->walk = state_walk_new(n->keyspace, STATE_SNAPSHOT);
     snapshot_encode_head(&t->encoder, &t->meta, &t->blocks);
     t->meta.birth = (struct slice){NULL, 0};

@@ -55,6 +55,8 @@ struct snapshot_taking {
     uint64_t slice_us;             /* not before: the walk leaves most of the loop to others */
     raft_index slice_applied;      /* at the last slice */
     uint64_t log_bytes;            /* wal append_bytes when it began */
+    uint64_t kept_peak_bytes;      /* at most, as far as slices saw it */
+    uint64_t keys_total;           /* when it began */
 };
 
 /* RAFT BACKUP: backup.c. */
@@ -131,6 +133,8 @@ struct snapshots {
     uint64_t failed_total;
     bool last_failed;
     uint64_t last_took_us;
+    uint64_t last_kept_bytes;       /* kept_peak_bytes of the last one that is durable */
+    uint64_t keys_loaded;
     raft_index compacted_to;        /* last asked for ... */
     raft_index compacted_for;       /* ... behind this snapshot ... */
     uint64_t compacted_us;          /* ... at this time */
@@ -157,6 +161,9 @@ uint64_t snapshots_tick(struct node *n);
 bool snapshot_holds_apply(const struct node *n);
 /* The data are being loaded: NULL, or the error for a data command ("LOADING ..."). Borrowed until the next call. */
 const char *snapshot_loading_text(struct node *n);
+
+/* Bytes that the walk under way keeps in memory now; 0 without one. */
+uint64_t snapshot_kept_bytes(const struct snapshot_taking *t);
 
 /* For the files of this room. */
 void snapshot_submit(struct node *n, struct snapshot_job *job, void (*run)(struct node_job *), void (*done)(struct node *, struct node_job *));

@@ -108,6 +108,7 @@ static void load_take_over(struct node *n)
     l->keyspace = NULL;
     s->conf = l->meta.conf;
     s->conf_index = l->meta.conf_index;
+    s->keys_loaded = keyspace_count_all(n->keyspace);
     n->apply.applied = l->meta.index;
     n->apply.told = l->meta.index;
     buf_clear(&n->apply.fetched, 0);
