@@ -106,13 +106,9 @@ grep -nE '(^|[^a-z])(pkill|killall)([^a-z]|$)' $(grep -E '^(tests|integration|\.
     >"$work/rule" 2>/dev/null
 verdict processes "$work/rule"
 
-# The tests that docs/GUARANTEES.md names exist: as a test, or as a script of Raft.
-: >"$work/rule"
-xargs sed -nE 's/^I?TEST\(([a-z0-9_]+).*/\1/p' <"$work/c" | sort -u >"$work/tests"
-ls tests/raft/scripts | sed 's/\.txt$//' >>"$work/tests"
-grep '^|' docs/GUARANTEES.md | sed 's/.*| \([^|]*\) |$/\1/' | grep -oE '`[a-z0-9_]+`' | tr -d '`' | sort -u |
-    grep -vxF -f "$work/tests" | sed 's/$/: named in docs\/GUARANTEES.md, but there is no such test/' >"$work/rule"
-verdict guarantees "$work/rule"
+# Files, targets, options and tests that the documents name exist.
+tests/check-docs >"$work/rule"
+verdict docs "$work/rule"
 
 # Shell scripts parse.
 : >"$work/rule"
