@@ -61,7 +61,7 @@ static enum err sim_open(struct vfs *v, const char *name, bool create, struct vf
         }
     }
     struct vfs_file *f = mem_alloc(sizeof(*f));
-    *f = (struct vfs_file){d, d->inode[n->inode], d->life};
+    *f = (struct vfs_file){d, d->inode[n->inode], n->inode, d->life};
     f->inode->handles++;
     *file = f;
     return ERR_OK;
@@ -71,7 +71,7 @@ static void sim_close(struct vfs_file *f)
 {
     if (f->life == f->disk->life) { /* else the inode may be gone */
         f->inode->handles--;
-        sim_disk_collect(f->disk);
+        sim_disk_release(f->disk, f->number);
     }
     mem_free(f);
 }
@@ -218,7 +218,7 @@ static enum err sim_sync_names(struct vfs *v)
         return ERR_IO;
     }
     bool cut = is_cut(d);
-    if (!cut || sim_disk_draw_half(d)) {
+    if ((!cut || sim_disk_draw_half(d)) && d->change_count > 0) {
         sim_name_list_copy(&d->durable, &d->cached);
         d->change_count = 0;
         sim_disk_collect(d);

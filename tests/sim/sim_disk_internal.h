@@ -57,6 +57,7 @@ struct sim_disk {
 struct vfs_file {
     struct sim_disk *disk;
     struct sim_inode *inode;
+    uint32_t number; /* of the inode */
     uint64_t life;
 };
 
@@ -68,6 +69,8 @@ void sim_name_list_copy(struct name_list *to, const struct name_list *from);
 void sim_note_name_change(struct sim_disk *d, enum name_change_kind kind, const struct name *name, const char *to);
 void sim_apply_name_change(struct sim_disk *d, const struct name_change *c);
 uint32_t sim_disk_inode_new(struct sim_disk *d);
+/* Frees what nothing leads to: that inode, if it is so; all such ones. */
+void sim_disk_release(struct sim_disk *d, uint32_t number);
 void sim_disk_collect(struct sim_disk *d);
 void sim_disk_inode_power_loss(struct sim_disk *d, struct sim_inode *n);
 

@@ -112,14 +112,27 @@ static bool is_in_use(const struct sim_disk *d, uint32_t i)
     return false;
 }
 
-/* Inodes that no name leads to any more, and no handle. Their numbers are not used again. */
+/* An inode that no name leads to any more, and no handle, goes. Its number is not used again. */
+static void release(struct sim_disk *d, uint32_t i)
+{
+    if (d->inode[i] && !is_in_use(d, i)) {
+        sim_inode_free(d->inode[i]);
+        d->inode[i] = NULL;
+    }
+}
+
+void sim_disk_release(struct sim_disk *d, uint32_t number)
+{
+    release(d, number);
+    while (d->first_inode < d->inode_count && !d->inode[d->first_inode]) {
+        d->first_inode++;
+    }
+}
+
 void sim_disk_collect(struct sim_disk *d)
 {
     for (uint32_t i = d->first_inode; i < d->inode_count; i++) {
-        if (d->inode[i] && !is_in_use(d, i)) {
-            sim_inode_free(d->inode[i]);
-            d->inode[i] = NULL;
-        }
+        release(d, i);
     }
     while (d->first_inode < d->inode_count && !d->inode[d->first_inode]) {
         d->first_inode++;
