@@ -1,5 +1,6 @@
 #include "tests/storage/model.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,14 @@
 
 void model_init(struct model *m)
 {
-    memset(m, 0, sizeof(*m));
+    memset(m, 0, offsetof(struct model, entry) + sizeof(m->entry[0]));
     m->first = 1;
     m->identity.node_id = MODEL_NODE_ID;
+}
+
+void model_copy(struct model *to, const struct model *from)
+{
+    memcpy(to, from, offsetof(struct model, entry) + (from->last + 1) * sizeof(from->entry[0]));
 }
 
 /* Configurations of one to five members, different at each index. */
@@ -67,7 +73,7 @@ void model_draw(struct prng *p,
                 struct model *next,
                 struct model_append *a)
 {
-    memcpy(next, now, sizeof(*next));
+    model_copy(next, now);
     memset(a, 0, sizeof(*a));
     if (chance(p, 30)) {
         next->state.hard.term += prng_below(p, 3);

@@ -21,10 +21,11 @@ struct model {
     struct wal_node_state state;
     raft_index first; /* as far as known dropped */
     raft_index last;
-    struct model_entry entry[MODEL_ENTRIES]; /* [i] is index i */
+    struct model_entry entry[MODEL_ENTRIES]; /* [i] is index i; those above `last` mean nothing */
 };
 
 void model_init(struct model *m);
+void model_copy(struct model *to, const struct model *from);
 /* The entry's bytes, a function of (index, term, payload_bytes, is_conf). Clears `out`. */
 void model_entry_bytes(const struct model *m, raft_index index, struct buf *out);
 

@@ -17,7 +17,11 @@ const struct model_shape rig_ordinary = {
 
 struct rig *rig_make(uint64_t seed, uint32_t sector_bytes, uint64_t segment_bytes)
 {
-    struct rig *g = mem_alloc_zero(sizeof(*g));
+    struct rig *g = mem_alloc(sizeof(*g)); /* large, and made by the thousand: the models' entries stay as they are */
+    g->wal = NULL;
+    memset(&g->recovery, 0, sizeof(g->recovery));
+    memset(&g->append, 0, sizeof(g->append));
+    g->dropping = 0;
     prng_seed(&g->prng, seed);
     g->disk = sim_disk_new(seed, sector_bytes);
     g->segment_bytes = segment_bytes;
@@ -47,7 +51,7 @@ enum err rig_append(struct rig *g, const struct model_shape *shape)
     enum err e = wal_append(g->wal, &g->append.append);
     model_append_free(&g->append);
     if (e == ERR_OK) {
-        memcpy(&g->now, &g->next, sizeof(g->now));
+        model_copy(&g->now, &g->next);
     }
     return e;
 }
@@ -110,7 +114,7 @@ bool rig_check(struct rig *g)
     g->next.first = g->now.first;
     if (g->next.last + 1 >= g->recovery.first_index &&
         model_matches(&g->next, g->wal, &g->recovery, &why)) {
-        memcpy(&g->now, &g->next, sizeof(g->now));
+        model_copy(&g->now, &g->next);
     }
     return rig_check_now(g);
 }

@@ -295,7 +295,7 @@ TEST(the_reserve_is_kept_for_what_may_use_it)
     model_draw(&g->prng, &shape, &g->now, &g->next, &g->append);
     g->append.append.may_use_reserve = true;
     CHECK_EQ_INT(wal_append(g->wal, &g->append.append), ERR_OK);
-    memcpy(&g->now, &g->next, sizeof(g->now));
+    model_copy(&g->now, &g->next);
     model_append_free(&g->append);
     sim_disk_power_loss(g->disk);
     CHECK_EQ_INT(rig_reopen(g), ERR_OK);

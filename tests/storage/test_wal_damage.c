@@ -60,13 +60,13 @@ static struct sample *sample_new(uint64_t seed, uint32_t sector_bytes, uint64_t 
     buf_deinit(&conf);
     g->now.identity = identity;
     g->now.last = 1;
-    memcpy(&s->after[0], &g->now, sizeof(g->now));
+    model_copy(&s->after[0], &g->now);
     for (int i = 1; i <= STEPS; i++) {
         do {
             CHECK_EQ_INT(rig_append(g, &sample_shape), ERR_OK);
         } while (g->now.last ==
                  s->after[i - 1].last); /* Each step is seen in the last index or the terms. */
-        memcpy(&s->after[i], &g->now, sizeof(g->now));
+        model_copy(&s->after[i], &g->now);
     }
     sim_disk_crash(g->disk);
     wal_close(g->wal);
@@ -346,7 +346,7 @@ TEST(a_tainted_log_is_refilled_and_healed)
         CHECK_EQ_UINT(g->recovery.last_index, i);
     }
     buf_deinit(&bytes);
-    memcpy(&g->now, full, sizeof(g->now));
+    model_copy(&g->now, full);
     CHECK(rig_check_now(g));
     CHECK_EQ_UINT(sim_disk_file(g->disk, s->name[1]).n, 0); /* gone */
     rig_free(g);
