@@ -8,15 +8,18 @@
  *
  *   G1  first_index - 1 <= durable_index <= last_index.
  *   G2  The tail is contiguous and ends at last_index. Slots are a vector that slides: appended at
- * the back, dropped at the front, moved down when the back is reached, and made larger when more than
- * half is then in use. So they are always contiguous, can be handed out as arrays, and nothing is
- * allocated up to what raft_log_reserve made room for. G3  Only entries that are durable and applied are dropped from memory. G4  Runs
- * start at rising indices with rising terms; the terms of all entries are known for ever at 16
- * bytes per election, which saves the disk reads that conflict hints and consistency checks would
- * need (R1, R3). G5  pending[] has rising tokens and never says `last` beyond what is still the
- * same entry: truncation cuts it back, so the completion of an overwritten entry makes nothing
- * durable (P15, ABA). G6  The newest configuration of the stack is the effective one, from the
- * moment of its append (J1). Truncation pops. */
+ *       the back, dropped at the front, moved down when half as many as are in use were dropped. So
+ *       they are always contiguous, can be handed out as arrays, touch half as much memory again as
+ *       they need, and nothing is allocated up to what raft_log_reserve made room for.
+ *   G3  Only entries that are durable and applied are dropped from memory.
+ *   G4  Runs start at rising indices with rising terms; the terms of all entries are known for ever
+ *       at 16 bytes per election, which saves the disk reads that conflict hints and consistency
+ *       checks would need (R1, R3).
+ *   G5  pending[] has rising tokens and never says `last` beyond what is still the same entry:
+ *       truncation cuts it back, so the completion of an overwritten entry makes nothing durable
+ *       (P15, ABA).
+ *   G6  The newest configuration of the stack is the effective one, from the moment of its append
+ *       (J1). Truncation pops. */
 #include "raft/log.h"
 
 #include <string.h>
@@ -27,6 +30,8 @@
 
 /* What an entry costs in memory beyond its bytes. */
 #define SLOT_BYTES sizeof(struct raft_entry)
+/* Not moved down for fewer. */
+#define SLOTS_SLIDE 64
 
 static void log_add_run(struct raft_log *log, raft_index first, raft_term term)
 {
@@ -48,18 +53,15 @@ static void log_push_conf(struct raft_log *log, raft_index index, const struct r
     log->conf[log->conf_count++].conf = *conf;
 }
 
-/* Makes slot[slot_start + slot_count] writable. */
+/* Makes slot[slot_start + slot_count] writable (G2). */
 static void log_reserve_slot(struct raft_log *log)
 {
-    if (log->slot_start + log->slot_count < log->slot_capacity) {
-        return;
-    }
-    if (log->slot_start > 0) {
+    if (log->slot_start >= SLOTS_SLIDE && log->slot_start >= log->slot_count / 2) {
         memmove(log->slot, log->slot + log->slot_start, log->slot_count * sizeof(*log->slot));
         log->slot_start = 0;
     }
-    if (log->slot_count > log->slot_capacity / 2 || log->slot_capacity == 0) {
-        log->slot_capacity = log->slot_capacity == 0 ? 64 : log->slot_capacity * 2;
+    if (log->slot_start + log->slot_count == log->slot_capacity) {
+        log->slot_capacity = log->slot_capacity == 0 ? SLOTS_SLIDE : log->slot_capacity * 2;
         log->slot = mem_realloc_array(log->slot, log->slot_capacity, sizeof(*log->slot));
     }
 }
@@ -140,7 +142,8 @@ void raft_log_deinit(struct raft_log *log)
 
 void raft_log_reserve(struct raft_log *log, uint64_t memory_bytes)
 {
-    size_t capacity = (size_t)(memory_bytes / (2 * SLOT_BYTES));
+    size_t most = (size_t)(memory_bytes / (SLOT_BYTES + ENTRY_HEADER_BYTES));
+    size_t capacity = most + most / 2 + SLOTS_SLIDE;
     if (capacity > log->slot_capacity) {
         log->slot = mem_realloc_array(log->slot, capacity, sizeof(*log->slot));
         log->slot_capacity = capacity;

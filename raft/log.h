@@ -50,8 +50,9 @@ struct raft_log {
  */
 void raft_log_init(struct raft_log *log, const struct raft_start *start);
 void raft_log_deinit(struct raft_log *log);
-/* Address space for the slots of a tail of `memory_bytes`, whose entries are at least as large as their slots: so the vector does
- * not grow while it is in use, which would copy megabytes into fresh pages in one step (25 ms, measured). Larger tails still grow. */
+/* Address space for the slots of a tail of `memory_bytes`, however small its entries: so the vector does not grow while it is in
+ * use, which would copy megabytes into fresh pages in one step (25 ms, measured). A tail that is longer, since it waits for the disk
+ * or for being applied, still grows. */
 void raft_log_reserve(struct raft_log *log, uint64_t memory_bytes);
 
 /* Index of the oldest entry in memory; last_index + 1 when there is none. */
