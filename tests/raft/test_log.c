@@ -201,6 +201,31 @@ TEST(trimming)
     raft_log_deinit(&log);
 }
 
+/* G2: growing would copy megabytes while clients wait. */
+TEST(reserved_slots_do_not_grow)
+{
+    static const char *const payload[] = {"", "0123456789", "0123456789012345678901234567890123456789012345678901234567890123456789"};
+    for (size_t k = 0; k < sizeof payload / sizeof *payload; k++) {
+        struct raft_log log;
+        init_empty(&log);
+        raft_log_reserve(&log, 1 << 20);
+        const struct raft_entry *slot = log.slot;
+        size_t capacity = log.slot_capacity;
+        for (uint64_t i = 1; i <= 50000; i++) {
+            append(&log, 1, payload[k]);
+            if (i % 100 == 0) {
+                raft_log_persisting(&log, i);
+                raft_log_persisted(&log, i);
+            }
+            raft_log_trim(&log, i, (1 << 20) - 100 * 200);
+            REQUIRE(log.slot == slot && log.slot_capacity == capacity);
+        }
+        CHECK(log.slot_count > 4000 && log.tail_bytes <= 1 << 20);
+        CHECK_EQ_UINT(raft_log_entry(&log, 50000)->index, 50000);
+        raft_log_deinit(&log);
+    }
+}
+
 TEST(references_keep_bytes_alive)
 {
     struct raft_log log;
