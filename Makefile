@@ -261,7 +261,7 @@ coverage:
 # Unit tests under valgrind, PARTS="src/base raft" for some; threads under ThreadSanitizer.
 .PHONY: valgrind tsan
 valgrind:
-	@$(MAKE) --no-print-directory BUILD=release $(if $(filter command line,$(origin PARTS)),PARTS="$(PARTS)") unit-programs
+	@env -u PARTS -u MAKEFLAGS $(MAKE) --no-print-directory -j$$(nproc) B=$(B) BUILD=release $(patsubst $(O)/%,$(B)/release/%,$(UNIT_BIN))
 	@tests/valgrind $(B)/release $(patsubst $(O)/%,$(B)/release/%,$(UNIT_BIN))
 tsan:
 	@$(MAKE) --no-print-directory BUILD=tsan coracle $(B)/tsan/tests/net/test_net

@@ -19,9 +19,10 @@ static void append_value(struct buf *out, struct slice value, enum option_type t
     bool needs_quotes = value.n == 0;
 
     for (size_t i = 0; i < value.n; i++) {
-        needs_quotes |= !isprint(value.p[i]) || strchr("\"'\\#", value.p[i]) != NULL;
+        bool is_lost = value.p[i] == ' ' && (i == 0 || i + 1 == value.n || value.p[i - 1] == ' '); /* between words one blank is read */
+        needs_quotes |= is_lost || !isprint(value.p[i]) || strchr("\"'\\#", value.p[i]) != NULL;
     }
-    /* `bind` and `save` are lists of words; they are joined again when they are read. */
+    /* `bind` and `save` are lists of words; they are joined again, by a blank each, when they are read. */
     if (!needs_quotes || type != OPTION_STRING) {
         buf_append_slice(out, value);
         return;

@@ -394,6 +394,7 @@ enum err cluster_step(struct cluster *c, raft_id id, struct raft_event *event)
     if (u.entry_count > 0) {
         ghost_log_matching(c, n);
     }
+    ghost_uncommitted(c, n);
     for (uint32_t i = 0; i < u.read_count; i++) {
         ghost_on_read(c, n, &u.read[i]);
     }

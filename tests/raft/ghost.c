@@ -110,6 +110,21 @@ void ghost_on_read(struct cluster *c, struct cluster_node *n, const struct raft_
         (struct read_result){read->context, n->id, read->index, read->status == RAFT_READ_READY};
 }
 
+/* What a leader counts against its limit (R7) are the bytes of the entries that it holds above its commit index: no more, else proposals are
+ * refused for nothing, and no fewer. */
+void ghost_uncommitted(struct cluster *c, struct cluster_node *n)
+{
+    struct raft_status s = cluster_status(c, n->id);
+    struct raft_entry entry;
+    uint64_t bytes = 0;
+    for (raft_index i = s.commit + 1; i <= s.last_index; i++) {
+        bytes += raft_get_entry(n->raft, i, &entry) ? entry.bytes.n : 0;
+    }
+    if (s.role == RAFT_LEADER && bytes != s.uncommitted_bytes) {
+        cluster_fail(c, "leader %d counts %d uncommitted bytes, and holds %d", (int)n->id, (int)s.uncommitted_bytes, (int)bytes);
+    }
+}
+
 /* Two logs that hold an entry of one index and term hold the same up to it (log matching). */
 void ghost_log_matching(struct cluster *c, struct cluster_node *n)
 {

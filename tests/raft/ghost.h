@@ -14,5 +14,6 @@ void ghost_on_leader(struct cluster *c, struct cluster_node *n, raft_term term);
 void ghost_on_send(struct cluster *c, const struct raft_message *m);
 void ghost_on_read(struct cluster *c, struct cluster_node *n, const struct raft_read *read);
 void ghost_log_matching(struct cluster *c, struct cluster_node *n);
+void ghost_uncommitted(struct cluster *c, struct cluster_node *n);
 
 #endif

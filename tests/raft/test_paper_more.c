@@ -339,6 +339,32 @@ TEST(s6_4_1_lease_runs_from_the_send_time_of_an_acknowledged_round)
     solo_end(&s);
 }
 
+/* Reads start rounds as fast as they come; an acknowledgement on its way for a while still counts from when its round was sent. */
+TEST(s6_4_1_a_thousand_rounds_do_not_wear_out_a_lease)
+{
+    static const raft_term term[] = {1, 1, 2};
+    struct solo s;
+    struct raft_options options = cluster_options();
+    options.lease_us = 200000;
+    options.lease_drift_ppm = 10000;
+    solo_start(&s, options, (struct raft_hard_state){.term = 2}, 0xe, term, 3);
+    solo_ready_leader(&s);
+    solo_tick(&s, 50000);
+    uint64_t sent_us = s.now_us;
+    uint64_t round = sent(&s, RAFT_HEARTBEAT, 2).u.heartbeat.round;
+    uint64_t newest = round;
+    for (uint64_t i = 0; newest < round + 1000; i++) {
+        REQUIRE(i < 5000);
+        s.now_us += 20;
+        REQUIRE(solo_read(&s, i + 1, RAFT_READ_QUORUM) == ERR_OK);
+        newest = has_sent(&s, RAFT_HEARTBEAT, 3) ? sent(&s, RAFT_HEARTBEAT, 3).u.heartbeat.round : newest;
+    }
+    CHECK(!raft_lease_holds(s.raft, s.now_us));
+    solo_heartbeat_ack(&s, 2, round + 1);
+    CHECK(raft_lease_holds(s.raft, sent_us + 197999));
+    solo_end(&s);
+}
+
 TEST(s6_4_1_an_acknowledged_lease_binds_the_follower)
 {
     struct solo s;

@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 #include "base/mem.h"
+#include "storage/wal_format.h"
 #include "tests/storage/rig.h"
 #include "tests/test.h"
 
@@ -104,6 +105,57 @@ TEST(truncation_below_a_segments_head_survives_dropping)
             CHECK_EQ_INT(rig_reopen(g), ERR_OK);
             CHECK(rig_check_now(g));
         }
+        rig_free(g);
+    }
+    test_context("%s", "");
+}
+
+struct footer_search {
+    const struct sim_disk *disk;
+    bool is_found;
+    struct wal_footer newest;
+};
+
+static void look_for_footers(void *ctx, const char *name)
+{
+    struct footer_search *s = ctx;
+    const struct slice file = sim_disk_file(s->disk, name);
+    for (uint64_t segment = 0; segment < 40; segment++) {
+        for (size_t at = 0; at < file.n; at += 512) {
+            struct wal_footer footer;
+            const uint8_t *unit_crc;
+            if (wal_footer_decode(slice_skip(file, at), segment, &footer, &unit_crc) &&
+                (!s->is_found || footer.segment > s->newest.segment ||
+                 (footer.segment == s->newest.segment && footer.offset >= s->newest.offset))) {
+                s->is_found = true;
+                s->newest = footer;
+            }
+        }
+    }
+}
+
+/* By the newest footer a SUSPECT node votes (P9): it says how long the log is and of which term its end, whatever the batch did. */
+TEST(the_newest_footer_says_where_the_log_ends)
+{
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct rig *g = rig_new(seed, 512, 1 << 16);
+        struct model_shape shape = rig_ordinary;
+        int truncations_alone = 0;
+        shape.entry_max = 2;
+        shape.payload_max = 300;
+        shape.big_bytes = 0;
+        for (int i = 0; i < 60; i++) {
+            test_context("seed %llu append %d", (unsigned long long)seed, i);
+            const raft_index before = g->now.last;
+            CHECK_EQ_INT(rig_append(g, &shape), ERR_OK);
+            truncations_alone += g->now.last < before;
+            struct footer_search s = {.disk = g->disk};
+            sim_disk_each(g->disk, look_for_footers, &s);
+            REQUIRE(s.is_found);
+            CHECK_EQ_UINT(s.newest.last_index, g->now.last);
+            CHECK_EQ_UINT(s.newest.last_term, g->now.last > 0 ? g->now.entry[g->now.last].term : 0);
+        }
+        CHECK(truncations_alone > 0);
         rig_free(g);
     }
     test_context("%s", "");
