@@ -36,6 +36,7 @@ struct raft_peer {
 
     bool is_probing;      /* PROBE: an append, SNAPSHOT: a chunk is under way */
     bool is_link_down;    /* kept over roles and terms */
+    bool is_link_full;    /* the same: what was sent waits here, before the link */
     bool may_have_lost;   /* the link is new: perhaps also the log behind it (P9, CORRUPT) */
     bool is_told_starved; /* the driver said so last */
     uint64_t starved_us;  /* since when data waits without progress; 0: it doesn't */

@@ -83,6 +83,7 @@ enum raft_event_type {
     RAFT_EVENT_INSTALLED,     /* the received snapshot is loaded, and its file has its name durably. Its index must be above commit */
     RAFT_EVENT_COMPACTED,     /* the log on disk begins at `first_index` now */
     RAFT_EVENT_PEER_LINK,     /* a peer's bulk link came up or went down: probe anew / stop the window */
+    RAFT_EVENT_PEER_ROOM,     /* a peer's bulk link takes no more for now, or again: append no further / go on. A new link has room */
     RAFT_EVENT_NUDGE,         /* tell `peer` the commit index now if it wasn't told yet */
     RAFT_EVENT_TRANSFER,
     RAFT_EVENT_CHANGE,        /* membership */
@@ -138,6 +139,10 @@ struct raft_event {
             bool is_up;
             bool is_starved; /* is_up: bytes outstanding and no progress (from received-bytes counts) for check-quorum */
         } peer_link;
+        struct {
+            raft_id peer;
+            bool has_room;
+        } peer_room;
         raft_id nudge_peer;
         raft_id lost_peer;
         raft_id transfer_to; /* 0: the best follower */

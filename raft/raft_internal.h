@@ -182,6 +182,7 @@ void replication_on_ack(struct raft *r, const struct raft_message *m);
 void replication_on_control_commit(struct raft *r, raft_index commit);
 void replication_on_fetched(struct raft *r, const struct raft_event *event);
 void replication_on_link(struct raft *r, const struct raft_event *event);
+void replication_on_room(struct raft *r, const struct raft_event *event);
 void replication_nudge(struct raft *r, raft_id id);
 
 /* The token after which entries up to `match`, and the term they were accepted in, are durable; 0:

@@ -14,7 +14,8 @@
  *   C6  Entries that are no longer in memory are asked from the driver, one request per peer at a
  *       time.
  *   C7  A window that opens is not filled at once: burst_bytes, then the next tick, RAFT_BURST_US
- *       later (burst_due_us). A turn of the driver's loop is what heartbeats are late.
+ *       later (burst_due_us). A turn of the driver's loop is what heartbeats are late. Nor is more
+ *       sent while the link doesn't take what was (is_link_full): it would pile up in the driver.
  */
 #include <string.h>
 
@@ -101,7 +102,7 @@ void replication_send(struct raft *r, struct raft_peer *peer)
         }
         return;
     }
-    while (peer->next <= r->log.last_index &&
+    while (peer->next <= r->log.last_index && !peer->is_link_full &&
            !progress_window_full(peer, r->options.inflight_bytes)) {
         uint64_t bytes;
         if (progress_burst_full(peer, r->options.burst_bytes, r->now_us)) { /* C7 */
@@ -517,6 +518,7 @@ void replication_on_link(struct raft *r, const struct raft_event *event)
     }
     bool is_relief = event->u.peer_link.is_up && !peer->is_link_down && peer->is_told_starved;
     peer->is_told_starved = false;
+    peer->is_link_full = is_relief && peer->is_link_full;
     peer->is_link_down = !event->u.peer_link.is_up;
     if (is_relief || r->role != RAFT_LEADER) {
         peer->starved_us = 0;
@@ -530,6 +532,20 @@ void replication_on_link(struct raft *r, const struct raft_event *event)
     if (event->u.peer_link.is_up) {
         replication_keep_starved(r, peer);
         peer->may_have_lost = true;
+        replication_send(r, peer);
+    }
+}
+
+void replication_on_room(struct raft *r, const struct raft_event *event)
+{
+    struct raft_peer *peer = members_find(r, event->u.peer_room.peer);
+    if (peer == NULL) {
+        return;
+    }
+    peer->is_link_full = !event->u.peer_room.has_room;
+    if (peer->is_link_full) {
+        COVER("raft: a link takes no more for now");
+    } else if (r->role == RAFT_LEADER) {
         replication_send(r, peer);
     }
 }

@@ -20,6 +20,7 @@
 #define BACKOFF_FIRST_US 20000
 #define BACKOFF_MOST_US 500000
 #define ADOPT_RETRY_US 500000
+#define BULK_ROOM_US 1000
 #define FAULT_LOG_US 10000000
 #define LEFT_US 2000000
 /* The other side should have dialled by then. Perhaps it doesn't know where this node is, or that it is a member. */
@@ -264,10 +265,30 @@ void peers_report_bulk(struct node *n, struct peer *p, bool is_starved)
     ASSERT(e == ERR_OK);
 }
 
+/* A link that is slower than the log: what it was sent waits in its output, which a leader that goes on would make ever larger, megabytes
+ * copied at once. Looked at as often as messages go out. */
+static uint64_t bulk_room_tick(struct node *n, struct peer *p)
+{
+    if (!p->is_member || !n->env.unsent_bytes || (!p->is_full && !node_is_leader(n)))
+        return NODE_NEVER;
+    size_t unsent = n->env.unsent_bytes(n->env.ctx, p->link[PEER_BULK].id);
+    bool is_full = unsent > (p->is_full ? LIMIT_UNSENT_BYTES / 2 : LIMIT_UNSENT_BYTES);
+    if (is_full != p->is_full) {
+        p->is_full = is_full;
+        struct raft_event event = {.type = RAFT_EVENT_PEER_ROOM};
+        event.u.peer_room.peer = p->id;
+        event.u.peer_room.has_room = !is_full;
+        enum err e = driver_step(n, &event);
+        ASSERT(e == ERR_OK);
+    }
+    return is_full ? n->now_us + BULK_ROOM_US : NODE_NEVER;
+}
+
 static uint64_t bulk_tick(struct node *n, struct peer *p)
 {
     if (!peer_is_up(p, PEER_BULK))
         return NODE_NEVER;
+    uint64_t room_us = bulk_room_tick(n, p);
     uint64_t limit_us = node_election_timeout_us(n);
     uint64_t stuck_us = earlier_us(p->progress_us, p->in_progress_us);
     bool is_out = p->bulk_sent > p->acked;
@@ -278,7 +299,7 @@ static uint64_t bulk_tick(struct node *n, struct peer *p)
         p->in_progress_us = n->now_us;
     stuck_us = earlier_us(p->progress_us, p->in_progress_us);
     if (n->now_us - stuck_us <= limit_us)
-        return is_out || is_in ? stuck_us + limit_us + 1 : NODE_NEVER;
+        return is_out || is_in ? earlier_us(room_us, stuck_us + limit_us + 1) : room_us;
     /* Only a peer that still talks on the control link proves that the bulk link is the trouble. */
     if (n->now_us - p->heard_us > limit_us)
         return n->now_us + limit_us;

@@ -41,6 +41,7 @@ struct peer {
     uint64_t progress_us;     /* when acked last grew or nothing was outstanding */
     uint64_t in_progress_us;  /* the same for what it says it sent */
     bool is_starved;
+    bool is_full;             /* Raft was told that the link takes no more for now */
     /* Commit advances it waits for (forwards, read indices). */
     raft_index nudge_index;
     raft_index nudged_commit;

@@ -109,6 +109,7 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
     }
     p->bulk_sent = p->bulk_received = p->bulk_pending = p->acked = p->offered = 0;
     p->bulk_number++;
+    p->is_full = false;
     if (p->bulk_theirs != 0)
         p->last_theirs = p->bulk_theirs;
     p->bulk_theirs = 0;

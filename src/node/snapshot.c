@@ -20,8 +20,8 @@
  * T1  The snapshot is the state after entry `index`, and nothing of a later one: the walk begins between two entries.
  * T2  It gets its name only when the log on this disk is durable up to its index (DESIGN §2): the entries it stands for were applied
  *     before that, and a node whose snapshot is ahead of its log could not say what it acknowledged.
- * T3  The walk takes a quarter of the loop at most, and a tenth while entries are applied: after a slice it waits three or nine times as
- *     long as that took. All nodes are due at the same entry, and what they take is taken from all clients.
+ * T3  The walk takes a quarter of the loop at most, and a twentieth while entries are applied: after a slice it waits three or nineteen
+ *     times as long as that took. All nodes are due at the same entry, and what they take is taken from all clients.
  * T4  At most SNAPSHOT_BUFFER_BYTES are encoded and not written; the walk waits for the disk. What changes keep alive meanwhile is
  *     bounded by apply, which waits for the disk too (snapshot_holds_apply).
  * T5  One at a time; taking gives way to installing (S9). */
@@ -34,7 +34,7 @@
 #define SNAPSHOT_RETRY_US 5000000
 #define SLICE_STEPS 64
 #define REST_IDLE 3
-#define REST_BUSY 9
+#define REST_BUSY 19
 
 void snapshot_submit(struct node *n, struct snapshot_job *job, void (*run)(struct node_job *), void (*done)(struct node *, struct node_job *))
 {

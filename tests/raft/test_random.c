@@ -164,6 +164,13 @@ static void chaos_admin(struct chaos *x, raft_id id)
         enum err e = cluster_step(c, id, &event);
         CHECK(e == ERR_OK);
     }
+    if (prng_chance(&x->prng, x->link)) {
+        event.type = RAFT_EVENT_PEER_ROOM;
+        event.u.peer_room.peer = 1 + below(x, c->node_count);
+        event.u.peer_room.has_room = below(x, 2) == 0;
+        enum err e = cluster_step(c, id, &event);
+        CHECK(e == ERR_OK);
+    }
     if (prng_chance(&x->prng, 10000)) {
         event.type = RAFT_EVENT_NUDGE;
         event.u.nudge_peer = 1 + below(x, c->node_count);
@@ -244,6 +251,11 @@ static void chaos_heal(struct chaos *x)
             event.u.peer_link.peer = peer;
             event.u.peer_link.is_up = true;
             enum err e = cluster_step(c, id, &event);
+            CHECK(e == ERR_OK);
+            event = (struct raft_event){.type = RAFT_EVENT_PEER_ROOM};
+            event.u.peer_room.peer = peer;
+            event.u.peer_room.has_room = true;
+            e = cluster_step(c, id, &event);
             CHECK(e == ERR_OK);
         }
     }

@@ -14,7 +14,7 @@
  * [burst=BYTES] [uncommitted=BYTES] [seed=S] [tail] start ID | crash ID [SURVIVING] | campaign ID | tick MS | run
  * MS | settle | quiet propose ID WORD... | read ID CONTEXT [lease] | lease ID | step-down ID |
  * transfer ID [TO] | nudge ID PEER change ID voters=1,2,3 [learners=4] | cancel ID | link ID PEER
- * up|down|starved deliver|drop|double [A>B] [TYPE] | cut A>B... [bulk] | isolate ID | heal | disk
+ * up|down|starved room ID PEER yes|no deliver|drop|double [A>B] [TYPE] | cut A>B... [bulk] | isolate ID | heal | disk
  * ID manual|auto | persist ID [COUNT] status | log ID | queue | peers ID | conf ID
  *
  * deliver takes what is under way when it starts; settle goes on until nothing moves, without
@@ -175,6 +175,9 @@ static void on_event(struct script *s, enum raft_event_type type)
         event.u.peer_link.peer = number(s, 2, 0);
         event.u.peer_link.is_up = s->word_count > 3 && strcmp(s->word[3], "down") != 0;
         event.u.peer_link.is_starved = s->word_count > 3 && strcmp(s->word[3], "starved") == 0;
+    } else if (type == RAFT_EVENT_PEER_ROOM) {
+        event.u.peer_room.peer = number(s, 2, 0);
+        event.u.peer_room.has_room = s->word_count > 3 && strcmp(s->word[3], "yes") == 0;
     }
     enum err e = cluster_step(&s->cluster, number(s, 1, 0), &event);
     if (e != ERR_OK) {
@@ -315,6 +318,8 @@ static void run_node_command(struct script *s, const char *name)
         on_event(s, RAFT_EVENT_CANCEL);
     } else if (strcmp(name, "link") == 0) {
         on_event(s, RAFT_EVENT_PEER_LINK);
+    } else if (strcmp(name, "room") == 0) {
+        on_event(s, RAFT_EVENT_PEER_ROOM);
     } else if (strcmp(name, "disk") == 0) {
         c->node[id].is_manual_disk = s->word_count > 2 && strcmp(s->word[2], "manual") == 0;
     } else if (strcmp(name, "persist") == 0) {
