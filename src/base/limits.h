@@ -7,7 +7,6 @@
 
 #ifdef CORACLE_HOSTILE
 #define LIMIT_FRAME_BYTES 2048u     /* a bulk peer frame's payload */
-#define LIMIT_UNSENT_BYTES 8192u    /* in front of a bulk link that takes no more; then the log waits */
 #define LIMIT_LOG_CHUNK_BYTES 4096u /* memory block for log entries */
 #define LIMIT_VALUE_CHUNK_BYTES 64u /* one chunk of a value */
 #define LIMIT_KEYS_PER_WALK 128u    /* keys that one KEYS or SCAN looks at */
@@ -20,7 +19,6 @@
 #define LIMIT_RANDOM_REPLY_BYTES 1048576u /* of items drawn with repetitions */
 #else
 #define LIMIT_FRAME_BYTES 262144u
-#define LIMIT_UNSENT_BYTES 1048576u
 #define LIMIT_LOG_CHUNK_BYTES 262144u
 #define LIMIT_VALUE_CHUNK_BYTES 65536u
 #define LIMIT_KEYS_PER_WALK 200000u
@@ -30,6 +28,13 @@
 #define LIMIT_CHANGES_BYTES 16777216u
 #define LIMIT_WATCH_BYTES 8388608u
 #define LIMIT_RANDOM_REPLY_BYTES 67108864u
+#endif
+
+/* In front of a bulk link that takes no more; then the log waits. Small where rare paths are to be met. */
+#ifdef CORACLE_SLOW_CHECKS
+#define LIMIT_UNSENT_BYTES 8192u
+#else
+#define LIMIT_UNSENT_BYTES 1048576u
 #endif
 
 #define LIMIT_INLINE_BYTES 65536u   /* Redis PROTO_INLINE_MAX_SIZE */
