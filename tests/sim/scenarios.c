@@ -624,8 +624,9 @@ static bool scenario_run(const struct scenario *c, const struct command_table *t
 
 int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose)
 {
-    const struct scenario *all[] = {scenarios, scenarios_elections, scenarios_members, scenarios_reads};
-    const size_t count[] = {sizeof scenarios / sizeof scenarios[0], scenarios_elections_count, scenarios_members_count, scenarios_reads_count};
+    const struct scenario *all[] = {scenarios, scenarios_elections, scenarios_members, scenarios_reads, scenarios_snapshots};
+    const size_t count[] = {sizeof scenarios / sizeof scenarios[0], scenarios_elections_count, scenarios_members_count, scenarios_reads_count,
+                            scenarios_snapshots_count};
     int failed = 0;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         for (const struct scenario *c = all[i]; c < all[i] + count[i]; c++) {

@@ -45,4 +45,8 @@ extern const size_t scenarios_members_count;
 extern const struct scenario scenarios_reads[];
 extern const size_t scenarios_reads_count;
 
+/* scenarios_snapshots.c */
+extern const struct scenario scenarios_snapshots[];
+extern const size_t scenarios_snapshots_count;
+
 #endif
