@@ -1,5 +1,6 @@
 #include "tests/commands/rows.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -68,6 +69,13 @@ const char *rows_line(struct rows *r, const char *line)
     rows_run(r, arg, arg_count);
     buf_append_byte(&r->out, 0);
     return (const char *)r->out.data + r->out.start;
+}
+
+bool rows_has_long_double(void)
+{
+    volatile long double sum = 1;
+    sum += LDBL_EPSILON;
+    return sum != 1;
 }
 
 void rows_put_list(struct rows *r, const char *key)

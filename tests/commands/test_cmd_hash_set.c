@@ -101,7 +101,7 @@ static enum differ_order make_hash(struct differ *d, struct differ_command *c)
         add_key(d, c);
         add_text(d, c, false);
     } else if (what < 74) {
-        bool is_float = what >= 68;
+        bool is_float = what >= 68 && rows_has_long_double();
         differ_word(c, is_float ? "HINCRBYFLOAT" : "HINCRBY");
         add_key(d, c);
         add_text(d, c, false);

@@ -49,7 +49,9 @@ TEST(incrbyfloat_writes_what_redis_writes)
         {"incrbyfloat new 1e-18", "$1\r\n0\r\n"},
         {"incrbyfloat new 1e17", "$18\r\n100000000000000000\r\n"},
     };
-    CHECK_LINES("set k 10.5", row);
+    if (rows_has_long_double()) {
+        CHECK_LINES("set k 10.5", row);
+    }
     struct rows r;
     rows_init(&r);
     rows_line(&r, "set k 1 ex 100");
