@@ -389,11 +389,12 @@ static bool client_floods_unauthenticated(const struct client *c)
 enum client_state client_process(struct client *c)
 {
     const struct node_env *env = node_environment(c->node);
+    uint64_t begun_us = env->now_us(env->ctx); /* c->now_us goes on with each command */
 
-    c->now_us = env->now_us(env->ctx);
+    c->now_us = begun_us;
     for (unsigned begun = 0;; begun++) {
         bool is_turn_over = begun % CLIENT_CLOCK_EVERY == CLIENT_CLOCK_EVERY - 1 &&
-                            env->now_us(env->ctx) > c->now_us + CLIENT_TURN_US;
+                            env->now_us(env->ctx) > begun_us + CLIENT_TURN_US;
 
         c->is_stalled = false;
         if (client_is_over(c)) {
@@ -442,8 +443,8 @@ void client_resume(struct client *c)
     }
     if (now_us < cs->resume_until_us) {
         (void)client_process(c);
-    } else {
-        client_pause(c);
+    } else if (list_empty(&c->in_paused)) {
+        list_append(&cs->skipped, &c->in_paused);
     }
 }
 

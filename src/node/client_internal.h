@@ -189,6 +189,7 @@ struct clients {
     struct list all;
     struct list dirty;
     struct list paused;
+    struct list skipped;          /* like `paused`, but there was no time left for them in this poll: they go on before those */
     size_t count;
     size_t spare_count;
     struct list spare;            /* free slots */

@@ -355,7 +355,7 @@ uint64_t clients_wake_us(const struct clients *cs)
     uint64_t watch_us = watches_wake_us(&cs->watches);
 
     wake_us = watch_us < wake_us ? watch_us : wake_us;
-    if (!list_empty(&cs->paused) && !node_window_is_full(cs->node)) {
+    if ((!list_empty(&cs->paused) || !list_empty(&cs->skipped)) && !node_window_is_full(cs->node)) {
         return 0;
     }
     for (struct list *at = cs->all.next; cs->waiting > 0 && at != &cs->all; at = at->next) {

@@ -34,6 +34,7 @@ struct clients *clients_new(struct node *n)
     list_init(&cs->all);
     list_init(&cs->dirty);
     list_init(&cs->paused);
+    list_init(&cs->skipped);
     list_init(&cs->spare);
     cs->next_id = 1;
     cs->had_leader = true;
@@ -278,6 +279,16 @@ static void clients_leader_lost(struct clients *cs)
     }
 }
 
+static void clients_go_on(struct list *paused)
+{
+    while (!list_empty(paused)) {
+        struct client *c = CONTAINER_OF(paused->next, struct client, in_paused);
+
+        list_remove(&c->in_paused);
+        client_mark_dirty(c);
+    }
+}
+
 static void clients_begin_poll(struct clients *cs)
 {
     bool has_leader = node_has_leader(cs->node);
@@ -293,12 +304,8 @@ static void clients_begin_poll(struct clients *cs)
     sentinel_poll(cs);
     clients_poll_waits(cs);
     if (!node_window_is_full(cs->node)) {
-        while (!list_empty(&cs->paused)) {
-            struct client *c = CONTAINER_OF(cs->paused.next, struct client, in_paused);
-
-            list_remove(&c->in_paused);
-            client_mark_dirty(c);
-        }
+        clients_go_on(&cs->skipped);
+        clients_go_on(&cs->paused);
     }
 }
 

@@ -482,7 +482,7 @@ static const struct command_row command_rows[] = {
                 "O(1)", ""),
     COMMAND_ROW("command|docs", COMMAND_CONNECTION, -2, row_command_docs, "Get array of specific Redis command documentation",
                 "7.0.0", "O(N) where N is the number of commands to look up", "[command-name [command-name ...]]"),
-    COMMAND_ROW("command|getkeys", COMMAND_CONNECTION, -3, row_command_getkeys, "Extract keys given a full Redis command",
+    COMMAND_ROW("command|getkeys", COMMAND_CONNECTION, -4, row_command_getkeys, "Extract keys given a full Redis command",
                 "2.8.13", "O(N) where N is the number of arguments to the command", "command [arg [arg ...]]"),
     COMMAND_ROW("command|help", COMMAND_CONNECTION, 2, row_command_help, "Show helpful text about the different subcommands",
                 "5.0.0", "O(1)", ""),

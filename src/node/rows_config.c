@@ -11,19 +11,25 @@
 /* CONFIG GET and SET over the option table. Options of scope `node` change this process only; those of scope `cluster` are state, and
  * setting one is an entry in the log (settings.c). */
 
-static void config_pair(struct node *n, const char *name, const struct option_row *row, struct reply *reply)
+static void config_pair(struct node *n, struct slice name, const struct option_row *row, struct reply *reply)
 {
     struct buf value = {0};
 
     settings_format(node_options(n), node_settings(n), row, &value);
-    reply_bulk_cstr(reply, name);
+    reply_bulk(reply, name);
     reply_bulk(reply, buf_slice(&value));
     buf_deinit(&value);
 }
 
-static bool config_is_asked(const char *name, const struct command *command)
+/* False: not asked for. `*shown` is the name as it is answered: as it was given, where it was given in full. */
+static bool config_is_asked(const char *name, const struct command *command, struct slice *shown)
 {
+    *shown = slice_from_cstr(name);
     for (size_t i = 2; i < command->arg_count; i++) {
+        if (slice_equal_nocase(command->arg[i], name)) {
+            *shown = command->arg[i];
+            return true;
+        }
         if (glob_match(command->arg[i], slice_from_cstr(name), true)) {
             return true;
         }
@@ -35,24 +41,25 @@ static bool config_is_asked(const char *name, const struct command *command)
 static void row_config_get(struct client *c, const struct command *command, struct reply *reply)
 {
     size_t count = 0;
+    struct slice name;
 
     for (size_t i = 0; i < options_count(); i++) {
-        count += config_is_asked(options_at(i)->name, command) ? 1 : 0;
+        count += config_is_asked(options_at(i)->name, command, &name) ? 1 : 0;
     }
     for (size_t i = 0; i < options_alias_count(); i++) {
-        count += config_is_asked(options_alias_at(i)->alias, command) ? 1 : 0;
+        count += config_is_asked(options_alias_at(i)->alias, command, &name) ? 1 : 0;
     }
     reply_map(reply, count);
     for (size_t i = 0; i < options_count(); i++) {
-        if (config_is_asked(options_at(i)->name, command)) {
-            config_pair(c->node, options_at(i)->name, options_at(i), reply);
+        if (config_is_asked(options_at(i)->name, command, &name)) {
+            config_pair(c->node, name, options_at(i), reply);
         }
     }
     for (size_t i = 0; i < options_alias_count(); i++) {
         const struct option_alias *alias = options_alias_at(i);
 
-        if (config_is_asked(alias->alias, command)) {
-            config_pair(c->node, alias->alias, options_find(slice_from_cstr(alias->name)), reply);
+        if (config_is_asked(alias->alias, command, &name)) {
+            config_pair(c->node, name, options_find(slice_from_cstr(alias->name)), reply);
         }
     }
 }

@@ -576,13 +576,14 @@ TEST(config_set_is_all_or_nothing)
     CHECK_EQ_STR(fake_output(c), "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed "
                                  "into an integer\r\n*2\r\n$9\r\nmaxmemory\r\n$9\r\n104857600\r\n");
     (void)fake_feed(c, "CONFIG SET port 1\r\nCONFIG SET nope 1\r\nCONFIG SET timeout 1 timeout 2\r\nCONFIG SET timeout\r\n"
-                       "CONFIG GET nope*\r\nCONFIG FOO\r\n");
+                       "CONFIG GET nope*\r\nCONFIG FOO\r\nCONFIG GET TimeOut\r\nCONFIG GET TIMEOU?\r\n");
     CHECK_EQ_STR(fake_output(c),
                  "-ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config\r\n"
                  "-ERR Unknown option or number of arguments for CONFIG SET - 'nope'\r\n"
                  "-ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter\r\n"
                  "-ERR wrong number of arguments for 'config|set' command\r\n*0\r\n"
-                 "-ERR unknown subcommand 'FOO'. Try CONFIG HELP.\r\n");
+                 "-ERR unknown subcommand 'FOO'. Try CONFIG HELP.\r\n"
+                 "*2\r\n$7\r\nTimeOut\r\n$1\r\n5\r\n*2\r\n$7\r\ntimeout\r\n$1\r\n5\r\n");
     CLOSE;
 }
 

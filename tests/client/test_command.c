@@ -121,11 +121,12 @@ TEST(getkeys_and_list)
     struct node *n = fake_new();
     struct client *c = fake_client(n);
 
-    (void)fake_feed(c, "COMMAND GETKEYS MSET a 1 b 2\r\nCOMMAND GETKEYS GET a\r\nCOMMAND GETKEYS PING\r\nCOMMAND GETKEYS nope x\r\n"
-                       "COMMAND GETKEYS GET\r\nCOMMAND GETKEYS text.put a b\r\nCOMMAND LIST FILTERBY PATTERN p[et]xpire\r\n"
+    (void)fake_feed(c, "COMMAND GETKEYS MSET a 1 b 2\r\nCOMMAND GETKEYS GET a\r\nCOMMAND GETKEYS PING x\r\nCOMMAND GETKEYS nope x\r\n"
+                       "COMMAND GETKEYS GET a b\r\nCOMMAND GETKEYS GET\r\nCOMMAND GETKEYS text.put a b\r\nCOMMAND LIST FILTERBY PATTERN p[et]xpire\r\n"
                        "COMMAND LIST FILTERBY FOO x\r\nCOMMAND INFO nope text.put\r\nCOMMAND DOCS nope\r\n");
     CHECK_EQ_STR(fake_output(c), "*2\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n$1\r\na\r\n-ERR The command has no key arguments\r\n"
                                  "-ERR Invalid command specified\r\n-ERR Invalid number of arguments specified for command\r\n"
+                                 "-ERR wrong number of arguments for 'command|getkeys' command\r\n"
                                  "-ERR Invalid command specified\r\n*1\r\n$7\r\npexpire\r\n-ERR syntax error\r\n"
                                  "*2\r\n$-1\r\n$-1\r\n*0\r\n");
     client_close(c);
