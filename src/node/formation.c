@@ -19,17 +19,36 @@
  *     | gets ADOPT from a member whose entry 1 names its id -> durable, starts Raft         |
  *     | some listed node is in a cluster already -> never forms one: its disk is new        |
  *   BLANK, no list --first write--> forms a cluster of one
+ *     | a cluster's node looks here for another one -> never while it does: the disk is new
  *
  * N1  Nothing about the cluster is sent before it is durable here.
  * N2  All ids in entry 1 are different and were answered within PROBE_FRESH_US of each other, each by the node at its own address.
  * N3  A node adopts only an entry 1 that names its own id, and only while nothing of its own is on the way to the disk.
- * N4  A BLANK node that ever saw a listed node in a cluster does not form one while that answer is fresh. */
+ * N4  A BLANK node that ever saw a listed node in a cluster does not form one while that answer is fresh.
+ * N5  A lone BLANK node that a cluster takes for the one that was here before takes no write and answers no read: its clients would
+ *     take it for the cluster. It learns of it when a member dials, DIAL_ANYWAY_US after it is gone at the latest. */
 
 #define LOG_EVERY_US 10000000
+#define MISSED_FRESH_US 10000000 /* they call again every half second while it runs, at most */
 
 bool formation_is_lone(const struct node *n)
 {
-    return n->raft == NULL && n->formation.probe_count == 0 && !join_is_wanted(&n->join);
+    return n->raft == NULL && n->formation.probe_count == 0 && !join_is_wanted(&n->join) && !formation_is_missed(n);
+}
+
+void formation_missed(struct node *n, const char *address)
+{
+    struct formation *f = &n->formation;
+    if (!node_is_blank(n) || f->is_forming)
+        return;
+    f->missed_us = n->now_us;
+    snprintf(f->missed_by, sizeof f->missed_by, "%s", address);
+}
+
+bool formation_is_missed(const struct node *n)
+{
+    const struct formation *f = &n->formation;
+    return node_is_blank(n) && f->missed_us != 0 && n->now_us - f->missed_us <= MISSED_FRESH_US;
 }
 
 /* --- forming --- */
@@ -210,7 +229,7 @@ uint64_t formation_tick(struct node *n)
     }
     struct raft_conf conf = {0};
     if (f->probe_count == 0) {
-        if (!f->is_wanted || join_is_wanted(&n->join))
+        if (!f->is_wanted || join_is_wanted(&n->join) || formation_is_missed(n))
             return next;
         conf_insert(&conf, n->identity.node_id, f->own_address);
         formation_form(n, &conf);

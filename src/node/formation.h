@@ -25,6 +25,8 @@ struct formation {
     bool is_probing;            /* some probe was dialled */
     bool is_forming;            /* the record is on its way to the disk */
     bool is_wanted;             /* lone: a write came */
+    uint64_t missed_us;         /* when a cluster's node last called here for the node that was here before; 0: never ... */
+    char missed_by[LIMIT_ADDRESS_BYTES]; /* ... and which */
     struct raft_conf conf;      /* of the entry 1 being made durable */
     uint64_t started_us;
     uint64_t log_us;            /* when waiting was last logged ... */
@@ -55,6 +57,9 @@ void formation_send_adopt(struct node *n, struct peer *p);
 /* join.c: the node belongs to that cluster, without any entry. */
 void formation_taken_in(struct node *n, uint64_t cluster_id, const uint64_t seed[2], const char *own_address);
 bool formation_is_lone(const struct node *n);
+/* A node of a cluster, at `address`, looks here for one with another id (N5). */
+void formation_missed(struct node *n, const char *address);
+bool formation_is_missed(const struct node *n);
 /* What GENESIS says: the hash seed and, into `k` unless that is NULL, settings. False: nonsense, or of a newer version. */
 struct proposal;
 struct keyspace;

@@ -201,6 +201,15 @@ const char *formation_trouble(struct node *n)
     struct formation *f = &n->formation;
     size_t size = sizeof n->trouble;
     n->trouble[0] = '\0';
+    if (formation_is_missed(n) && f->probe_count == 0) {
+        append_text(n->trouble,
+                    size,
+                    "%.100s belongs to a cluster and looks for another node here, and this node's data directory is blank; if its disk is "
+                    "new, run RAFT REPLACE %.100s on a member",
+                    f->missed_by,
+                    f->own_address[0] ? f->own_address : "<this node's address>");
+        return n->trouble;
+    }
     if (!node_is_blank(n) || f->probe_count == 0)
         return NULL;
     const struct probe *formed = formation_probe_in_cluster(n);

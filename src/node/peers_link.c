@@ -30,6 +30,8 @@ static const char *hello_fault(struct node *n, const struct peer_hello *theirs, 
         return reason;
     }
     if (theirs->expected_id != 0 && theirs->expected_id != n->identity.node_id) {
+        if (theirs->cluster_id != 0)
+            formation_missed(n, theirs->address);
         snprintf(reason,
                  REASON_BYTES,
                  "node %016llx is not here, node %016llx is; if the disk is new: RAFT REPLACE %.100s",

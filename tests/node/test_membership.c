@@ -523,4 +523,22 @@ TEST(plans_survive_their_encoding)
     buf_deinit(&bytes);
 }
 
+/* Added by a command, so started without a list: with a new disk it must not pass for a cluster of one. */
+TEST(an_added_node_with_a_wiped_disk_serves_nobody)
+{
+    struct rig *r = rig_grown(3, 4);
+    int leader = rig_leader(r);
+    CHECK_EQ_STR(ask(r, leader, "RAFT ADD n4:7000\r\n"), "+OK\r\n");
+    CHECK_EQ_STR(ask(r, 3, "SET a 1\r\n"), "+OK\r\n");
+    rig_stop(r, 3, RIG_WIPE);
+    rig_start(r, 3);
+    rig_run(r, 4000); /* until the others have called */
+    CHECK_CONTAINS(ask(r, 3, "SET a 2\r\n"), "looks for another node here");
+    CHECK_CONTAINS(ask(r, 3, "GET a\r\n"), "RAFT REPLACE n4:7000");
+    CHECK(rig_status(r, 3).is_blank);
+    CHECK_EQ_STR(ask(r, leader, "RAFT REPLACE n4:7000\r\n"), "+OK\r\n");
+    CHECK_EQ_STR(ask(r, 3, "GET a\r\n"), "$1\r\n1\r\n");
+    rig_free(r);
+}
+
 TEST_MAIN()
