@@ -16,7 +16,7 @@
  * A connection that is closed by us shuts its sending side first and throws away what still arrives for a moment (lingers), because a
  * close with unread input resets the connection and may cost the peer the last reply. */
 
-#define READ_TURN_US 1000u /* then the rest of the clients is read in the next turn: poll finds them again, in the same order */
+#define READ_TURN_US 1000u /* then the rest of the clients is read in the next turn, before all others; poll finds them again */
 #define LINGER_US 1000000u
 #define LINGER_AT_END_US 5000000u /* the same when the server stops */
 #define SILENT_US 2000000u /* then its empty buffers are given back */
@@ -212,15 +212,17 @@ static void connection_read(struct connection *c, uint64_t now_us)
 }
 
 /* libev calls what one poll found in the reverse order. Clients are read in the order in which their bytes came, as Redis does:
- * who unsubscribes and publishes then through another connection relies on it. */
+ * who unsubscribes and publishes then through another connection relies on it. Who had to wait for this turn keeps its place in front
+ * of those that were read in the last one, or a few that send without end would have all of every turn. */
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
     struct connection *c = CONNECTION_OF(io);
 
     (void)loop;
     (void)events;
-    list_remove(&c->in_readable);
-    list_prepend(&c->server->readable, &c->in_readable);
+    if (list_empty(&c->in_readable)) {
+        list_prepend(&c->server->arrived, &c->in_readable);
+    }
 }
 
 void connections_read(struct server *s)
@@ -228,6 +230,12 @@ void connections_read(struct server *s)
     uint64_t now_us = clock_boot_us();
     uint64_t end_us = now_us + READ_TURN_US;
 
+    while (!list_empty(&s->arrived)) {
+        struct list *first = s->arrived.next;
+
+        list_remove(first);
+        list_append(&s->readable, first);
+    }
     while (!list_empty(&s->readable) && now_us < end_us) {
         struct connection *c = CONTAINER_OF(s->readable.next, struct connection, in_readable);
 

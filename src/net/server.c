@@ -406,6 +406,7 @@ int server_run(struct options *options, const char *file, struct slice secret)
     s->wake_armed_us = UINT64_MAX;
     s->spare_fd = -1;
     list_init(&s->connections);
+    list_init(&s->arrived);
     list_init(&s->readable);
     list_init(&s->peers);
     clock_random(id, sizeof id);

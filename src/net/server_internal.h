@@ -62,7 +62,8 @@ struct server {
     int spare_fd; /* given up to accept and close one when out of descriptors */
 
     struct list connections;
-    struct list readable; /* those with an event that are not read yet, first who was first */
+    struct list arrived;  /* those that the last poll found readable, first who was first */
+    struct list readable; /* those that wait to be read: the same behind who had no turn yet */
     size_t connection_count;
     struct list peers;
     size_t unproven_count;
