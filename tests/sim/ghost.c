@@ -118,15 +118,17 @@ static raft_index ghost_lookup(void *ctx, struct slice key, raft_index index)
     return found;
 }
 
+/* By the seed of the node that applied most: one with a new disk has a seed of its own until the cluster takes it in. */
 static uint16_t ghost_class_of(void *ctx, struct slice key)
 {
     const struct ghost *g = ctx;
+    struct keyspace *newest = NULL;
     for (uint32_t i = 0; i < g->sim->plan.host_count; i++) {
         struct node *n = g->sim->host[i].node;
-        if (n)
-            return (uint16_t)keyspace_creation_slot(siphash64_fast(keyspace_seed(node_keyspace(n)), key.p, key.n));
+        if (n && (!newest || keyspace_index(node_keyspace(n)) > keyspace_index(newest)))
+            newest = node_keyspace(n);
     }
-    return 0;
+    return newest ? (uint16_t)keyspace_creation_slot(siphash64_fast(keyspace_seed(newest), key.p, key.n)) : 0;
 }
 
 struct ghost *ghost_new(struct sim *s)
