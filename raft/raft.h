@@ -23,6 +23,7 @@ struct raft;
 
 enum raft_role { RAFT_FOLLOWER, RAFT_PRE_CANDIDATE, RAFT_CANDIDATE, RAFT_LEADER };
 
+/* How long burst_bytes last. */
 #define RAFT_BURST_US 1000
 
 struct raft_options {

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "base/mem.h"
 
 #include <malloc.h>
@@ -5,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/assert.h"
 
@@ -104,6 +106,20 @@ void mem_free(void *p)
         return;
     count(0, malloc_usable_size(p));
     free(p);
+}
+
+void *mem_map(void *p, size_t before_bytes, size_t bytes)
+{
+    if (bytes == 0) {
+        if (p)
+            munmap(p, before_bytes);
+        return NULL;
+    }
+    void *mapped = p ? mremap(p, before_bytes, bytes, MREMAP_MAYMOVE)
+                     : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED)
+        out_of_memory(bytes);
+    return mapped;
 }
 
 char *mem_copy_string(const void *p, size_t n)

@@ -92,7 +92,7 @@ enum client_wait_kind { CLIENT_WAITS_NOT, CLIENT_WAITS_COPIES, CLIENT_WAITS_AOF,
 struct client {
     struct list in_all;
     struct list in_dirty;
-    struct list in_paused; /* window full, or its time of this turn is over */
+    struct list in_paused; /* in `paused` (window full, or its time of this turn is over) or in `skipped` */
     struct clients *clients;
     struct node *node;
     void *owner;
