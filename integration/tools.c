@@ -433,6 +433,8 @@ ITEST(info_of_a_process, ITEST_CLUSTER, 60)
     CHECK(user >= 0 && user <= info_field(&leader, "used_cpu_user"));
     CHECK(system >= 0 && system <= info_field(&leader, "used_cpu_sys"));
     CHECK(user + system > 0);
+    /* What is only address space is no memory. */
+    CHECK(info_field(&leader, "used_memory") <= 2 * info_field(&leader, "used_memory_rss"));
     CHECK(strstr(wire_call(&leader, "INFO server"), "\r\nos:Linux ") != NULL);
     wire_close(&leader);
     wire_close(&follower);

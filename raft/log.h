@@ -51,8 +51,8 @@ struct raft_log {
 void raft_log_init(struct raft_log *log, const struct raft_start *start);
 void raft_log_deinit(struct raft_log *log);
 /* Address space for the slots of a tail of `memory_bytes`, however small its entries: so the vector stays
- * where it is. A tail that is longer, since it waits for the disk or for being applied, grows by moving pages: copying megabytes into
- * fresh ones took 25 ms and more (measured). */
+ * where it is. A tail that is longer, since it waits for the disk or for being applied, still grows, which takes
+ * tens of milliseconds (measured). */
 void raft_log_reserve(struct raft_log *log, uint64_t memory_bytes);
 
 /* Index of the oldest entry in memory; last_index + 1 when there is none. */

@@ -551,7 +551,7 @@ raft_new(const struct raft_options *options, const struct raft_start *start, uin
     r->now_us = now_us;
     prng_seed(&r->prng, options->seed);
     raft_log_init(&r->log, start);
-    raft_log_reserve(&r->log, r->options.memory_bytes);
+    raft_log_reserve(&r->log, r->options.memory_bytes + r->options.uncommitted_bytes);
     r->scratch = mem_alloc_zero(sizeof(*r->scratch));
     /* A SUSPECT log's footer may know a newer term than the record that was lost with the batch
      * (P9, amended). */
