@@ -426,7 +426,9 @@ ITEST(info_of_a_process, ITEST_CLUSTER, 60)
     CHECK(info_field(&leader, "total_net_repl_output_bytes") - sent > 2e6);
     CHECK(info_field(&leader, "total_net_output_bytes") > info_field(&leader, "total_net_repl_output_bytes"));
     CHECK(info_field(&follower, "total_net_repl_input_bytes") - received > 1e6);
-    itest_sleep_ms(1200); /* rates are of the last second */
+    for (int i = 0; i < 50 && info_field(&leader, "instantaneous_output_repl_kbps") <= 0; i++) {
+        itest_sleep_ms(100); /* rates are of the last second, from the second one on */
+    }
     CHECK(info_field(&leader, "instantaneous_output_repl_kbps") > 0);
     double user = info_field(&leader, "used_cpu_user_main_thread");
     double system = info_field(&leader, "used_cpu_sys_main_thread");

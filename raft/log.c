@@ -53,9 +53,15 @@ static void log_push_conf(struct raft_log *log, raft_index index, const struct r
     log->conf[log->conf_count++].conf = *conf;
 }
 
-static void log_set_capacity(struct raft_log *log, size_t capacity)
+static void log_grow_slots(struct raft_log *log, size_t capacity)
 {
-    log->slot = mem_map(log->slot, log->slot_capacity * SLOT_BYTES, capacity * SLOT_BYTES);
+    struct raft_entry *slot = mem_map(capacity * SLOT_BYTES);
+    if (log->slot_count > 0) {
+        memcpy(slot, log->slot + log->slot_start, log->slot_count * SLOT_BYTES);
+    }
+    mem_unmap(log->slot, log->slot_capacity * SLOT_BYTES);
+    log->slot = slot;
+    log->slot_start = 0;
     log->slot_capacity = capacity;
 }
 
@@ -67,7 +73,7 @@ static void log_reserve_slot(struct raft_log *log)
         log->slot_start = 0;
     }
     if (log->slot_start + log->slot_count == log->slot_capacity) {
-        log_set_capacity(log, log->slot_capacity == 0 ? SLOTS_SLIDE : log->slot_capacity * 2);
+        log_grow_slots(log, log->slot_capacity == 0 ? SLOTS_SLIDE : log->slot_capacity * 2);
     }
 }
 
@@ -138,7 +144,7 @@ void raft_log_deinit(struct raft_log *log)
         chunk_unref(log->slot[log->slot_start + i].chunk);
     }
     chunk_unref(log->fill);
-    log_set_capacity(log, 0);
+    mem_unmap(log->slot, log->slot_capacity * SLOT_BYTES);
     mem_free(log->run);
     mem_free(log->conf);
     mem_free(log->pending);
@@ -150,7 +156,7 @@ void raft_log_reserve(struct raft_log *log, uint64_t memory_bytes)
     size_t most = (size_t)(memory_bytes / (SLOT_BYTES + ENTRY_HEADER_BYTES));
     size_t capacity = most + most / 2 + SLOTS_SLIDE;
     if (capacity > log->slot_capacity) {
-        log_set_capacity(log, capacity);
+        log_grow_slots(log, capacity);
     }
 }
 

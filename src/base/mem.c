@@ -1,4 +1,4 @@
-#define _GNU_SOURCE
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "base/mem.h"
 
 #include <malloc.h>
@@ -108,18 +108,18 @@ void mem_free(void *p)
     free(p);
 }
 
-void *mem_map(void *p, size_t before_bytes, size_t bytes)
+void *mem_map(size_t size)
 {
-    if (bytes == 0) {
-        if (p)
-            munmap(p, before_bytes);
-        return NULL;
-    }
-    void *mapped = p ? mremap(p, before_bytes, bytes, MREMAP_MAYMOVE)
-                     : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapped == MAP_FAILED)
-        out_of_memory(bytes);
-    return mapped;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        out_of_memory(size);
+    return p;
+}
+
+void mem_unmap(void *p, size_t size)
+{
+    if (p)
+        munmap(p, size);
 }
 
 char *mem_copy_string(const void *p, size_t n)

@@ -13,9 +13,9 @@ void *mem_realloc(void *p, size_t size);
 void *mem_alloc_array(size_t count, size_t size);
 void *mem_realloc_array(void *p, size_t count, size_t size);
 void mem_free(void *p);
-/* Pages for a vector that grows large: memory only where it is touched, and growing moves pages, not bytes. `p` NULL: new; `bytes` 0:
- * given back, returns NULL. Not in mem_used, which would count what was never touched. */
-void *mem_map(void *p, size_t before_bytes, size_t bytes);
+/* Address space for a vector that may grow large: zeros, memory only where it is touched. Not in mem_used, which would count all of it. */
+void *mem_map(size_t size);
+void mem_unmap(void *p, size_t size); /* NULL is nothing */
 /* A NUL-terminated copy of `n` bytes; returns owned. */
 char *mem_copy_string(const void *p, size_t n);
 

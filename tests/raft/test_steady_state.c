@@ -37,15 +37,14 @@ void mem_free(void *p)
 {
     free(p);
 }
-void *mem_map(void *p, size_t before_bytes, size_t bytes)
+void *mem_map(size_t size)
 {
-    (void)before_bytes;
-    if (bytes == 0) {
-        free(p);
-        return NULL;
-    }
-    allocations++;
-    return realloc(p, bytes);
+    return mem_alloc_zero(size);
+}
+void mem_unmap(void *p, size_t size)
+{
+    (void)size;
+    free(p);
 }
 char *mem_copy_string(const void *p, size_t n)
 {
