@@ -480,3 +480,15 @@ void rig_forget(struct rig_client *c)
     c->size = 0;
     c->text[0] = '\0';
 }
+
+void rig_write_keys(struct rig *r, int slot, int from, int to)
+{
+    struct rig_client c;
+    char text[128];
+    rig_connect(r, slot, &c);
+    for (int i = from; i < to; i++) {
+        snprintf(text, sizeof text, "SET key%d value%d\r\n", i, i);
+        REQUIRE(strcmp(rig_ask(&c, text, 5000), "+OK\r\n") == 0);
+    }
+    rig_disconnect(&c);
+}

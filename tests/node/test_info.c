@@ -74,18 +74,6 @@ static uint64_t number_of(struct rig *r, int slot, const char *field)
     return number;
 }
 
-static void write_keys(struct rig *r, int slot, int from, int to)
-{
-    struct rig_client c;
-    char text[128];
-    rig_connect(r, slot, &c);
-    for (int i = from; i < to; i++) {
-        snprintf(text, sizeof text, "SET key%d value%d\r\n", i, i);
-        REQUIRE(strcmp(rig_ask(&c, text, 5000), "+OK\r\n") == 0);
-    }
-    rig_disconnect(&c);
-}
-
 static struct rig *cluster(void)
 {
     struct rig *r = rig_new(3, three);
@@ -139,12 +127,12 @@ TEST(a_snapshot_on_its_way_is_a_synchronisation)
     rig_stop(r, lagging, RIG_KILL);
     rig_run(r, 1000);
     REQUIRE(rig_leader(r) >= 0);
-    write_keys(r, rig_leader(r), 0, 60);
+    rig_write_keys(r, rig_leader(r), 0, 60);
     for (int i = 0; i < 3; i++)
         if (r->host[i].node)
             node_snapshot(r->host[i].node);
     REQUIRE(rig_until(r, are_saved, 5000));
-    write_keys(r, rig_leader(r), 60, 70);
+    rig_write_keys(r, rig_leader(r), 60, 70);
     rig_start(r, lagging);
     for (int i = 0; i < 5000 && !is_receiving(r); i++)
         if (!rig_round(r))
@@ -166,7 +154,7 @@ TEST(a_node_that_saves_says_how_far_it_is_and_what_it_loads)
 {
     struct rig *r = rig_new(1, "");
     rig_start(r, 0);
-    write_keys(r, 0, 0, 50);
+    rig_write_keys(r, 0, 0, 50);
     CHECK_EQ_UINT(number_of(r, 0, "current_save_keys_total"), 0);
     r->host[0].is_disk_held = true;
     CHECK(node_snapshot(r->host[0].node));

@@ -21,18 +21,6 @@ static struct rig *cluster(int count)
     return r;
 }
 
-static void write_keys(struct rig *r, int slot, int from, int to)
-{
-    struct rig_client c;
-    char text[128];
-    rig_connect(r, slot, &c);
-    for (int i = from; i < to; i++) {
-        snprintf(text, sizeof text, "SET key%d value%d\r\n", i, i);
-        REQUIRE(strcmp(rig_ask(&c, text, 5000), "+OK\r\n") == 0);
-    }
-    rig_disconnect(&c);
-}
-
 static void spoil(struct rig *r, int slot, const char *key)
 {
     struct rig_client c;
@@ -46,7 +34,7 @@ static void spoil(struct rig *r, int slot, const char *key)
 TEST(equal_nodes_say_so)
 {
     struct rig *r = cluster(3);
-    write_keys(r, 0, 0, 30);
+    rig_write_keys(r, 0, 0, 30);
     for (int slot = 0; slot < 3; slot++) {
         struct rig_client c;
         rig_connect(r, slot, &c);
@@ -55,7 +43,7 @@ TEST(equal_nodes_say_so)
         CHECK(strstr(answer, "no answer") == NULL);
         rig_disconnect(&c);
     }
-    write_keys(r, 1, 30, 160); /* over some indices at which running digests are told (slow checks: every 64) */
+    rig_write_keys(r, 1, 30, 160); /* over some indices at which running digests are told (slow checks: every 64) */
     for (int slot = 0; slot < 3; slot++)
         CHECK(node_verify_alarm(r->host[slot].node) == NULL);
     rig_free(r);
@@ -77,7 +65,7 @@ static bool lose_first_digests(struct rig *r, int from, int to, enum link_role r
 TEST(digests_that_were_lost_are_told_again)
 {
     struct rig *r = cluster(3);
-    write_keys(r, 0, 0, 30);
+    rig_write_keys(r, 0, 0, 30);
     rig_run(r, 3000); /* nobody has heard a follower but the leader */
     for (int slot = 0; slot < 3; slot++) {
         struct rig_client c;
@@ -106,7 +94,7 @@ TEST(a_node_that_differs_stops_and_says_so)
 {
     for (int who = 0; who < 2; who++) { /* a follower, the leader */
         struct rig *r = cluster(3);
-        write_keys(r, 0, 0, 30);
+        rig_write_keys(r, 0, 0, 30);
         int bad = who ? rig_leader(r) : (rig_leader(r) + 1) % 3;
         int good = (bad + 1) % 3;
         struct rig_client c;
@@ -126,7 +114,7 @@ TEST(a_node_that_differs_stops_and_says_so)
 TEST(without_a_majority_nobody_stops_and_everybody_is_alarmed)
 {
     struct rig *r = cluster(2);
-    write_keys(r, 0, 0, 30);
+    rig_write_keys(r, 0, 0, 30);
     rig_run(r, 300);
     spoil(r, 1, "key7");
     struct rig_client c;
@@ -147,7 +135,7 @@ TEST(without_a_majority_nobody_stops_and_everybody_is_alarmed)
 TEST(a_change_that_came_out_differently_is_found)
 {
     struct rig *r = cluster(3);
-    write_keys(r, 0, 0, 5);
+    rig_write_keys(r, 0, 0, 5);
     rig_run(r, 300);
     int bad = (rig_leader(r) + 1) % 3;
     spoil(r, bad, "key3");
@@ -184,11 +172,11 @@ TEST(a_watch_outlives_an_installed_snapshot)
     struct rig *r = cluster(3);
     for (int i = 0; i < 3; i++)
         r->host[i].options.log_retention_entries = 1;
-    write_keys(r, 0, 0, 20);
+    rig_write_keys(r, 0, 0, 20);
     int lagging = (rig_leader(r) + 1) % 3;
     rig_stop(r, lagging, RIG_KILL);
     rig_run(r, 1000);
-    write_keys(r, rig_leader(r), 20, 60);
+    rig_write_keys(r, rig_leader(r), 20, 60);
     struct rig_client c;
     rig_connect(r, rig_leader(r), &c);
     CHECK_EQ_STR(rig_ask(&c, "WATCH key5 none\r\n", 2000), "+OK\r\n");

@@ -309,15 +309,21 @@ TEST(s6_4_learners_do_not_confirm_reads)
     solo_end(&s);
 }
 
-TEST(s6_4_1_lease_runs_from_the_send_time_of_an_acknowledged_round)
+/* A leader of term 2 with leases of 200 ms. */
+static void lease_leader(struct solo *s)
 {
     static const raft_term term[] = {1, 1, 2};
-    struct solo s;
     struct raft_options options = cluster_options();
     options.lease_us = 200000;
     options.lease_drift_ppm = 10000;
-    solo_start(&s, options, (struct raft_hard_state){.term = 2}, 0xe, term, 3);
-    solo_ready_leader(&s);
+    solo_start(s, options, (struct raft_hard_state){.term = 2}, 0xe, term, 3);
+    solo_ready_leader(s);
+}
+
+TEST(s6_4_1_lease_runs_from_the_send_time_of_an_acknowledged_round)
+{
+    struct solo s;
+    lease_leader(&s);
     CHECK(!raft_lease_holds(s.raft, s.now_us));
     solo_tick(&s, 50000);
     uint64_t sent_us = s.now_us;
@@ -342,13 +348,8 @@ TEST(s6_4_1_lease_runs_from_the_send_time_of_an_acknowledged_round)
 /* Reads start rounds as fast as they come; an acknowledgement on its way for a while still counts from when its round was sent. */
 TEST(s6_4_1_a_thousand_rounds_do_not_wear_out_a_lease)
 {
-    static const raft_term term[] = {1, 1, 2};
     struct solo s;
-    struct raft_options options = cluster_options();
-    options.lease_us = 200000;
-    options.lease_drift_ppm = 10000;
-    solo_start(&s, options, (struct raft_hard_state){.term = 2}, 0xe, term, 3);
-    solo_ready_leader(&s);
+    lease_leader(&s);
     solo_tick(&s, 50000);
     uint64_t sent_us = s.now_us;
     uint64_t round = sent(&s, RAFT_HEARTBEAT, 2).u.heartbeat.round;
