@@ -234,6 +234,7 @@ static void do_compare_and_set(struct recorder_client *c, const char *key)
     }
     enum outcome o = recorder_ask(c, "GET w%s", key);
     if (o != OUTCOME_OK) {
+        wire_close(&c->wire); /* A refused GET leaves the WATCH, which would fail the next EXEC of this connection. */
         return;
     }
     recorder_one(c->reply, old, sizeof old);
