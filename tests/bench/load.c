@@ -422,6 +422,9 @@ int main(int argc, char **argv)
     if (o.requests > 0) {
         o.warmup = 0;
     }
+    if (o.syncs_dir != NULL) {
+        return syncs_run(o.syncs_dir);
+    }
     if (o.failover) {
         return failover_run(&o);
     }

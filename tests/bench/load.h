@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the two halves of the loader share: load.c (a steady load on one address) and failover.c (writes that go on
- * while nodes die). */
+/* What the parts of the loader share: load.c (a steady load on one address), failover.c (writes that go on while nodes die)
+ * and syncs.c (the disk without any server). */
 enum load_workload {
     LOAD_PING,
     LOAD_SET,
@@ -44,6 +44,7 @@ struct load_options {
     bool sequential;    /* keys 0, 1, 2, ... instead of random ones: every key unique */
     bool tab;           /* one line name=value ... for scripts */
     bool failover;
+    const char *syncs_dir; /* not a load: what the disk asks for there; NULL: no */
     const char *password;
 };
 
@@ -59,5 +60,7 @@ void load_die(const char *what);
 void load_parse_options(struct load_options *o, int argc, char **argv);
 /* 0 when every check held, 1 when the run is invalid. Prints the result. */
 int failover_run(const struct load_options *options);
+/* Files below `dir`, removed at once. Prints the result; 0. */
+int syncs_run(const char *dir);
 
 #endif
