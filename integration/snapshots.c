@@ -96,6 +96,10 @@ ITEST(backup_and_restore, ITEST_CLUSTER, 120)
     CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s --announce 127.0.0.1:%u 2>&1", program(), file, restored.node[0].dir,
                       restored.node[0].port) == 0);
     CHECK(strstr(out, "as a new cluster of one node") != NULL);
+    char hint[800];
+    snprintf(hint, sizeof hint, "Start it with: coracle --dir %s --port %u --announce 127.0.0.1:%u\n", restored.node[0].dir,
+             restored.node[0].port, restored.node[0].port);
+    CHECK(strstr(out, hint) != NULL);
     CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s --announce 127.0.0.1:%u 2>&1", program(), file, restored.node[0].dir,
                       restored.node[0].port) != 0);
     CHECK(strstr(out, "not new") != NULL);
@@ -147,6 +151,13 @@ ITEST(a_damaged_backup_is_refused, ITEST_CLUSTER, 60)
     CHECK(strstr(out, "no good backup") != NULL);
     CHECK(itest_shell(out, sizeof out, "test ! -e %s/new/snapshot", itest_dir()) == 0);
     CHECK(itest_shell(out, sizeof out, "%s restore %s/absent --dir %s/new --announce 127.0.0.1:7001 2>&1", program(), itest_dir(), itest_dir()) != 0);
+    CHECK(itest_shell(out, sizeof out, "%s restore %s/backup --dir %s/new --announce here:0 2>&1", program(), itest_dir(), itest_dir()) != 0);
+    CHECK(strstr(out, "'here:0' is not host:port") != NULL);
+    CHECK(itest_shell(out, sizeof out, "test ! -e %s/new/snapshot", itest_dir()) == 0);
+    CHECK(itest_shell(out, sizeof out, "%s restore --help 2>/dev/null", program()) == 0);
+    CHECK(strncmp(out, "Usage: coracle restore FILE", 27) == 0);
+    CHECK(itest_shell(out, sizeof out, "%s restore --dir %s/new 2>&1", program(), itest_dir()) != 0);
+    CHECK(strncmp(out, "Usage: coracle restore FILE", 27) == 0);
 }
 
 /* Snapshots all the time, a node killed while it makes one, starts from them: nothing acknowledged is lost, and the nodes agree. */

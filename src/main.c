@@ -123,9 +123,23 @@ static void log_to_stderr(void *ctx, enum log_level level, const char *text)
     (void)fprintf(stderr, "coracle: %s\n", text);
 }
 
+static void print_restore_help(FILE *to)
+{
+    (void)fprintf(to, "Usage: coracle restore FILE [--dir DIRECTORY] [--announce HOST:PORT | --port PORT]\n\n"
+                      "Makes the first node of a new cluster of a backup (RAFT BACKUP FILE). The directory must be new, or hold\n"
+                      "nothing; the address is the one under which the node will be started (default 127.0.0.1:6379). Every block\n"
+                      "of the file is checked first. Further nodes join the new cluster (--join).\n");
+}
+
 /* `coracle restore <file> [--dir D] [--announce H:P | --port P]` (node/restore.h). */
 static int restore(int argc, char **argv)
 {
+    if (argc < 3 || argv[2][0] == '-') {
+        bool is_asked = argc > 2 && strcmp(argv[2], "--help") == 0;
+
+        print_restore_help(is_asked ? stdout : stderr);
+        return is_asked ? 0 : 2;
+    }
     struct options options;
     struct buf why = {0};
     struct vfs *from = NULL;
@@ -140,15 +154,15 @@ static int restore(int argc, char **argv)
     options_init(&options);
     error = options_parse_flags(&options, argc, argv, 3, &why);
     if (error == ERR_OK) {
+        error = options_check(&options, &why);
+    }
+    if (error == ERR_OK) {
         if (slash) {
             *slash = '\0';
         }
         error = vfs_posix_open(!slash ? "." : slash == path ? "/" : path, &from);
         error = error == ERR_OK ? vfs_posix_open(options.dir, &to) : error;
-        (void)snprintf(address, sizeof address, "127.0.0.1:%lld", (long long)options.port);
-        if (options.announce[0] != '\0') {
-            (void)snprintf(address, sizeof address, "%s", options.announce);
-        }
+        options_own_address(&options, address);
         if (error == ERR_OK) {
             error = restore_run(from, name, to, address, clock_random, &log, &why);
         } else {
@@ -157,8 +171,8 @@ static int restore(int argc, char **argv)
     }
     int status = error == ERR_OK ? 0 : refuse(&why);
     if (error == ERR_OK) {
-        printf("%.*s\nStart it with: coracle --dir %s --announce %s\n", (int)buf_size(&why), (const char *)buf_slice(&why).p,
-               options.dir, address);
+        printf("%.*s\nStart it with: coracle --dir %s --port %s --announce %s\n", (int)buf_size(&why),
+               (const char *)buf_slice(&why).p, options.dir, strrchr(address, ':') + 1, address);
     }
     if (from) {
         vfs_posix_close(from);
@@ -186,7 +200,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "export") == 0) {
         return transfer_export(argc - 1, argv + 1);
     }
-    if (argc >= 3 && strcmp(argv[1], "restore") == 0) {
+    if (argc > 1 && strcmp(argv[1], "restore") == 0) {
         return restore(argc, argv);
     }
     if (options_scan_arguments(argc, argv, &line, &why) != ERR_OK) {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/slice.h"
 
 /* Every option, in one table (options.def): name, type, scope, default, range, help. Parser, --help, CONFIG and docs come
@@ -93,7 +94,9 @@ struct options_command_line {
 MUST_CHECK enum err options_scan_arguments(int argc, char **argv, struct options_command_line *line, struct buf *why);
 /* Sets what the flags from argv[first] on say; they override the file. */
 MUST_CHECK enum err options_parse_flags(struct options *o, int argc, char **argv, int first, struct buf *why);
-/* Rules between options (lease < election-timeout, ...). */
+/* The address under which a node with these options is a member: announce, else 127.0.0.1, with the port where none is said. */
+void options_own_address(const struct options *o, char out[LIMIT_ADDRESS_BYTES]);
+/* Rules between options (lease < election-timeout, ...) and on what is an address. */
 MUST_CHECK enum err options_check(const struct options *o, struct buf *why);
 /* A configuration file's text with the present values: lines that say something else are changed, comments and order stay, options that
  * differ from their default and have no line are added at the end (CONFIG REWRITE). Appends to `out`. */

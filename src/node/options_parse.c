@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "node/announce.h"
+#include "node/formation.h"
 #include "resp/words.h"
 
 /* Configuration files and command lines, both "name value [value...]". Several values are joined by a blank, as `bind` and `save`
@@ -150,6 +151,26 @@ int64_t options_sentinel_port(const struct options *o)
     return o->sentinel_port >= 0 ? o->sentinel_port : usual <= 65535 ? usual : 0;
 }
 
+void options_own_address(const struct options *o, char out[LIMIT_ADDRESS_BYTES])
+{
+    const char *announce = o->announce[0] ? o->announce : "127.0.0.1";
+
+    if (!address_normalise(slice_from_cstr(announce), o->port, out)) {
+        (void)snprintf(out, LIMIT_ADDRESS_BYTES, "127.0.0.1:%lld", (long long)o->port);
+    }
+}
+
+static enum err check_address(const struct options *o, const char *name, const char *text, struct buf *why)
+{
+    char address[LIMIT_ADDRESS_BYTES];
+
+    if (text[0] == '\0' || address_normalise(slice_from_cstr(text), o->port, address)) {
+        return ERR_OK;
+    }
+    buf_printf(why, "option '%s': '%s' is not host:port.", name, text);
+    return ERR_INVALID;
+}
+
 enum err options_check(const struct options *o, struct buf *why)
 {
     /* A tenth of room for clocks that don't run at one rate. */
@@ -170,6 +191,9 @@ enum err options_check(const struct options *o, struct buf *why)
     }
     buf_deinit(&phrase);
     if (!is_right) {
+        return ERR_INVALID;
+    }
+    if (check_address(o, "announce", o->announce, why) != ERR_OK || check_address(o, "join", o->join, why) != ERR_OK) {
         return ERR_INVALID;
     }
     if (o->sentinel_port == o->port) {
@@ -213,6 +237,7 @@ void options_help(struct buf *out)
 
     options_init(&defaults);
     buf_printf(out, "Usage: coracle [configuration file] [--option value]...\n"
+                    "       coracle import | export | restore --help\n"
                     "       coracle --help | --version\n\n"
                     "Without arguments: one durable node on port 6379. A file holds one option a line, in Redis's format;\n"
                     "flags override it.\n\n"

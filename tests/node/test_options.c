@@ -1,5 +1,6 @@
 #include "node/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -227,6 +228,38 @@ TEST(command_line)
     CHECK_EQ_INT(options_scan_arguments(2, dash, &line, &why), ERR_INVALID);
     buf_deinit(&why);
     options_deinit(&o);
+}
+
+/* What a node says it can be called at must be an address, before anything is touched. */
+TEST(addresses)
+{
+    static const char *const bad[] = {"foo:99999", "foo:0", ":7001", "foo:", "a b:1", "a:x"};
+    static const char *const name[] = {"announce", "join"};
+    char address[LIMIT_ADDRESS_BYTES];
+    struct buf why = {0};
+
+    for (size_t k = 0; k < 2; k++) {
+        struct options o;
+
+        options_init(&o);
+        for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+            char expected[128];
+
+            CHECK_EQ_INT(set(&o, name[k], bad[i], &why), ERR_OK);
+            CHECK_EQ_INT(options_check(&o, &why), ERR_INVALID);
+            snprintf(expected, sizeof expected, "option '%s': '%s' is not host:port.", name[k], bad[i]);
+            CHECK_EQ_STR(text_of(&why), expected);
+            buf_clear(&why, 0);
+        }
+        CHECK_EQ_INT(set(&o, name[k], "[::1]:7001", &why), ERR_OK);
+        CHECK_EQ_INT(options_check(&o, &why), ERR_OK);
+        CHECK_EQ_INT(set(&o, name[k], "node1", &why), ERR_OK);
+        CHECK_EQ_INT(options_check(&o, &why), ERR_OK);
+        options_own_address(&o, address);
+        CHECK_EQ_STR(address, k == 0 ? "node1:6379" : "127.0.0.1:6379");
+        options_deinit(&o);
+    }
+    buf_deinit(&why);
 }
 
 TEST(rules_between_options)
