@@ -34,7 +34,8 @@ struct ghost_pair { /* log matching: what stood before this entry wherever it ap
     raft_term previous_term;
     uint32_t previous_crc;
     uint32_t payload_size;
-    uint8_t *payload;             /* of a command: kept for the oracle; NULL else */
+    uint8_t *payload;             /* of a command or a configuration: kept for the oracle; NULL else */
+    bool is_conf;
     int64_t time_ms;
 };
 
@@ -210,8 +211,9 @@ static void ghost_pair_grow(struct ghost *g)
 static void ghost_keep_payload(struct ghost_pair *p, const struct raft_entry *e)
 {
     p->time_ms = e->time_ms;
-    if (e->type != RAFT_ENTRY_COMMAND || e->payload.n == 0)
+    if (e->type == RAFT_ENTRY_NOOP || e->payload.n == 0)
         return;
+    p->is_conf = e->type == RAFT_ENTRY_CONF;
     p->payload_size = (uint32_t)e->payload.n;
     p->payload = mem_alloc(e->payload.n);
     memcpy(p->payload, e->payload.p, e->payload.n);
@@ -432,12 +434,27 @@ static bool ghost_check_session(struct ghost *g, const struct proposal *p, raft_
     return false;
 }
 
+/* A session ends with its member's membership: what was appended of it behind that takes no effect. */
+static void ghost_end_sessions(struct ghost *g, struct slice encoded)
+{
+    struct raft_conf conf;
+    if (raft_conf_decode(encoded, &conf) != ERR_OK)
+        return;
+    for (size_t i = 0; i < g->session_count; i++) {
+        if (!raft_conf_find(&conf, g->session[i].member))
+            g->session[i].is_open = false;
+    }
+}
+
 /* Each entry once, when it is first committed anywhere. */
 static void ghost_replay(struct ghost *g, raft_index index, raft_term term)
 {
     const struct ghost_pair *pair = ghost_pair_slot(g, index, term);
+    struct slice payload = {pair->payload, pair->payload_size};
     struct proposal p;
-    bool is_command = pair->payload && proposal_decode((struct slice){pair->payload, pair->payload_size}, &p) == ERR_OK;
+    if (pair->is_conf)
+        ghost_end_sessions(g, payload);
+    bool is_command = pair->payload && !pair->is_conf && proposal_decode(payload, &p) == ERR_OK;
     bool takes_effect = is_command && ghost_check_session(g, &p, index);
     oracle_entry(g->oracle, index, pair->time_ms, takes_effect ? &p : NULL);
 }
