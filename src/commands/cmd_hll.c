@@ -448,7 +448,7 @@ static const struct command_row hll_row[] = {
         COMMAND_NUMBERED(PFCOUNT),
         .kind = COMMAND_DATA,
         .arity = -2,
-        .flags = COMMAND_READONLY,
+        .flags = COMMAND_READONLY | COMMAND_MAY_REPLICATE,
         .keys = {1, -1, 1},
         .run = pfcount_run,
         .group = "hyperloglog",

@@ -26,6 +26,8 @@ enum command_flag { /* names as COMMAND INFO shows them where Redis has them */
     COMMAND_MOVABLE_KEYS = 1 << 14,
     COMMAND_SENTINEL_ONLY = 1 << 30, /* unknown but on the Sentinel port; always with TEXT_ONLY, which hides it elsewhere */
     COMMAND_TEXT_ONLY = 1 << 15,  /* a verb of the text grammar: unknown to RESP clients */
+    /* Changes no data here, but is sent to the replicas in Redis: CLIENT PAUSE WRITE holds it, as there. */
+    COMMAND_MAY_REPLICATE = 1 << 16,
 };
 
 enum command_kind {

@@ -552,9 +552,6 @@ static void keyspace_flush_db(struct keyspace *k, uint32_t number)
         keyspace_drop_db(k, db);
     }
     db->memory = 0;
-    if (k->hooks.flushed) {
-        k->hooks.flushed(k->hooks.ctx, number, k->index);
-    }
     if (k->changes.is_on) {
         changes_note_database(k, number, "flushdb");
     }
@@ -568,6 +565,9 @@ void keyspace_flush(struct keyspace_view *view, bool all_databases)
         if (all_databases || i == view->db) {
             keyspace_flush_db(k, i);
         }
+    }
+    if (k->hooks.flushed) {
+        k->hooks.flushed(k->hooks.ctx, k->index);
     }
 }
 

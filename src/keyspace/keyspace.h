@@ -22,9 +22,10 @@ struct keyspace_hooks {
      * ...). */
     void (*changed)(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
     void *ctx;
-    /* A whole database was emptied at once (FLUSHALL): no key is announced one by one. Its keys are
-     * already gone. */
-    void (*flushed)(void *ctx, uint32_t db, raft_index index);
+    /* A database or all of them were emptied at once: no key is announced one by one, the keys are
+     * gone already. Once per FLUSHDB or FLUSHALL, also where there was nothing to remove, as in
+     * Redis. */
+    void (*flushed)(void *ctx, raft_index index);
     /* Two databases changed places (SWAPDB): no key is announced one by one. */
     void (*swapped)(void *ctx, uint32_t a, uint32_t b, raft_index index);
     /* What Redis notifies of besides the change itself, in the same step: "new" (the key did not

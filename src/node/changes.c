@@ -49,7 +49,7 @@ static void changes_noticed(void *ctx, uint32_t db, struct slice key, const char
     }
 }
 
-static void changes_flushed(void *ctx, uint32_t db, raft_index index)
+static void changes_flushed(void *ctx, raft_index index)
 {
     struct changes *c = ctx;
 
@@ -57,7 +57,7 @@ static void changes_flushed(void *ctx, uint32_t db, raft_index index)
         struct changes_listener *l = listener_of(at);
 
         if (l->flushed) {
-            l->flushed(l->ctx, db, index);
+            l->flushed(l->ctx, index);
         }
     }
 }

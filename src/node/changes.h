@@ -19,7 +19,7 @@ struct changes_listener {
     void (*changed)(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
     /* What Redis notifies of besides, in the same step as a change that is told by `changed`: "new", the "expire" of SET EX. */
     void (*noticed)(void *ctx, uint32_t db, struct slice key, const char *event, raft_index index);
-    void (*flushed)(void *ctx, uint32_t db, raft_index index);
+    void (*flushed)(void *ctx, raft_index index);
     void (*swapped)(void *ctx, uint32_t a, uint32_t b, raft_index index);
     /* A snapshot took the place of all data: any key may be another one, and nobody knows which. */
     void (*replaced)(void *ctx);

@@ -22,18 +22,23 @@ static uint64_t clients_now_us(const struct clients *cs)
     return env->now_us(env->ctx);
 }
 
+static bool row_writes(const struct command_row *row)
+{
+    return (row->kind == COMMAND_DATA && (row->flags & COMMAND_WRITE)) || (row->flags & COMMAND_MAY_REPLICATE);
+}
+
 /* Would it change anything? EXEC is judged by what is queued. */
 static bool client_would_write(const struct client *c, const struct command_row *row)
 {
     if (row->run_local == row_exec && c->transaction) {
         for (size_t i = 0; i < c->transaction->count; i++) {
-            if (c->transaction->item[i].row->flags & COMMAND_WRITE) {
+            if (row_writes(c->transaction->item[i].row)) {
                 return true;
             }
         }
         return false;
     }
-    return row->kind == COMMAND_DATA && (row->flags & COMMAND_WRITE);
+    return row_writes(row);
 }
 
 bool client_is_paused(const struct client *c, const struct command_row *row)

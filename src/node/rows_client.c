@@ -373,6 +373,12 @@ static void reply_subcommand_syntax(const struct command *command, struct reply 
     reply_errorf(reply, SUBCOMMAND_SYNTAX, (int)command->arg[1].n, (const char *)command->arg[1].p);
 }
 
+/* `ms` from now, or for ever where the clock ends before: Redis 7.0 takes any timeout that is a number. */
+static uint64_t pause_end_us(uint64_t now_us, uint64_t ms)
+{
+    return ms < (UINT64_MAX - now_us) / 1000 ? now_us + ms * 1000 : UINT64_MAX;
+}
+
 static void row_pause(struct client *c, const struct command *command, struct reply *reply)
 {
     bool is_for_writes = argument_is(command, 3, "write");
@@ -382,12 +388,12 @@ static void row_pause(struct client *c, const struct command *command, struct re
         reply_subcommand_syntax(command, reply);
     } else if (command->arg_count == 4 && !is_for_writes && !argument_is(command, 3, "all")) {
         reply_error(reply, "ERR CLIENT PAUSE mode must be WRITE or ALL");
-    } else if (!number_parse_i64(command->arg[2], &ms) || ms > INT64_MAX / 2000) {
+    } else if (!number_parse_i64(command->arg[2], &ms) ) {
         reply_error(reply, "ERR timeout is not an integer or out of range");
     } else if (ms < 0) {
         reply_error(reply, "ERR timeout is negative");
     } else {
-        clients_pause(c->clients, c->now_us + (uint64_t)ms * 1000, is_for_writes);
+        clients_pause(c->clients, pause_end_us(c->now_us, (uint64_t)ms), is_for_writes);
         reply_simple(reply, "OK");
     }
 }

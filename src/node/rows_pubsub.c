@@ -247,8 +247,9 @@ static void row_help(struct client *c, const struct command *command, struct rep
 #define PUBLISH_ROW(row_name, fn, text, version, cost, syntax)                                                          \
     {                                                                                                                   \
         .name = row_name, .kind = COMMAND_NODE, .arity = 3,                                                             \
-        .flags = COMMAND_PUBSUB | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST, .run_local = fn, .group = "pubsub",   \
-        .acl_categories = "@pubsub @fast", .summary = text, .since = version, .complexity = cost, .arguments = syntax   \
+        .flags = COMMAND_PUBSUB | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_MAY_REPLICATE,               \
+        .run_local = fn, .group = "pubsub", .acl_categories = "@pubsub @fast", .summary = text, .since = version,       \
+        .complexity = cost, .arguments = syntax                                                                         \
     }
 #define LOOK_ROW(row_name, row_arity, fn, text, version, cost, syntax)                                                  \
     {                                                                                                                   \

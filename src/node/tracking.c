@@ -465,9 +465,8 @@ void tracking_void_all(struct tracking *t)
     keys_drop(t);
 }
 
-static void on_flushed(void *ctx, uint32_t db, raft_index index)
+static void on_flushed(void *ctx, raft_index index)
 {
-    (void)db;
     (void)index;
     tracking_void_all(ctx);
 }

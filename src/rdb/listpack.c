@@ -12,7 +12,8 @@
  *   f0 n(32)                   a string of n bytes
  *   f1 f2 f3 f4                an integer of 16, 24, 32, 64 bits, signed
  *
- * L1  The size behind an element must be right: Redis walks backwards by it. */
+ * L1  The size behind an element must be right: Redis walks backwards by it.
+ * L2  So must the count: Redis believes it, and with sanitize-dump-payload refuses a listpack where it is wrong. */
 
 #include "rdb/listpack.h"
 
@@ -131,6 +132,8 @@ bool listpack_open(struct listpack_reader *r, struct slice bytes)
         return false;
     }
     r->rest = slice_skip(bytes, LISTPACK_HEADER);
+    r->count = (size_t)get_little(bytes.p + 4, 2);
+    r->elements = 0;
     return true;
 }
 
@@ -178,7 +181,8 @@ enum listpack_step listpack_next(struct listpack_reader *r, struct slice *elemen
     size_t string;
     ASSERT(r->rest.n > 0);
     if (r->rest.p[0] == LISTPACK_EOF) {
-        return r->rest.n == 1 ? LISTPACK_END : LISTPACK_BAD;
+        bool is_count_right = r->count == LISTPACK_COUNT_MAX || r->count == r->elements; /* L2 */
+        return r->rest.n == 1 && is_count_right ? LISTPACK_END : LISTPACK_BAD;
     }
     if (!element_measure(r->rest, &head, &string) || string > r->rest.n - head) {
         return LISTPACK_BAD;
@@ -195,5 +199,6 @@ enum listpack_step listpack_next(struct listpack_reader *r, struct slice *elemen
         *element = (struct slice){(const uint8_t *)r->text, number_format_i64(element_integer(p, head), r->text)};
     }
     r->rest = slice_skip(rest, n);
+    r->elements++;
     return LISTPACK_ELEMENT;
 }

@@ -19,6 +19,8 @@ void listpack_end(struct listpack_writer *w);
 /* Reading: any bytes are safe. */
 struct listpack_reader {
     struct slice rest;
+    size_t count;    /* elements that the header promised; 65535: unknown */
+    size_t elements; /* so far */
     char text[NUMBER_TEXT_MAX]; /* of an integer */
 };
 /* False: it is none. */

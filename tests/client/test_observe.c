@@ -159,6 +159,57 @@ TEST(a_pause_holds_writes_or_everything)
     fake_free(n);
 }
 
+TEST(a_pause_of_writes_holds_what_redis_would_replicate)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+    struct client *other = fake_client(n);
+
+    (void)fake_feed(c, "CLIENT PAUSE 100 WRITE\r\n");
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n");
+    (void)fake_feed(c, "PUBLISH there hello\r\n");
+    (void)fake_feed(other, "MULTI\r\nPFCOUNT k\r\n");
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(c), "");
+    CHECK_EQ_STR(fake_output(other), "+OK\r\n"); /* held before it is queued, as in Redis */
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 2);
+    n->now_us += 100000;
+    fake_poll(n);
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(c), ":0\r\n");
+    CHECK_EQ_STR(fake_output(other), "+QUEUED\r\n");
+    (void)fake_feed(c, "CLIENT PAUSE 100 WRITE\r\n");
+    (void)fake_feed(other, "EXEC\r\n");
+    fake_poll(n);
+    CHECK_EQ_STR(fake_output(other), "");
+    client_close(other);
+    client_close(c);
+    fake_free(n);
+}
+
+TEST(a_pause_may_last_for_ever)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+    struct client *other = fake_client(n);
+
+    (void)fake_feed(c, "CLIENT PAUSE 9223372036854775807 WRITE\r\n");
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n");
+    (void)fake_feed(other, "SET a b\r\n");
+    n->now_us += 1000000000000;
+    fake_poll(n);
+    CHECK_EQ_INT((int64_t)clients_blocked(n->clients), 1);
+    (void)fake_feed(c, "CLIENT UNPAUSE\r\n");
+    fake_poll(n);
+    fake_decide_all(n);
+    CHECK_EQ_STR(fake_output(other), "+OK\r\n");
+    client_close(other);
+    (void)fake_feed(c, "CLIENT PAUSE 9223372036854775808\r\nCLIENT PAUSE -1\r\n");
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n-ERR timeout is not an integer or out of range\r\n-ERR timeout is negative\r\n");
+    client_close(c);
+    fake_free(n);
+}
+
 TEST(a_monitor_sees_commands_but_no_secrets)
 {
     struct node *n = fake_new();

@@ -252,6 +252,10 @@ TEST(losing_the_leader_and_flushing_voids_every_cache)
     ask(n, a, "GET k\r\n");
     ask(n, w, "FLUSHALL\r\n");
     CHECK_EQ_STR(fake_output(a), INVALIDATE_ALL);
+    ask(n, w, "FLUSHDB\r\n"); /* of nothing: Redis tells, too */
+    CHECK_EQ_STR(fake_output(a), INVALIDATE_ALL);
+    ask(n, w, "SET k 1\r\nSELECT 1\r\nSET k 1\r\nFLUSHALL\r\nSELECT 0\r\n"); /* two databases, one message */
+    CHECK_EQ_STR(fake_output(a), INVALIDATE_ALL);
     ask(n, w, "SET k 1\r\nSWAPDB 0 1\r\n");
     CHECK_EQ_STR(fake_output(a), INVALIDATE_ALL);
     client_close(a);
