@@ -1,9 +1,11 @@
 /* What clients see while leaders come and go: every reply is checked against what may be true. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "integration/lib/cluster.h"
 #include "integration/lib/model.h"
@@ -511,6 +513,43 @@ ITEST(failover_by_command, ITEST_CLUSTER, 60)
     REQUIRE(wire_once(c.node[3 - leader - next].port, 5000, out, sizeof out, "FAILOVER"));
     CHECK_STR(out, "+OK\r\n");
     CHECK(cluster_leader(&c, (int)next, 5000) >= 0);
+}
+
+/* ---- DEBUG SEGFAULT, as the Redis Cluster tutorial fails a node over ---- */
+
+ITEST(debug_crashes_a_node_and_the_others_go_on, ITEST_CLUSTER, 60)
+{
+    static const struct {
+        const char *word;
+        int signal;
+    } row[] = {{"SEGFAULT", SIGSEGV}, {"PANIC", SIGABRT}};
+    static struct cluster c;
+    struct wire w;
+    cluster_start(&c, 3, 0, "--enable-debug-command local");
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        int status = 0;
+        int leader = cluster_leader(&c, -1, 15000);
+        REQUIRE(leader >= 0);
+        REQUIRE(wire_open(&w, c.node[leader].port, 5000));
+        CHECK_STR(wire_call(&w, "SET %s answered", row[i].word), "+OK\r\n");
+        CHECK_STR(wire_call(&w, "DEBUG %s now", row[i].word),
+                  i == 0 ? "-ERR unknown subcommand or wrong number of arguments for 'SEGFAULT'. Try DEBUG HELP.\r\n"
+                         : "-ERR unknown subcommand or wrong number of arguments for 'PANIC'. Try DEBUG HELP.\r\n");
+        REQUIRE(wire_send(&w, "DEBUG %s", row[i].word));
+        CHECK(wire_is_closed_within(&w, 10000));
+        wire_close(&w);
+        REQUIRE(cluster_node_has_exited(&c, (size_t)leader, 10000, &status));
+        CHECK(WIFSIGNALED(status) && WTERMSIG(status) == row[i].signal);
+        CHECK(cluster_log_contains(&c, (size_t)leader, ": this node crashes now."));
+        int next = cluster_leader(&c, leader, 15000);
+        REQUIRE(next >= 0);
+        REQUIRE(cluster_wait_writable(&c, (size_t)next, 10000));
+        REQUIRE(wire_open(&w, c.node[next].port, 5000));
+        CHECK_STR(wire_call(&w, "GET %s", row[i].word), "$8\r\nanswered\r\n");
+        wire_close(&w);
+        cluster_node_start(&c, (size_t)leader);
+        REQUIRE(cluster_wait_caught_up(&c, 15000));
+    }
 }
 
 ITEST_MAIN()

@@ -202,8 +202,7 @@ void options_format(const struct options *o, const struct option_row *row, struc
 
 /* --- setting ---------------------------------------------------------------------------------- */
 
-/* Redis's memtoull: a number and b, k, kb, m, mb, g, gb in any case (k: 1000, kb: 1024). */
-static bool parse_bytes(struct slice value, int64_t *bytes)
+bool options_parse_bytes(struct slice value, int64_t *bytes)
 {
     static const struct {
         const char *name;
@@ -232,7 +231,7 @@ static enum err set_number(struct options *o, const struct option_row *row, stru
     int64_t number = 0;
     bool is_bytes = row->type == OPTION_BYTES;
 
-    if (is_bytes ? !parse_bytes(value, &number) : !number_parse_i64(value, &number)) {
+    if (is_bytes ? !options_parse_bytes(value, &number) : !number_parse_i64(value, &number)) {
         buf_printf(why, is_bytes ? "argument must be a memory value" : "argument couldn't be parsed into an integer");
         return ERR_INVALID;
     }

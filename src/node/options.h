@@ -79,6 +79,8 @@ void options_format(const struct options *o, const struct option_row *row, struc
  * 65535 inclusive"), and *o is unchanged. Does not look at OPTION_STARTUP_ONLY. */
 MUST_CHECK enum err options_set(struct options *o, const struct option_row *row, struct slice value, struct buf *why);
 
+/* Redis's memtoull: a number and b, k, kb, m, mb, g, gb in any case (k: 1000, kb: 1024). */
+MUST_CHECK bool options_parse_bytes(struct slice value, int64_t *bytes);
 /* A configuration file in Redis's format: "name value [value...]" per line, '#' comments, quotes as in an inline request.
  * The first mistake ends it: ERR_INVALID and a whole sentence in `why` that names `file`, line and remedy. */
 MUST_CHECK enum err options_parse_text(struct options *o, struct slice text, const char *file, struct buf *why);

@@ -1,6 +1,7 @@
 #include "node/rows.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,6 +291,28 @@ static void debug_corrupt_key(struct client *c, const struct command *command, s
     }
 }
 
+/* Ends this process at once, as a fault of its own would, for who wants to see the others go on. Nothing is lost that was answered. */
+static void debug_crash(struct client *c, bool is_fault)
+{
+    const struct node_env *env = node_environment(c->node);
+
+    log_line(&env->log, LOG_WARNING, "DEBUG %s from %s: this node crashes now.", is_fault ? "SEGFAULT" : "PANIC", c->info.address);
+    (void)raise(is_fault ? SIGSEGV : SIGABRT);
+    abort();
+}
+
+/* Lists store elements of any size alike: there is nothing to set. */
+static void debug_packed_threshold(const struct command *command, struct reply *reply)
+{
+    int64_t bytes = 0;
+
+    if (!options_parse_bytes(command->arg[2], &bytes) || bytes > ((int64_t)1 << 32) - (1 << 20)) {
+        reply_error(reply, "ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+    } else {
+        reply_simple(reply, "OK");
+    }
+}
+
 static void debug_help(struct reply *reply)
 {
     static const char *const line[] = {
@@ -302,6 +325,9 @@ static void debug_help(struct reply *reply)
         "OBJECT <key>", "    Show low level info about `key` and associated value.",
         "PROTOCOL <type>", "    Reply with a test value of the specified type. <type> can be: string,",
         "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,", "    true, false.",
+        "PANIC", "    Crash the server simulating a panic.",
+        "QUICKLIST-PACKED-THRESHOLD <size>", "    No effect: elements of lists are stored alike, whatever their size.",
+        "SEGFAULT", "    Crash the server with sigsegv.",
         "SLEEP <seconds>", "    Stop this connection (not the server) for <seconds>. Decimals allowed.",
         "HELP", "    Prints this help.", NULL};
 
@@ -328,6 +354,12 @@ void row_debug(struct client *c, const struct command *command, struct reply *re
         debug_error(command, reply);
     } else if (argument_is(command, 1, "protocol") && count == 3) {
         debug_protocol_reply(command->arg[2], reply);
+    } else if (argument_is(command, 1, "segfault") && count == 2) {
+        debug_crash(c, true);
+    } else if (argument_is(command, 1, "panic") && count == 2) {
+        debug_crash(c, false);
+    } else if (argument_is(command, 1, "quicklist-packed-threshold") && count == 3) {
+        debug_packed_threshold(command, reply);
     } else if (argument_is(command, 1, "help") && count == 2) {
         debug_help(reply);
     } else {

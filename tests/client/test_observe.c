@@ -210,6 +210,26 @@ TEST(a_pause_may_last_for_ever)
     fake_free(n);
 }
 
+/* Redis's suite sets it before tests of lists. */
+TEST(debug_takes_the_threshold_of_packed_elements)
+{
+    static const char wrong[] = "-ERR argument must be a memory value bigger than 1 and smaller than 4gb\r\n";
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    n->options.enable_debug_command = 1;
+    (void)fake_feed(c, "DEBUG QUICKLIST-PACKED-THRESHOLD 1b\r\nDEBUG quicklist-packed-threshold 0\r\n");
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n+OK\r\n");
+    (void)fake_feed(c, "DEBUG QUICKLIST-PACKED-THRESHOLD 4gb\r\n");
+    CHECK_EQ_STR(fake_output(c), wrong);
+    (void)fake_feed(c, "DEBUG QUICKLIST-PACKED-THRESHOLD -1\r\n");
+    CHECK_EQ_STR(fake_output(c), wrong);
+    (void)fake_feed(c, "DEBUG QUICKLIST-PACKED-THRESHOLD\r\n");
+    CHECK_CONTAINS(fake_output(c), "unknown subcommand or wrong number of arguments");
+    client_close(c);
+    fake_free(n);
+}
+
 TEST(a_monitor_sees_commands_but_no_secrets)
 {
     struct node *n = fake_new();

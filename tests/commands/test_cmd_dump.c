@@ -210,17 +210,12 @@ TEST(restore_counts_the_elements_of_a_listpack)
     static const char *const size_of[] = {"hlen k", "zcard k", "llen k"};
     static const uint8_t type[] = {16, 17, 18};
     uint8_t listpack[] = {13, 0, 0, 0, 2, 0, 0x81, 'a', 2, 0x81, '1', 2, 0xff};
-    static const struct {
-        unsigned count;
-        bool is_right;
-    } row[] = {{2, true}, {65535, true}, {0, false}, {1, false}, {3, false}, {4, false}, {65534, false}};
-    struct buf b;
-    struct buf body;
-    buf_init(&b);
-    buf_init(&body);
+    static const unsigned row[] = {2, 65535, 0, 1, 3, 4, 65534};
+    struct buf b = {0};
+    struct buf body = {0};
     for (size_t i = 0; i < sizeof row / sizeof row[0] * 3; i++) {
-        unsigned count = row[i / 3].count;
-        bool is_right = row[i / 3].is_right;
+        unsigned count = row[i / 3];
+        bool is_right = count == 2 || count == 65535; /* 65535: count them */
         bool is_list = type[i % 3] == 18;
         struct rows r;
         test_context("type %u, count %u", type[i % 3], count);

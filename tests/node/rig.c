@@ -481,14 +481,19 @@ void rig_forget(struct rig_client *c)
     c->text[0] = '\0';
 }
 
+void rig_client_write_keys(struct rig_client *c, int from, int to)
+{
+    char text[128];
+    for (int i = from; i < to; i++) {
+        snprintf(text, sizeof text, "SET key%d value%d\r\n", i, i);
+        REQUIRE(strcmp(rig_ask(c, text, 5000), "+OK\r\n") == 0);
+    }
+}
+
 void rig_write_keys(struct rig *r, int slot, int from, int to)
 {
     struct rig_client c;
-    char text[128];
     rig_connect(r, slot, &c);
-    for (int i = from; i < to; i++) {
-        snprintf(text, sizeof text, "SET key%d value%d\r\n", i, i);
-        REQUIRE(strcmp(rig_ask(&c, text, 5000), "+OK\r\n") == 0);
-    }
+    rig_client_write_keys(&c, from, to);
     rig_disconnect(&c);
 }

@@ -94,7 +94,8 @@ void rig_disconnect(struct rig_client *c);
 void rig_say(struct rig_client *c, const char *text);
 /* Says it and runs up to `ms` until something is answered; returns that. */
 const char *rig_ask(struct rig_client *c, const char *text, int ms);
-/* SET key<i> value<i>, each answered OK before the next. */
+/* SET key<i> value<i>, each answered OK before the next; without a client over a connection of its own. */
+void rig_client_write_keys(struct rig_client *c, int from, int to);
 void rig_write_keys(struct rig *r, int slot, int from, int to);
 void rig_collect(struct rig *r);
 void rig_forget(struct rig_client *c); /* drop what was answered */

@@ -21,15 +21,6 @@ static uint64_t digest_of(struct rig *r, int slot)
     return keyspace_digest(node_keyspace(r->host[slot].node));
 }
 
-static void write_keys(struct rig_client *c, int from, int to)
-{
-    char text[128];
-    for (int i = from; i < to; i++) {
-        snprintf(text, sizeof text, "SET key%d value%d\r\n", i, i);
-        REQUIRE(strcmp(rig_ask(c, text, 5000), "+OK\r\n") == 0);
-    }
-}
-
 static bool has_snapshot(struct rig *r)
 {
     for (int i = 0; i < r->count; i++)
@@ -69,14 +60,14 @@ TEST(a_lone_node_starts_from_its_snapshot)
     struct rig_client c;
     rig_start(r, 0);
     rig_connect(r, 0, &c);
-    write_keys(&c, 0, 50);
+    rig_client_write_keys(&c, 0, 50);
     CHECK_EQ_STR(rig_ask(&c, "PEXPIREAT key7 99999999999999\r\n", 1000), ":1\r\n");
     CHECK_EQ_STR(rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000), "+OK\r\n");
     REQUIRE(rig_until(r, has_snapshot, 5000));
     CHECK_EQ_STR(rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000), "+OK\r\n"); /* nothing new: true at once */
     rig_run(r, 50);
     CHECK_EQ_UINT(snapshot_of(r, 0).taken, 1);
-    write_keys(&c, 50, 60);
+    rig_client_write_keys(&c, 50, 60);
     uint64_t digest = digest_of(r, 0);
     raft_index index = snapshot_of(r, 0).index;
     CHECK(rig_status(r, 0).raft.first_index == index + 1);
@@ -104,7 +95,7 @@ TEST(data_commands_are_answered_loading)
     struct rig_client c;
     rig_start(r, 0);
     rig_connect(r, 0, &c);
-    write_keys(&c, 0, 20);
+    rig_client_write_keys(&c, 0, 20);
     rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000);
     REQUIRE(rig_until(r, has_snapshot, 5000));
     rig_disconnect(&c);
@@ -188,19 +179,19 @@ static struct rig *cluster_with_snapshots(int *lagging, bool keeps_entries)
     }
     REQUIRE(rig_until(r, rig_has_leader, 10000));
     rig_connect(r, rig_leader(r), &c);
-    write_keys(&c, 0, 10);
+    rig_client_write_keys(&c, 0, 10);
     rig_disconnect(&c);
     stop_follower(r, lagging);
     rig_run(r, 1000);
     REQUIRE(rig_leader(r) >= 0);
     rig_connect(r, rig_leader(r), &c);
-    write_keys(&c, 10, 60);
+    rig_client_write_keys(&c, 10, 60);
     rig_run(r, 700);
     for (int i = 0; i < 3; i++)
         if (r->host[i].node)
             node_snapshot(r->host[i].node);
     REQUIRE(rig_until(r, has_snapshot, 5000));
-    write_keys(&c, 60, 70);
+    rig_client_write_keys(&c, 60, 70);
     rig_disconnect(&c);
     return r;
 }
@@ -220,7 +211,7 @@ TEST(a_member_that_lags_gets_the_snapshot)
     struct rig_client c;
     rig_connect(r, lagging, &c);
     CHECK_EQ_STR(rig_ask(&c, "GET key42\r\n", 5000), "$7\r\nvalue42\r\n");
-    write_keys(&c, 70, 75); /* its own session lives */
+    rig_client_write_keys(&c, 70, 75); /* its own session lives */
     rig_disconnect(&c);
     /* It starts from what it received. */
     rig_stop(r, lagging, RIG_POWER_LOSS);
@@ -268,7 +259,7 @@ TEST(clients_of_a_node_that_got_a_snapshot_are_told)
     rig_run(r, 1500);
     rig_connect(r, rig_leader(r), &c);
     CHECK_EQ_STR(rig_ask(&c, "SET a 2\r\n", 5000), "+OK\r\n");
-    write_keys(&c, 0, 50);
+    rig_client_write_keys(&c, 0, 50);
     for (int i = 0; i < 3; i++)
         if (i != slot)
             node_snapshot(r->host[i].node);
@@ -340,7 +331,7 @@ TEST(power_failures_at_every_call_of_making_one)
         rig_start(r, 0);
         rig_connect(r, 0, &c);
         for (int round = 0; round < 2; round++) {
-            write_keys(&c, 50 * round, 50 * round + 50);
+            rig_client_write_keys(&c, 50 * round, 50 * round + 50);
             node_snapshot(r->host[0].node);
             if (round == 0)
                 REQUIRE(rig_until(r, has_snapshot, 5000));
@@ -394,7 +385,7 @@ TEST(a_full_disk_puts_a_snapshot_off)
     struct node_snapshot_status s = snapshot_of(r, 0);
     CHECK(s.last_failed && s.index == 0 && s.taken == 0);
     CHECK(sim_disk_used(d) + reserve <= quota);
-    write_keys(&c, 0, 5);
+    rig_client_write_keys(&c, 0, 5);
     CHECK_EQ_STR(r->host[0].fatal, "");
     rig_run(r, 6000);
     CHECK_EQ_UINT(snapshot_of(r, 0).taken, 0);
@@ -465,7 +456,7 @@ TEST(a_damaged_snapshot_stops_the_start)
     struct rig_client c;
     rig_start(r, 0);
     rig_connect(r, 0, &c);
-    write_keys(&c, 0, 50);
+    rig_client_write_keys(&c, 0, 50);
     rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000);
     REQUIRE(rig_until(r, has_snapshot, 5000));
     uint64_t size = snapshot_of(r, 0).bytes;
@@ -493,10 +484,10 @@ TEST(a_missing_snapshot_or_a_gap_stops_the_start)
     r->host[0].options.log_segment_size = 4096;
     rig_start(r, 0);
     rig_connect(r, 0, &c);
-    write_keys(&c, 0, 80);
+    rig_client_write_keys(&c, 0, 80);
     rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000);
     REQUIRE(rig_until(r, has_snapshot, 5000));
-    write_keys(&c, 80, 200);
+    rig_client_write_keys(&c, 80, 200);
     rig_disconnect(&c);
     rig_stop(r, 0, RIG_KILL);
     struct vfs *vfs = sim_disk_vfs(r->host[0].disk);

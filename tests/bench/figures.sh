@@ -1,0 +1,70 @@
+# Sourced by the scripts of this folder that measure in parts and end with a table, from the top of the tree, after they set PARTS (the
+# names of all parts), NAME (of their folder) and WIDTHS (of the table's first three columns). Sets `dir` and `invalid`, starts what
+# servers.sh needs, and ends everything at exit.
+#
+#   BENCH_ONLY=part,part          some parts
+#   BENCH_DIR=build/bench         where data is kept while it runs; removed afterwards
+#   CORACLE_BUILD=build/release   where the programs are
+# shellcheck shell=bash
+only=${BENCH_ONLY:-}
+build=${CORACLE_BUILD:-build/release}
+coracle=${CORACLE:-$build/coracle}
+for program in redis-server redis-cli awk du; do
+    command -v $program >/dev/null || { echo "bench: $program is missing (apt-get install redis-server redis-tools)" >&2; exit 2; }
+done
+for part in ${only//,/ }; do
+    [[ " $PARTS " == *" $part "* ]] || { echo "bench: no part '$part'; there are: $PARTS" >&2; exit 2; }
+done
+mkdir -p "${BENCH_DIR:-build/bench}" && dir=$(mktemp -d "${BENCH_DIR:-build/bench}/$NAME.XXXXXX") || exit 2
+dir=$(realpath "$dir")
+invalid=
+. tests/bench/servers.sh
+finish() {
+    stop_all
+    rm -rf "$dir"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+wanted() { [ -z "$only" ] || [[ ",$only," == *",$1,"* ]]; }
+fail() {
+    echo "bench: INVALID: $*" >&2
+    invalid=1
+}
+say() { echo "  $*"; }
+now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
+rss_kib() { awk '/^VmRSS/ { print $2 }' "/proc/${pid[$1]}/status"; }
+# wait_saved SERVER...: until no snapshot is being made
+wait_saved() {
+    local n end=$(($(now_ms) + 240000))
+    for n in "$@"; do
+        while [ "$(info "$n" persistence rdb_bgsave_in_progress)" != 0 ]; do
+            [ "$(now_ms)" -lt $end ] || { fail "$n still makes a snapshot after 240 s"; return; }
+            sleep 0.05
+        done
+    done
+}
+
+# ---- the table ----
+
+: >"$dir/table"
+line_of_table() {
+    # shellcheck disable=SC2086 # three widths
+    set -- $WIDTHS "$@"
+    printf "| %-$1s | %-$2s | %-$3s | %s |\n" "${@:4}"
+}
+# row WHAT TARGET MEASURED OK: OK is an awk condition
+row() {
+    local verdict=MISSED
+    awk "BEGIN { exit !($4) }" && verdict=reached
+    line_of_table "$1" "$2" "$3" $verdict >>"$dir/table"
+}
+# The table; ends the script.
+finish_table() {
+    echo
+    line_of_table what target measured verdict
+    echo "| --- | --- | --- | --- |"
+    cat "$dir/table"
+    [ -z "$invalid" ] || echo "INVALID: see above"
+    exit ${invalid:-0}
+}
