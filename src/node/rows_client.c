@@ -388,7 +388,7 @@ static void row_pause(struct client *c, const struct command *command, struct re
         reply_subcommand_syntax(command, reply);
     } else if (command->arg_count == 4 && !is_for_writes && !argument_is(command, 3, "all")) {
         reply_error(reply, "ERR CLIENT PAUSE mode must be WRITE or ALL");
-    } else if (!number_parse_i64(command->arg[2], &ms) ) {
+    } else if (!number_parse_i64(command->arg[2], &ms)) {
         reply_error(reply, "ERR timeout is not an integer or out of range");
     } else if (ms < 0) {
         reply_error(reply, "ERR timeout is negative");
