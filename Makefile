@@ -41,7 +41,7 @@ BUILD_CFLAGS_sim := -O2 $(DEBUG_INFO) -DCORACLE_SLOW_CHECKS -DCORACLE_COVER -DCO
 BUILD_CFLAGS_tsan := -O1 $(DEBUG_INFO) -fno-omit-frame-pointer -fsanitize=thread -DCORACLE_SLOW_CHECKS
 BUILD_CFLAGS_cov := -O0 -g --coverage -DCORACLE_SLOW_CHECKS
 BUILD_CFLAGS_fuzz := -O1 $(DEBUG_INFO) -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
-    -fno-sanitize-recover=all -DCORACLE_SLOW_CHECKS
+    -fno-sanitize-recover=all -DCORACLE_SLOW_CHECKS -DCORACLE_FUZZ
 ifeq ($(BUILD_CFLAGS_$(BUILD)),)
 $(error BUILD=$(BUILD) is not one of release debug sim hostile tsan cov fuzz)
 endif

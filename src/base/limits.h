@@ -7,7 +7,6 @@
 
 #ifdef CORACLE_HOSTILE
 #define LIMIT_FRAME_BYTES 2048u     /* a bulk peer frame's payload */
-#define LIMIT_LOG_CHUNK_BYTES 4096u /* memory block for log entries */
 #define LIMIT_VALUE_CHUNK_BYTES 64u /* one chunk of a value */
 #define LIMIT_KEYS_PER_WALK 128u    /* keys that one KEYS or SCAN looks at */
 /* What one command does with the items of collections, since it runs to its end on the loop. */
@@ -19,7 +18,6 @@
 #define LIMIT_RANDOM_REPLY_BYTES 1048576u /* of items drawn with repetitions */
 #else
 #define LIMIT_FRAME_BYTES 262144u
-#define LIMIT_LOG_CHUNK_BYTES 262144u
 #define LIMIT_VALUE_CHUNK_BYTES 65536u
 #define LIMIT_KEYS_PER_WALK 200000u
 #define LIMIT_ITEMS_READ 4000000u
@@ -28,6 +26,13 @@
 #define LIMIT_CHANGES_BYTES 16777216u
 #define LIMIT_WATCH_BYTES 8388608u
 #define LIMIT_RANDOM_REPLY_BYTES 67108864u
+#endif
+
+/* Memory block for log entries. Fuzzers make nodes by the million. */
+#if defined CORACLE_HOSTILE || defined CORACLE_FUZZ
+#define LIMIT_LOG_CHUNK_BYTES 4096u
+#else
+#define LIMIT_LOG_CHUNK_BYTES 262144u
 #endif
 
 /* In front of a bulk link that takes no more; then the log waits. Small where rare paths are to be met. */

@@ -151,15 +151,24 @@ static void env_log(void *ctx, enum log_level level, const char *line)
 
 /* --- nodes --- */
 
+/* One for all rigs, never freed: fuzzers make a rig for each input. */
+static struct command_table *shared_table(void)
+{
+    static struct command_table *table;
+    struct command_family family[ROWS_FAMILY_COUNT];
+
+    if (!table)
+        table = command_table_new(family, rows_all(family));
+    return table;
+}
+
 struct rig *rig_new(int count, const char *cluster)
 {
     struct rig *r = mem_alloc_zero(sizeof *r);
-    struct command_family family[ROWS_FAMILY_COUNT];
     r->count = count;
     r->now_us = 1000000;
     r->is_loud = getenv("RIG_LOUD") != NULL;
-    size_t families = rows_all(family);
-    r->table = command_table_new(family, families);
+    r->table = shared_table();
     for (int i = 0; i < count; i++) {
         struct rig_host *h = &r->host[i];
         *h = (struct rig_host){.rig = r, .slot = i, .random = 77 + (uint64_t)i * 1000003};
@@ -248,7 +257,6 @@ void rig_free(struct rig *r)
     for (int i = 0; i < RIG_LINKS; i++)
         if (r->link[i].is_used)
             link_free(&r->link[i]);
-    command_table_free(r->table);
     mem_free(r);
 }
 
