@@ -86,7 +86,9 @@ ifeq ($(WSLAY),yes)
 FEATURES += -DHAVE_WSLAY
 NODE_LIBS += -lwslay
 endif
-export HTTP_PARSER WSLAY
+# What is there need not be looked for again by the makes that this one runs. What is missing must be: `make run` and `make test`
+# install it first, and then have another make build.
+$(foreach f,HTTP_PARSER WSLAY,$(if $(filter yes,$($(f))),$(eval export $(f))))
 
 CPPFLAGS_ALL := -I. -Isrc -I$(O)/gen -D_POSIX_C_SOURCE=200809L $(FEATURES) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 -pthread $(BUILD_CFLAGS_$(BUILD)) $(WARNINGS) $(if $(filter 1,$(WERROR)),-Werror) \
