@@ -16,7 +16,7 @@
  * A connection that is closed by us shuts its sending side first and throws away what still arrives for a moment (lingers), because a
  * close with unread input resets the connection and may cost the peer the last reply. */
 
-#define READ_TURN_US 1000u /* then the rest of the clients is read in the next turn, before all others; poll finds them again */
+#define READ_TURN_US 500u /* then the rest of the clients is read in the next turn, before all others; poll finds them again */
 #define LINGER_US 1000000u
 #define LINGER_AT_END_US 5000000u /* the same when the server stops */
 #define SILENT_US 2000000u /* then its empty buffers are given back */

@@ -12,7 +12,7 @@
  * in apply_entry.c. Committed entries may be applied before they are durable here (DESIGN §2). */
 
 #define APPLY_ENTRIES 2000
-#define APPLY_TIME_US 1500
+#define APPLY_TIME_US 1000
 #define APPLY_CLOCK_EVERY 8 /* entries between two looks at the clock, at most: some take milliseconds each, */
 #define APPLY_SLOW_US 200   /* then each is looked at */
 #define APPLY_FETCH_BYTES (1024u * 1024u)

@@ -232,7 +232,7 @@ struct clients {
 
 /* A turn of the loop begins commands of one client for so long, and of all stalled ones that go on together; the clock is looked
  * at after some commands. Who is not done goes on in the next turn, behind the others. */
-#define CLIENT_TURN_US 1000
+#define CLIENT_TURN_US 500
 #define CLIENT_CLOCK_EVERY 8
 
 /* clients.c */
