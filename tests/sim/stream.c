@@ -39,6 +39,7 @@ struct stream {
 };
 
 static struct stream streams[SIM_LINKS];
+static size_t streams_ever; /* none behind these was ever used: looked for after each event, also where there are frames alone */
 
 static uint64_t stream_latency(struct sim *s)
 {
@@ -376,6 +377,8 @@ void stream_dial(struct sim_host *from, link_id id, const char *address, const s
     }
     struct link_options options = stream_options(s);
     *st = (struct stream){.is_used = true, .serial = ++s->link_serial};
+    if ((size_t)(st - streams) >= streams_ever)
+        streams_ever = (size_t)(st - streams) + 1;
     st->host[0] = from->slot;
     st->life[0] = from->life;
     st->id[0] = id;
@@ -389,7 +392,7 @@ void stream_dial(struct sim_host *from, link_id id, const char *address, const s
 
 static struct stream *stream_find(struct sim_host *from, link_id id, int *end)
 {
-    for (struct stream *st = streams; st < streams + SIM_LINKS; st++) {
+    for (struct stream *st = streams; st < streams + streams_ever; st++) {
         for (int e = 0; st->is_used && id != 0 && e < 2; e++) {
             if (st->host[e] == from->slot && st->life[e] == from->life && st->id[e] == id && st->end[e] != END_GONE) {
                 *end = e;
