@@ -52,7 +52,7 @@ const explained = [
     {name: /^geosearchstore$/, why: 'an error names the command in lower case',
         test: (ours, theirs) => ours[0] === '-' && ours.toLowerCase() === theirs.toLowerCase()},
     {name: /^sort/, why: 'SORT: Redis leaves the order open (texts that compare equal, a set that is not sorted)',
-        test: (ours, theirs, words) => sort_is_open(words, theirs) && ours[0] === '*' && (has(words, 'limit') ?
+        test: (ours, theirs, words) => sort_is_open(words, ours + theirs) && ours[0] === '*' && (has(words, 'limit') ?
             shape(parse(ours)) === shape(parse(theirs)) : sorted(parse(ours)) === sorted(parse(theirs)))},
     {name: /^z.*lex|^zrange$/, why: 'ranges by lex of a set with different scores: unspecified, says Redis',
         test: (ours, theirs, words) => (words[0].toLowerCase() !== 'zrange' || has(words, 'bylex')) && !of_one_score.has(words[1]) &&
@@ -349,10 +349,10 @@ function tame(command, words) {
     return words;
 }
 
-function sort_is_open(words, theirs) {
+function sort_is_open(words, replies) {
     const by = words.findIndex((word) => word.toLowerCase() === 'by');
     if (by > 0 && !(words[by + 1] || '').split('\0')[0].includes('*')) return true; // not sorted: as a set has it
-    return has(words, 'alpha') && (by > 0 || has(words, 'get') || theirs.includes('\0')); // strcoll ends at a zero byte
+    return has(words, 'alpha') && (by > 0 || has(words, 'get') || replies.includes('\0')); // strcoll ends at a zero byte
 }
 
 /* SORT's numbers are refused in Redis if errno says so from before; reading a double clears it. And SORT itself leaves it so when it

@@ -9,6 +9,7 @@
  * A snapshot is due when the log has grown by `snapshot-log-size` bytes since the last one began, and by `snapshot-log-ratio` percent of
  * what the data take: so a small database is snapshotted often (it costs nothing) and a big one seldom (it costs as much as writing
  * it out), and the disk holds a bounded multiple of the data.
+ * A node at rest, which has applied nothing for a while, tidies up earlier: the load that ended leaves less behind, and it starts faster.
  *
  * C1  The log never loses an entry behind the newest durable snapshot.
  * C2  A member that lags keeps what it needs, as far as `log-retention` bytes go; beyond, it gets the snapshot. What follows a
@@ -17,21 +18,42 @@
  * C3  Raft forgets first, then the disk: nobody is told of entries that are being removed. */
 
 #define COMPACT_EVERY_US 1000000
+/* At rest: so long without an entry, a quarter of snapshot-log-size and half of snapshot-log-ratio suffice. */
+#define REST_US 2000000
+#define REST_SIZE_PART 4
+#define REST_RATIO_PART 2
 
 static struct snapshot_job *job_of(struct node_job *job)
 {
     return CONTAINER_OF(job, struct snapshot_job, job);
 }
 
-bool compact_is_due(const struct node *n)
+/* Nothing was applied for REST_US. */
+static bool compact_rests(struct node *n)
+{
+    struct snapshots *s = &n->snapshots;
+    if (s->rest_applied != n->apply.applied) {
+        s->rest_applied = n->apply.applied;
+        s->rest_us = n->now_us;
+    }
+    return n->now_us - s->rest_us >= REST_US;
+}
+
+bool compact_is_due(struct node *n)
 {
     const struct options *o = n->options;
+    uint64_t size = (uint64_t)o->snapshot_log_size;
+    uint64_t ratio = (uint64_t)o->snapshot_log_ratio;
+    if (compact_rests(n)) {
+        size /= REST_SIZE_PART;
+        ratio /= REST_RATIO_PART;
+    }
     uint64_t grown = n->disk.stats.append_bytes - n->snapshots.log_bytes;
     /* Nothing is known of what an earlier process wrote: all of the log counts. */
     if (n->snapshots.log_bytes == 0)
         grown = n->disk.stats.record_bytes;
     uint64_t data = keyspace_memory(n->keyspace);
-    return grown >= (uint64_t)o->snapshot_log_size && grown >= data / 100 * (uint64_t)o->snapshot_log_ratio;
+    return grown >= size && grown >= data / 100 * ratio;
 }
 
 /* The lowest index that some member is known to have; UINT64_MAX: all members are there. */

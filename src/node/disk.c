@@ -414,8 +414,8 @@ void node_disk_done(struct node *n, struct disk_job *base)
         break;
     case DISK_PREPARE:
         n->disk.stats.file_bytes = job->stats.file_bytes;
-        /* Look again after a quarter of a segment was written. */
-        n->disk.bytes_until_prepare = job->has_more ? 0 : (uint64_t)n->options->log_segment_size / 4;
+        /* Look again when half of it was written over. */
+        n->disk.bytes_until_prepare = job->has_more ? 0 : wal_ahead_bytes((uint64_t)n->options->log_segment_size) / 2;
         if (n->disk.retry_us == 0 && job->result == ERR_OK && job->free_bytes > (uint64_t)n->options->disk_reserve)
             disk_has_room(n);
         break;

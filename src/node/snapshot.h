@@ -138,6 +138,8 @@ struct snapshots {
     raft_index compacted_to;        /* last asked for ... */
     raft_index compacted_for;       /* ... behind this snapshot ... */
     uint64_t compacted_us;          /* ... at this time */
+    raft_index rest_applied;        /* nothing was applied after this ... */
+    uint64_t rest_us;               /* ... since then */
     bool receiving_owes_answer;
     struct snapshot_job compact;
     struct snapshot_taking taking;
@@ -199,6 +201,6 @@ void snapshot_received_failed(struct node *n, const char *why);
 raft_index snapshot_pinned(const struct node *n);
 /* compact.c */
 void compact_pump(struct node *n);
-bool compact_is_due(const struct node *n);
+bool compact_is_due(struct node *n);
 
 #endif

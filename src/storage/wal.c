@@ -184,6 +184,7 @@ static enum err discard_next(struct wal *w)
     w->vfs->call->close(w->next_file);
     w->next_file = NULL;
     w->next_id = 0;
+    w->next_bytes = 0;
     if (w->vfs->call->remove(w->vfs, name) != ERR_OK) {
         return wal_fail(w, ERR_IO);
     }
@@ -318,6 +319,7 @@ static enum err write_rolled(struct wal *w, const struct wal_batch *b, uint32_t 
     w->file = w->next_file;
     w->next_file = NULL;
     w->next_id = 0;
+    w->next_bytes = 0;
     wal_note_segment(w, s);
     return ERR_OK;
 }
@@ -515,16 +517,23 @@ static bool prepare_failed(struct wal *w, enum err e)
     return false;
 }
 
+uint64_t wal_ahead_bytes(uint64_t segment_bytes)
+{
+    return segment_bytes / 2 < WAL_AHEAD_BYTES ? segment_bytes / 2 : WAL_AHEAD_BYTES;
+}
+
 bool wal_prepare_ahead(struct wal *w)
 {
     struct wal_segment *s = wal_current(w);
     if (w->failed != ERR_OK) {
         return false;
     }
-    const bool fills_current = s->file_bytes < w->options.segment_bytes;
-    if (!fills_current && w->next_id != 0 && w->next_bytes >= w->options.segment_bytes) {
+    const uint64_t wanted = wal_ahead_bytes(w->options.segment_bytes);
+    const uint64_t ahead = s->file_bytes - s->tail + w->next_bytes;
+    if (ahead >= wanted) {
         return false;
     }
+    const bool fills_current = s->file_bytes < w->options.segment_bytes;
     enum err e = w->vfs->call->free_bytes(w->vfs, &w->free_bytes);
     if (e != ERR_OK || w->free_bytes < WAL_ZERO_PIECE_BYTES + w->options.reserve_bytes) {
         return prepare_failed(w, e);
@@ -550,7 +559,7 @@ bool wal_prepare_ahead(struct wal *w)
         return prepare_failed(w, e);
     }
     *filled += n;
-    return *filled < w->options.segment_bytes || fills_current;
+    return ahead + n < wanted;
 }
 
 enum err wal_drop_front(struct wal *w, raft_index first_kept)

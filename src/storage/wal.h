@@ -112,8 +112,11 @@ MUST_CHECK enum err wal_read(struct wal *w,
                              uint32_t *count,
                              raft_term *prev_term);
 
-/* Prepares the next segment (zero-filled ahead) by a bounded piece of work; true when there is more
- * to do. Called when idle. */
+/* Zeros are written ahead of the log's end, in this segment and the next, up to so many bytes: what is written there needs no new
+ * block of the file system. More would be disk taken for nothing by a log that rests. */
+#define WAL_AHEAD_BYTES (8u << 20)
+uint64_t wal_ahead_bytes(uint64_t segment_bytes); /* half of a small segment */
+/* Does a bounded piece of that; true when there is more to do. Called when idle. */
 bool wal_prepare_ahead(struct wal *w);
 /* Drops whole segments whose entries are all below `first_kept` (f). */
 MUST_CHECK enum err wal_drop_front(struct wal *w, raft_index first_kept);

@@ -27,11 +27,11 @@ static void load_run(struct story *t, struct load *l, unsigned writes)
     }
 }
 
-static void story_restart(struct story *t, uint32_t slot)
+static void story_restart(struct story *t, uint32_t slot, int64_t log_size)
 {
     struct options *o = &t->sim->host[slot].options;
     o->snapshot_transfer_rate = RATE;
-    o->snapshot_log_size = RATE / 4;
+    o->snapshot_log_size = log_size;
     o->snapshot_log_ratio = 25;
     o->log_retention = RATE / 8;
     host_start(&t->sim->host[slot]);
@@ -49,7 +49,7 @@ static void follower_converges(struct story *t, uint64_t seed, uint64_t latency_
     sim_run(s, SECOND);
     for (uint32_t i = 0; i < 3; i++) {
         host_stop(&s->host[i], HOST_KILL);
-        story_restart(t, i);
+        story_restart(t, i, RATE / 4);
     }
     uint32_t leader = story_leader(t);
     uint32_t late = (leader + 1) % 3;
@@ -61,7 +61,7 @@ static void follower_converges(struct story *t, uint64_t seed, uint64_t latency_
     load_run(t, &l, 8 * WRITES);
     if (story_status(t, leader).first_index <= had + 1)
         story_fail(t, "the log still holds what the follower lacks: no snapshot is needed");
-    story_restart(t, late);
+    story_restart(t, late, RATE / 4);
     unsigned seconds = 0; /* until it was less than half a second behind, for three seconds */
     for (unsigned level = 0; level < 3 && seconds < 30 && !s->world.failure; seconds++) {
         load_run(t, &l, WRITES);
@@ -88,7 +88,41 @@ static void scenario_follower_converges(struct story *t)
     }
 }
 
+static uint64_t story_snapshots(struct story *t, uint32_t slot)
+{
+    struct node_snapshot_status status;
+    node_get_snapshot(t->sim->host[slot].node, &status);
+    return status.taken;
+}
+
+/* Half of what makes a snapshot due under load is enough for nodes at rest, once. */
+static void scenario_rest(struct story *t)
+{
+    story_begin(t, 371, &calm_plan);
+    story_leader(t);
+    sim_run(t->sim, SECOND);
+    for (uint32_t i = 0; i < 3; i++) {
+        host_stop(&t->sim->host[i], HOST_KILL);
+        story_restart(t, i, 4 * RATE);
+    }
+    uint32_t leader = story_leader(t);
+    story_expect(t, leader, "SET x 1", "+OK\r\n");
+    struct load l = {.client = manual_open(t->sim, leader)};
+    load_run(t, &l, 2 * KEYS);
+    for (uint32_t i = 0; i < 3; i++)
+        if (story_snapshots(t, i) != 0)
+            story_fail(t, "a snapshot was made before the log was long enough for one under load");
+    for (unsigned rest = 0; rest < 2; rest++) {
+        sim_run(t->sim, 4 * SECOND);
+        for (uint32_t i = 0; i < 3; i++)
+            if (story_snapshots(t, i) != 1)
+                story_fail(t, "a node at rest makes one snapshot, and not a second one of the same state");
+    }
+    manual_close(l.client);
+}
+
 const struct scenario scenarios_snapshots[] = {
     {"a snapshot at four fifths of its rate", scenario_follower_converges, false},
+    {"nodes at rest make a snapshot earlier", scenario_rest, false},
 };
 const size_t scenarios_snapshots_count = sizeof scenarios_snapshots / sizeof scenarios_snapshots[0];

@@ -3,6 +3,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "storage/wal_format.h"
+#include "storage/wal_segment.h"
 #include "tests/storage/rig.h"
 #include "tests/test.h"
 
@@ -202,6 +203,25 @@ TEST(files_are_as_long_as_was_said_and_go_when_they_can)
         }
     }
     CHECK(second > 4 && second < 10);
+    rig_free(g);
+}
+
+/* Zeros are written ahead as far as wal_ahead_bytes says, over the end of a file too, and at most a piece further. */
+TEST(zeros_are_written_ahead_as_far_as_is_said)
+{
+    const uint64_t segment = 2 << 20;
+    struct rig *g = rig_new(1, 512, segment);
+    for (unsigned kib = 0; kib < 5000; kib += 600) {
+        append_some(g, 20, 30000);
+        while (wal_prepare_ahead(g->wal)) {
+        }
+        struct wal_stats stats;
+        wal_get_stats(g->wal, &stats);
+        test_context("behind %u KiB", kib);
+        CHECK(stats.file_bytes - stats.record_bytes >= wal_ahead_bytes(segment));
+        CHECK(stats.file_bytes - stats.record_bytes <= wal_ahead_bytes(segment) + WAL_ZERO_PIECE_BYTES + 32768);
+    }
+    test_context("%s", "");
     rig_free(g);
 }
 
