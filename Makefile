@@ -194,11 +194,13 @@ $(O)/coracle-check: $(call objects,check/main.c) $(CHECK_LIB) $(LIB)
 # The load generator knows no part of the server, so that it cannot share a mistake with it.
 $(O)/coracle-load: $(call objects,$(sort $(wildcard tests/bench/*.c)))
 	$(link_program) -lm
+# Allocations go through tests/fuzz/arena.c.
+FUZZ_WRAP := $(SIM_WRAP) $(addprefix -Wl$(comma)--wrap=mem_,free map unmap used)
 $(O)/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call objects,$(filter-out $(FUZZ_SRC),$(wildcard tests/fuzz/*.c))) \
     $(TEST_LIB) $(CHECK_LIB) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm $(NODE_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(FUZZ_WRAP) -lm $(NODE_LIBS)
 $(O)/integration/%: $(O)/obj/integration/%.o $(call objects,$(sort $(wildcard integration/lib/*.c))) $(TEST_LIB) $(CHECK_LIB) $(LIB)
 	$(link_program) -lhiredis -lev -lm $(NODE_LIBS)
 

@@ -319,13 +319,13 @@ enum err options_set(struct options *o, const struct option_row *row, struct sli
 
 #define NAME_MAX_BYTES 40
 
-/* Levenshtein distance; names longer than NAME_MAX_BYTES are far from everything. */
-static size_t name_distance(struct slice a, const char *b)
+/* Levenshtein distance if it is below `bound`, else at least `bound`; names longer than NAME_MAX_BYTES are far from everything. */
+static size_t name_distance(struct slice a, const char *b, size_t bound)
 {
     size_t row[NAME_MAX_BYTES + 1];
     size_t b_size = strlen(b);
 
-    if (a.n > NAME_MAX_BYTES || b_size > NAME_MAX_BYTES) {
+    if (a.n > NAME_MAX_BYTES || b_size > NAME_MAX_BYTES || (a.n > b_size ? a.n - b_size : b_size - a.n) >= bound) {
         return SIZE_MAX;
     }
     for (size_t j = 0; j <= b_size; j++) {
@@ -333,6 +333,7 @@ static size_t name_distance(struct slice a, const char *b)
     }
     for (size_t i = 1; i <= a.n; i++) {
         size_t diagonal = row[0];
+        size_t lowest = i;
 
         row[0] = i;
         for (size_t j = 1; j <= b_size; j++) {
@@ -341,6 +342,10 @@ static size_t name_distance(struct slice a, const char *b)
 
             diagonal = row[j];
             row[j] = cost < least ? cost : least;
+            lowest = row[j] < lowest ? row[j] : lowest;
+        }
+        if (lowest >= bound) { /* the rows below have nothing lower */
+            return SIZE_MAX;
         }
     }
     return row[b_size];
@@ -348,17 +353,16 @@ static size_t name_distance(struct slice a, const char *b)
 
 const char *options_nearest(struct slice name)
 {
-    size_t best = SIZE_MAX;
+    size_t best = 2 + name.n / 3; /* at most about a third of the name may be wrong */
     const char *nearest = NULL;
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        size_t distance = name_distance(name, option_table[i].name);
+        size_t distance = name_distance(name, option_table[i].name, best);
 
         if (distance < best) {
             best = distance;
             nearest = option_table[i].name;
         }
     }
-    /* At most about a third of the name may be wrong. */
-    return best != SIZE_MAX && best <= 1 + name.n / 3 ? nearest : NULL;
+    return nearest;
 }

@@ -5,9 +5,13 @@
 #include "base/assert.h"
 #include "resp/resp_value.h"
 #include "tests/client/fake_node.h"
+#include "tests/fuzz/arena.h"
+#include "tests/fuzz/harness.h"
 
 /* The core that the fuzzer's clients talk to; it is no part of the library. */
+HARNESS_BEGIN
 #include "tests/client/fake_node.c"
+HARNESS_END
 
 /* A client, its bytes and a core that decides in any order. The input is a list of steps: one byte says what happens, for bytes that
  * arrive the next one says how many of the following. Whatever comes: no assertion fails, and what a Redis session is
@@ -70,12 +74,23 @@ static void check_resp(struct slice out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct node *n = fake_new();
-    struct client *c = fake_client(n);
+    static struct node *kept; /* with what the arena keeps */
+    static struct client *kept_client;
     struct buf said = {0};
     bool is_redis = size > 0 && (data[0] & 1) != 0;
     bool is_over = false;
 
+    if (!kept) {
+        fake_free(fake_new()); /* the table of commands stays */
+    }
+    arena_begin();
+    if (arena_is_new()) {
+        kept = fake_new();
+        kept_client = fake_client(kept);
+        arena_keep();
+    }
+    struct node *n = kept;
+    struct client *c = kept_client;
     n->allows_read_now = size > 0 && (data[0] & 2) != 0;
     n->options.client_output_limit = 65536;
     if (is_redis) {
@@ -116,5 +131,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_deinit(&said);
     client_close(c);
     fake_free(n);
+    arena_end();
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "node/options.h"
+#include "tests/fuzz/arena.h"
 
 /* A configuration file, or a command line, whatever is in it. The first byte says which: even: the rest is a file; odd: the rest are
  * arguments, each ended by a NUL.
@@ -91,6 +92,7 @@ static void fuzz_arguments(struct slice rest)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    arena_begin();
     if (size > 0) {
         struct slice rest = {data + 1, size - 1};
         if (data[0] & 1) {
@@ -99,5 +101,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_file(rest);
         }
     }
+    arena_end();
     return 0;
 }

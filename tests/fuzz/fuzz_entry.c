@@ -7,11 +7,15 @@
 #include "keyspace/settings.h"
 #include "node/exec_payload.h"
 #include "node/node_internal.h"
+#include "tests/fuzz/arena.h"
+#include "tests/fuzz/harness.h"
 #include "tests/node/rig.h"
 
 /* The rig and its disks are no part of the libraries. */
+HARNESS_BEGIN
 #include "tests/node/disk.c"
 #include "tests/node/rig.c"
+HARNESS_END
 
 /* What apply decodes: payloads of entries that a faulty origin forwarded, and whatever may stand in a log; transactions among them.
  *
@@ -30,18 +34,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FOREIGN 77u
 #define SESSION 3u
 #define TIME_MS 1700000000000
-#define RUNS_PER_STATE 500
 
 static struct rig *rig;
 static raft_index position;
 static uint64_t seq;
 static int64_t time_ms;
-static uint64_t runs;
 
 static struct rig *rig_of_two(void)
 {
     struct rig *r = rig_new(2, "");
     r->count = 1;
+    for (int i = 0; i < 2; i++) { /* room for the log's slots is reserved by these */
+        r->host[i].options.log_memory = 65536;
+        r->host[i].options.uncommitted_bytes = 65536;
+    }
     rig_start(r, 0);
     struct rig_client *c = mem_alloc_zero(sizeof *c); /* a node alone forms its cluster with the first write */
     rig_connect(r, 0, c);
@@ -61,23 +67,20 @@ static struct rig *rig_of_two(void)
     return r;
 }
 
-/* The state is empty, with one session of another node open. New from the ground up only now and then: that takes milliseconds. */
-static void begin(struct node *n, bool is_new)
+static void free_two(struct rig *r)
+{
+    r->count = 2;
+    rig_free(r);
+}
+
+/* The state is empty, with one session of another node open. */
+static void make_empty(struct node *n)
 {
     struct siphash_key key;
-    struct keyspace_view view = {.keyspace = n->keyspace, .is_write = true};
 
     verify_deinit(n);
-    if (is_new) {
-        memcpy(key.bytes, n->identity.hash_seed, sizeof key.bytes);
-        keyspace_take_over(n->keyspace, keyspace_new(&key, NULL));
-    } else {
-        keyspace_begin_entry(n->keyspace, position, time_ms);
-        keyspace_flush(&view, true);
-        for (enum setting i = 0; i < SETTING_COUNT; i++) {
-            keyspace_set_setting(n->keyspace, i, setting_at(i)->value);
-        }
-    }
+    memcpy(key.bytes, n->identity.hash_seed, sizeof key.bytes);
+    keyspace_take_over(n->keyspace, keyspace_new(&key, NULL));
     while (sessions_count(n->keyspace) > 0) {
         raft_id member = sessions_at(n->keyspace, 0)->member;
         sessions_remove(n->keyspace, member);
@@ -85,7 +88,7 @@ static void begin(struct node *n, bool is_new)
     }
     sessions_open(n->keyspace, FOREIGN, SESSION);
     n->is_dead = false;
-    n->apply.applied = position;
+    n->apply.applied = 0;
 }
 
 static void apply_bytes(enum raft_entry_type type, struct slice payload, bool may_stop)
@@ -186,14 +189,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice in = {data, size};
 
     if (!rig) {
-        rig = rig_of_two();
+        free_two(rig_of_two()); /* the table of commands stays */
     }
-    bool is_new = runs++ % RUNS_PER_STATE == 0;
-    position = is_new ? 0 : position + 1;
-    time_ms = is_new ? TIME_MS : time_ms;
+    arena_begin();
+    if (arena_is_new()) {
+        rig = rig_of_two();
+        make_empty(rig->host[0].node);
+        make_empty(rig->host[1].node);
+        arena_keep();
+    }
+    position = 0;
     seq = 0;
-    begin(rig->host[0].node, is_new);
-    begin(rig->host[1].node, is_new);
+    time_ms = TIME_MS;
     while (in.n >= 3) {
         struct slice head = take(&in, 3);
         struct slice bytes = take(&in, get_u16(head.p + 1));
@@ -217,5 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         }
     }
+    free_two(rig);
+    arena_end();
     return 0;
 }

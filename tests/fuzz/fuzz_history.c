@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "check/check.h"
+#include "tests/fuzz/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,6 +23,7 @@ static bool read_all(struct history *h, struct slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    arena_begin();
     struct history h = {0};
     struct history again = {0};
     struct buf out[2] = {{0}, {0}};
@@ -43,5 +45,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_deinit(&out[1]);
     history_deinit(&h);
     history_deinit(&again);
+    arena_end();
     return 0;
 }

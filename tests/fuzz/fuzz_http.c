@@ -6,9 +6,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "tests/client/fake_node.h"
+#include "tests/fuzz/arena.h"
+#include "tests/fuzz/harness.h"
 
 /* The core that the fuzzer's clients talk to; it is no part of the library. */
+HARNESS_BEGIN
 #include "tests/client/fake_node.c"
+HARNESS_END
 
 /* The first byte chooses: a connection that speaks HTTP (its requests in pieces, a core that decides), one that has become a
  * WebSocket, or a JSON text. Whatever comes: no assertion fails, responses are whole, and JSON's canonical form is one. */
@@ -68,6 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char first[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     static const char upgrade[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    static struct node *kept; /* with what the arena keeps */
+    static struct client *kept_client;
+
     if (size == 0) {
         return 0;
     }
@@ -75,8 +82,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_json((struct slice){data + 1, size - 1});
         return 0;
     }
-    struct node *n = fake_new();
-    struct client *c = fake_client(n);
+    if (!kept) {
+        fake_free(fake_new()); /* the table of commands stays */
+    }
+    arena_begin();
+    if (arena_is_new()) {
+        kept = fake_new();
+        kept_client = fake_client(kept);
+        arena_keep();
+    }
+    struct node *n = kept;
+    struct client *c = kept_client;
     struct buf said = {0};
     n->options.client_output_limit = 65536;
     n->allows_read_now = (data[0] & 64) != 0;
@@ -89,5 +105,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_deinit(&said);
     client_close(c);
     fake_free(n);
+    arena_end();
     return 0;
 }

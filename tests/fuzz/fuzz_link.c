@@ -5,6 +5,7 @@
 #include "base/checksum.h"
 #include "base/codec.h"
 #include "node/link.h"
+#include "tests/fuzz/arena.h"
 
 /* Foreign bytes into a link. The first byte chooses what they are:
  *   bit 0, 1   side, frame MACs
@@ -83,22 +84,29 @@ static void fuzz_frames(const uint8_t *data, size_t size, size_t step)
     link_free(acceptor);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void fuzz_bytes(const uint8_t *data, size_t size, size_t step)
 {
     struct link_options o = {.secret = SLICE_LITERAL("")};
     size_t failed = 0;
 
-    if (size < 2) {
-        return 0;
-    }
-    size_t step = (size_t)data[1] + 1;
-    if (data[0] & 4) {
-        fuzz_frames(data + 2, size - 2, step);
-        return 0;
-    }
     o.has_frame_mac = (data[0] & 2) != 0;
     struct link *l = data[0] & 1 ? link_new_dialler(&o, &hello) : link_new_acceptor(&o);
     feed(l, (struct slice){data + 2, size - 2}, step, &failed);
     link_free(l);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2) {
+        return 0;
+    }
+    size_t step = (size_t)data[1] + 1;
+    arena_begin();
+    if (data[0] & 4) {
+        fuzz_frames(data + 2, size - 2, step);
+    } else {
+        fuzz_bytes(data, size, step);
+    }
+    arena_end();
     return 0;
 }

@@ -6,11 +6,15 @@
 #include "base/mem.h"
 #include "node/node_internal.h"
 #include "node/peer_message.h"
+#include "tests/fuzz/arena.h"
+#include "tests/fuzz/harness.h"
 #include "tests/node/rig.h"
 
 /* The rig and its disks are no part of the libraries. */
+HARNESS_BEGIN
 #include "tests/node/disk.c"
 #include "tests/node/rig.c"
+HARNESS_END
 
 /* What proven peers say to a member, behind the handshake: one node of three with the two others played by the input. Their messages are
  * damaged, out of order, of the wrong kind or on the wrong link; never does that trip an assertion, and the node's own state stays sound
@@ -58,8 +62,12 @@ static void prepare(void)
 struct play {
     struct rig *rig;
     struct node *node;
+    struct rig_client *client;
     link_id link[PEERS][2];
 };
+
+static struct play play;
+static struct play kept; /* with what the arena keeps */
 
 static void connect_peer(struct play *p, int peer, int which)
 {
@@ -176,8 +184,9 @@ static void say_append(struct play *p, int peer, struct slice bytes)
     buf_deinit(&body);
 }
 
-static void step(struct play *p, struct rig_client *client, struct slice head, struct slice bytes)
+static void step(struct play *p, struct slice head, struct slice bytes)
 {
+    struct rig_client *client = p->client;
     int peer = head.p[1] & 1;
     int which = head.p[1] >> 1 & 1;
 
@@ -227,40 +236,59 @@ static void forget_lost(struct play *p)
     }
 }
 
+/* The member runs and its links are up: what every input begins with. */
+static void begin(void)
+{
+    play = (struct play){.rig = rig_new(1, "n1:7000,n2:7000,n3:7000")};
+    struct rig_host *h = &play.rig->host[0];
+    sim_disk_free(h->disk);
+    h->disk = sim_disk_copy(member_disk, 1);
+    h->env.vfs = sim_disk_vfs(h->disk);
+    h->options.log_memory = 65536; /* room for the log's slots is reserved by these */
+    h->options.uncommitted_bytes = 65536;
+    rig_start(play.rig, 0);
+    ASSERT(h->node && h->node->raft);
+    play.node = h->node;
+    for (int peer = 0; peer < PEERS; peer++) {
+        connect_peer(&play, peer, PEER_CONTROL);
+        connect_peer(&play, peer, PEER_BULK);
+    }
+    play.client = mem_alloc_zero(sizeof *play.client);
+    rig_connect(play.rig, 0, play.client);
+    for (int i = 0; i < 20; i++) { /* a file for the log is made ready ahead: each input would wait for it */
+        rig_round(play.rig);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice in = {data, size};
-    struct rig_client *client = mem_alloc_zero(sizeof *client);
 
     if (!member_disk) {
         prepare();
     }
-    struct play p = {.rig = rig_new(1, "n1:7000,n2:7000,n3:7000")};
-    struct rig_host *h = &p.rig->host[0];
-    sim_disk_free(h->disk);
-    h->disk = sim_disk_copy(member_disk, 1);
-    h->env.vfs = sim_disk_vfs(h->disk);
-    rig_start(p.rig, 0);
-    ASSERT(h->node && h->node->raft);
-    p.node = h->node;
-    for (int peer = 0; peer < PEERS; peer++) {
-        connect_peer(&p, peer, PEER_CONTROL);
-        connect_peer(&p, peer, PEER_BULK);
+    arena_begin();
+    if (arena_is_new()) {
+        begin();
+        kept = play;
+        arena_keep();
     }
-    rig_connect(p.rig, 0, client);
+    play = kept;
+    struct rig_host *h = &play.rig->host[0];
     for (int steps = 0; in.n >= 4 && steps < 64 && h->fatal[0] == '\0'; steps++) {
         struct slice head = take(&in, 4);
-        step(&p, client, head, take(&in, get_u16(head.p + 2)));
+        step(&play, head, take(&in, get_u16(head.p + 2)));
         if (h->fatal[0] == '\0') {
-            rig_round(p.rig);
-            rig_collect(p.rig);
-            forget_lost(&p);
+            rig_round(play.rig);
+            rig_collect(play.rig);
+            forget_lost(&play);
         }
     }
-    if (client->client) {
-        rig_disconnect(client);
+    if (play.client->client) {
+        rig_disconnect(play.client);
     }
-    rig_free(p.rig);
-    mem_free(client);
+    mem_free(play.client);
+    rig_free(play.rig);
+    arena_end();
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "keyspace/value.h"
 #include "rdb/rdb_reader.h"
 #include "rdb/rdb_value.h"
+#include "tests/fuzz/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct keyspace *defaults; /* made once */
 
     defaults = defaults ? defaults : keyspace_new(&seed, NULL);
+    arena_begin();
     const struct keyspace_view view = {.keyspace = defaults};
     /* A head, so that mutations are of records; then a checksum that is none. */
     uint8_t *file = mem_alloc(size + 17);
@@ -50,5 +52,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_deinit(&why);
     buf_deinit(&payload);
     mem_free(file);
+    arena_end();
     return 0;
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "resp/front_door.h"
 #include "resp/resp_parser.h"
+#include "tests/fuzz/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -100,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice input = {data + 1, size - 1};
     size_t cut = data[0] % (input.n + 1);
     bool is_open = data[0] < 200;
+    arena_begin();
     struct buf whole = {0};
     struct buf two = {0};
     struct buf single = {0};
@@ -116,5 +118,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_deinit(&whole);
     buf_deinit(&two);
     buf_deinit(&single);
+    arena_end();
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "resp/resp_value.h"
+#include "tests/fuzz/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -61,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct slice input = {data + 1, size - 1};
+    arena_begin();
     struct buf whole = {0};
     struct buf two = {0};
     read_in_two(input, input.n, &whole);
@@ -68,5 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ASSERT(slice_equal(buf_slice(&whole), buf_slice(&two)));
     buf_deinit(&whole);
     buf_deinit(&two);
+    arena_end();
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "keyspace/keyspace.h"
 #include "keyspace/state.h"
 #include "storage/snapshot_format.h"
+#include "tests/fuzz/arena.h"
 
 /* Foreign bytes as a snapshot. The first byte chooses: even, they are blocks, whose checksums are put right first (a fuzzer can't guess
  * those); odd, they are the stream inside. Whatever is accepted must be made again as it was. */
@@ -60,6 +61,7 @@ static void fuzz_stream(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    arena_begin();
     if (size > 1) {
         if (data[0] % 2) {
             fuzz_stream(data + 1, size - 1);
@@ -67,5 +69,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_blocks(data + 1, size - 1);
         }
     }
+    arena_end();
     return 0;
 }

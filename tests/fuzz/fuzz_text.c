@@ -11,6 +11,7 @@
 #include "resp/reply.h"
 #include "resp/text.h"
 #include "resp/text_parser.h"
+#include "tests/fuzz/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -81,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct slice input = {data + 1, size - 1};
+    arena_begin();
     struct buf whole = {0};
     struct buf two = {0};
     read_in_two(input, input.n, &whole);
@@ -93,5 +95,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_deinit(&line);
     buf_deinit(&whole);
     buf_deinit(&two);
+    arena_end();
     return 0;
 }

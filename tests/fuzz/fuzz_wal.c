@@ -16,11 +16,15 @@
 #include "base/codec.h"
 #include "base/mem.h"
 #include "storage/wal_segment.h"
+#include "tests/fuzz/arena.h"
+#include "tests/fuzz/harness.h"
 #include "tests/sim/sim_disk.h"
+HARNESS_BEGIN
 #include "tests/sim/sim_disk_inode.c"
 #include "tests/sim/sim_disk_look.c"
 #include "tests/sim/sim_disk_names.c"
 #include "tests/sim/sim_disk.c" /* the simulator's disk is no part of the libraries */
+HARNESS_END
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -195,27 +199,45 @@ static const struct sim_disk *good_log(void)
     return good;
 }
 
+/* A copy of a file; put back when all edits are made. */
+struct edited {
+    uint8_t *bytes; /* owned; NULL: not edited */
+    size_t n;
+};
+
+#define SEGMENTS 5
 static void apply_edits(struct sim_disk *d, struct slice in)
 {
+    struct edited edited[SEGMENTS] = {{0}};
     while (in.n > 0) {
-        uint64_t id = 1 + take(&in) % 5;
+        struct edited *e = &edited[take(&in) % SEGMENTS];
         size_t at = (size_t)take(&in) * 256 + take(&in);
-        char name[WAL_NAME_BYTES];
-        wal_segment_name(id, name);
-        struct slice old = sim_disk_file(d, name);
-        if (at >= old.n) {
+        if (!e->bytes) {
+            char name[WAL_NAME_BYTES];
+            wal_segment_name((uint64_t)(e - edited) + 1, name);
+            struct slice old = sim_disk_file(d, name);
+            if (old.n > 0) {
+                e->bytes = mem_alloc(old.n);
+                e->n = old.n;
+                memcpy(e->bytes, old.p, old.n);
+            }
+        }
+        if (at >= e->n) {
             continue;
         }
-        uint8_t *copy = mem_alloc(old.n);
-        memcpy(copy, old.p, old.n);
         uint8_t how = take(&in);
         if (how < 64) {
-            memset(copy + at, 0, (size_t)how * 64 < old.n - at ? (size_t)how * 64 : old.n - at);
+            memset(e->bytes + at, 0, (size_t)how * 64 < e->n - at ? (size_t)how * 64 : e->n - at);
         } else {
-            copy[at] = (uint8_t)(copy[at] ^ how);
+            e->bytes[at] = (uint8_t)(e->bytes[at] ^ how);
         }
-        put_segment(d, id, (struct slice){copy, how == 255 ? at : old.n});
-        mem_free(copy);
+        e->n = how == 255 ? at : e->n;
+    }
+    for (uint64_t i = 0; i < SEGMENTS; i++) {
+        if (edited[i].bytes) {
+            put_segment(d, i + 1, (struct slice){edited[i].bytes, edited[i].n});
+        }
+        mem_free(edited[i].bytes);
     }
 }
 
@@ -273,7 +295,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice in = {data, size < 65536 ? size : 65536};
     const uint8_t mode = take(&in) % 3;
-    struct sim_disk *d = mode == 2 ? sim_disk_copy(good_log(), 1) : sim_disk_new(1, 512);
+    const struct sim_disk *good = good_log();
+    arena_begin();
+    struct sim_disk *d = mode == 2 ? sim_disk_copy(good, 1) : sim_disk_new(1, 512);
     if (mode == 0) {
         make_raw(d, in);
     } else if (mode == 1) {
@@ -283,5 +307,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check(d, mode == 2);
     sim_disk_free(d);
+    arena_end();
     return 0;
 }
