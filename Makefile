@@ -301,7 +301,7 @@ bench-http:
 .PHONY: bench-collections
 bench-collections:
 	@tests/install-deps test
-	@$(MAKE) --no-print-directory BUILD=release coracle
+	@$(MAKE) --no-print-directory BUILD=release coracle load
 	@CORACLE_BUILD=$(B)/release tests/bench/collections
 	@CORACLE_BUILD=$(B)/release tests/bench/collection-figures
 

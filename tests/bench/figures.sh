@@ -45,6 +45,15 @@ wait_saved() {
     done
 }
 
+# What any program waits for here, told beside the longest turns of a loop. Loops wait for each other too, where there are more threads
+# than processors.
+tell_pauses() {
+    local line
+    line=$("$build/coracle-load" --pauses 2048) || { fail "coracle-load --pauses"; return; }
+    say "this machine alone: $line"
+    row "beside: a program that only touches 2 GiB of new memory: its longest wait" "told only" "$(sed 's/.*touch_longest_us=//' <<<"$line") us for one page" 1
+}
+
 # ---- the table ----
 
 : >"$dir/table"

@@ -425,6 +425,9 @@ int main(int argc, char **argv)
     if (o.syncs_dir != NULL) {
         return syncs_run(o.syncs_dir);
     }
+    if (o.pauses_mib != 0) {
+        return pauses_run((size_t)o.pauses_mib);
+    }
     if (o.failover) {
         return failover_run(&o);
     }

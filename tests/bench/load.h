@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the parts of the loader share: load.c (a steady load on one address), failover.c (writes that go on while nodes die)
- * and syncs.c (the disk without any server). */
+/* What the parts of the loader share: load.c (a steady load on one address), failover.c (writes that go on while nodes die),
+ * syncs.c and pauses.c (the disk and the machine without any server). */
 enum load_workload {
     LOAD_PING,
     LOAD_SET,
@@ -45,6 +45,7 @@ struct load_options {
     bool tab;           /* one line name=value ... for scripts */
     bool failover;
     const char *syncs_dir; /* not a load: what the disk asks for there; NULL: no */
+    uint64_t pauses_mib;   /* not a load: what the machine asks for, with so much memory; 0: no */
     const char *password;
 };
 
@@ -62,5 +63,7 @@ void load_parse_options(struct load_options *o, int argc, char **argv);
 int failover_run(const struct load_options *options);
 /* Files below `dir`, removed at once. Prints the result; 0. */
 int syncs_run(const char *dir);
+/* Five seconds, and so much memory. Prints the result; 0. */
+int pauses_run(size_t mib);
 
 #endif

@@ -24,7 +24,9 @@ static void load_usage(void)
            "  --tab                  one line name=value ...\n"
            "  --failover H:P,H:P,..  unique writes over several nodes for --seconds; prints the longest time without\n"
            "                         an acknowledged write; error replies and lost connections are counted, not fatal\n"
-           "  --syncs DIR            no load: the time of an fdatasync there, and of two and three at once\n");
+           "  --syncs DIR            no load: the time of an fdatasync there, and of two and three at once\n"
+           "  --pauses MIB           no load: how long the machine keeps a program waiting that looks at the clock, and one\n"
+           "                         that touches so much memory for the first time\n");
 }
 
 static void load_parse_nodes(struct load_options *o, const char *list)
@@ -74,6 +76,7 @@ static void load_parse_option(struct load_options *o, int option, const char *ar
     case 't': o->tab = true; break;
     case 'F': o->failover = true; load_parse_nodes(o, arg); break;
     case 'D': o->syncs_dir = arg; break;
+    case 'M': o->pauses_mib = strtoull(arg, NULL, 10); break;
     default: load_usage(); exit(option == '?' ? 2 : 0);
     }
 }
@@ -85,7 +88,7 @@ void load_parse_options(struct load_options *o, int argc, char **argv)
         {"pipeline", 1, NULL, 'P'}, {"workload", 1, NULL, 'w'}, {"value-size", 1, NULL, 'v'}, {"keys", 1, NULL, 'k'},
         {"sequential", 0, NULL, 'q'}, {"seconds", 1, NULL, 's'}, {"warmup", 1, NULL, 'W'}, {"requests", 1, NULL, 'r'},
         {"fill", 0, NULL, 'f'}, {"seed", 1, NULL, 'S'}, {"tab", 0, NULL, 't'}, {"failover", 1, NULL, 'F'},
-        {"syncs", 1, NULL, 'D'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
+        {"syncs", 1, NULL, 'D'}, {"pauses", 1, NULL, 'M'}, {"help", 0, NULL, 'H'}, {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
