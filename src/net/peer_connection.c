@@ -215,12 +215,7 @@ static void peer_on_up(struct peer_connection *p)
     /* The node may send or hang up before it returns: it fills p->id first. */
     const struct peer_hello *remote = link_remote(p->link);
     if (!node_link_up(s->node, &p->id, p->is_inbound, remote, reason) && p->state == PEER_UP) {
-        /* The dialler's side of the node logs its own refusals. */
-        if (p->is_inbound && remote->role != LINK_PROBE && peer_may_warn(s, remote->id)) {
-            log_line(&s->env.log, LOG_WARNING, "The peer connection from %s (node %s) is refused: %s.", p->address,
-                     remote->address[0] != '\0' ? remote->address : "without an address", reason);
-        }
-        peer_refuse(p, reason);
+        peer_refuse(p, reason); /* The node has logged why. */
     }
 }
 
@@ -254,7 +249,8 @@ static void peer_on_events(struct peer_connection *p)
             char reason[256];
 
             (void)snprintf(reason, sizeof reason, "%s", link_error(p->link));
-            if (p->is_inbound && peer_may_warn(s, link_remote(p->link)->id)) {
+            /* What belongs to a peer is told by the node. */
+            if (p->is_inbound && link_remote(p->link)->role == LINK_PROBE && peer_may_warn(s, link_remote(p->link)->id)) {
                 log_line(&s->env.log, LOG_WARNING, "The node at %s refuses this one: %s.", p->address, reason);
             }
             peer_lost(p, reason, true);

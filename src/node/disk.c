@@ -313,7 +313,7 @@ static void disk_note_time(struct node *n, uint64_t us)
 static void disk_has_room(struct node *n)
 {
     if (n->disk.is_full)
-        log_line(&n->env.log, LOG_NOTICE, "The disk has room again: writes are accepted.");
+        log_line(&n->env.log, LOG_NOTICE, "The disk has room again: %s.", node_is_leader(n) ? "writes are accepted" : "this node catches up");
     n->disk.is_full = false;
 }
 
@@ -322,7 +322,10 @@ static void disk_on_appended(struct node *n, struct node_job *job)
     struct disk *d = &n->disk;
     if (job->result == ERR_FULL) {
         if (!d->is_full)
-            log_line(&n->env.log, LOG_WARNING, "The disk is full: writes are refused until there is room.");
+            log_line(&n->env.log,
+                     LOG_WARNING,
+                     "The disk is full: %s until there is room.",
+                     node_is_leader(n) ? "writes are refused" : "this node, a follower, falls behind");
         COVER("disk: full");
         d->retry_us = n->now_us + (d->is_full ? DISK_RETRY_US : 0);
         d->is_full = true;

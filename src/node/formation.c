@@ -184,7 +184,7 @@ static void formation_log_trouble(struct node *n)
     f->log_us = n->now_us + LOG_EVERY_US;
     snprintf(f->logged, sizeof f->logged, "%s", trouble);
     log_line(&n->env.log,
-             is_new && formation_probe_in_cluster(n) ? LOG_WARNING : LOG_NOTICE,
+             is_new && formation_looks_wiped(n) ? LOG_WARNING : LOG_NOTICE,
              "No cluster yet: %s.",
              trouble);
 }
@@ -237,6 +237,10 @@ uint64_t formation_tick(struct node *n)
     }
     for (uint32_t i = 0; i < f->probe_count; i++)
         next = earlier_us(next, formation_probe_tick(n, &f->probe[i]));
+    if (!formation_probe_in_cluster(n))
+        f->formed_us = 0;
+    else if (f->formed_us == 0)
+        f->formed_us = n->now_us;
     formation_log_trouble(n);
     next = earlier_us(next, f->log_us);
     /* The smallest address forms; N4. */

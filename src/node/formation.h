@@ -28,7 +28,7 @@ struct formation {
     uint64_t missed_us;         /* when a cluster's node last called here for the node that was here before; 0: never ... */
     char missed_by[LIMIT_ADDRESS_BYTES]; /* ... and which */
     struct raft_conf conf;      /* of the entry 1 being made durable */
-    uint64_t started_us;
+    uint64_t formed_us;         /* since when a listed node is known to be in a cluster; 0: none is */
     uint64_t log_us;            /* when waiting was last logged ... */
     char logged[320];           /* ... and what */
     struct chunk *chunk;        /* entries 1 and 2 while they are made durable */
@@ -73,6 +73,8 @@ uint64_t formation_probe_tick(struct node *n, struct probe *p);
 bool formation_probe_is_fresh(const struct node *n, const struct probe *p);
 /* A listed node that is in a cluster, NULL if none said so. */
 const struct probe *formation_probe_in_cluster(const struct node *n);
+/* That cluster had time to take this node in and did not: it is not the one that was here. */
+bool formation_looks_wiped(const struct node *n);
 
 /* address.c: "Host" -> "host:port" in a normal form. False: not an address. */
 bool address_normalise(struct slice text, int64_t default_port, char out[LIMIT_ADDRESS_BYTES]);

@@ -67,7 +67,6 @@ bool formation_init(struct node *n)
 {
     struct formation *f = &n->formation;
     struct slice announce = slice_from_cstr(n->options->announce);
-    f->started_us = n->now_us;
     f->log_us = n->now_us;
     if (announce.n > 0 && !address_normalise(announce, n->options->port, f->own_address)) {
         log_line(&n->env.log, LOG_WARNING, "--announce: \"%s\" is not host:port.", n->options->announce);
@@ -184,6 +183,11 @@ const struct probe *formation_probe_in_cluster(const struct node *n)
     return NULL;
 }
 
+bool formation_looks_wiped(const struct node *n)
+{
+    return n->formation.formed_us != 0 && n->now_us - n->formation.formed_us > WIPED_AFTER_US && formation_probe_in_cluster(n);
+}
+
 /* --- what to tell --- */
 
 static void append_text(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -213,13 +217,17 @@ const char *formation_trouble(struct node *n)
     if (!node_is_blank(n) || f->probe_count == 0)
         return NULL;
     const struct probe *formed = formation_probe_in_cluster(n);
-    if (formed && n->now_us - f->started_us > WIPED_AFTER_US) {
+    if (formation_looks_wiped(n)) {
         append_text(n->trouble,
                     size,
                     "%.100s belongs to a cluster already and this node's data directory is blank; if its disk is new, run RAFT "
                     "REPLACE %.100s on a member",
                     formed->address,
                     f->own_address[0] ? f->own_address : "<this node's address>");
+        return n->trouble;
+    }
+    if (formed) {
+        append_text(n->trouble, size, "waiting to be taken into the cluster by %.100s", formed->address);
         return n->trouble;
     }
     bool has_self = false;

@@ -55,7 +55,7 @@ static void metrics_raft(struct node *n, struct buf *out)
     counter(out, "raft_reads_served_total", "Reads answered from this node's state.", s.reads_served_locally);
     counter(out, "disk_syncs_total", "Group commits written to disk.", s.disk_syncs);
     counter(out, "disk_written_bytes_total", "Bytes written to the log.", s.disk_bytes);
-    gauge(out, "disk_full", "1 while writes are refused because the disk is full.", s.is_disk_full);
+    gauge(out, "disk_full", "1 while this node's disk is full; writes are refused while the leader's is.", s.is_disk_full);
     gauge(out, "log_file_bytes", "Bytes of all log files.", s.log_file_bytes);
 }
 

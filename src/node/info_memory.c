@@ -76,7 +76,7 @@ void info_section_memory(struct info *i)
     number_and_human(i, "total_system_memory", i->process.system_bytes);
     lines_of_scripts(i);
     number_and_human(i, "maxmemory", (uint64_t)i->options->maxmemory);
-    info_text(i, "maxmemory_policy", i->options->maxmemory_policy);
+    info_text(i, "maxmemory_policy", "noeviction");
     lines_of_allocator(i, used);
     info_number(i, "mem_not_counted_for_evict", 0);
     info_number(i, "mem_replication_backlog", 0);

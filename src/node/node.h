@@ -33,8 +33,8 @@ void node_disk_done(struct node *n, struct disk_job *job);
 
 /* Links. Hello for an inbound connection of that role: */
 void node_get_hello(struct node *n, enum link_role role, struct peer_hello *mine);
-/* A handshake completed. Inbound: draws an id into *id. False: refused, `reason` (>= 256 bytes) says why; the environment tells the
- * peer and closes. */
+/* A handshake completed. Inbound: draws an id into *id. False: refused and logged, `reason` (>= 256 bytes) says why; the environment
+ * tells the peer and closes. */
 bool node_link_up(struct node *n, link_id *id, bool is_inbound, const struct peer_hello *theirs, char *reason);
 void node_link_message(struct node *n, link_id id, struct slice message);
 /* So many bytes of the next message are in. Told as they come, so that a big message on a slow link is no silence. */

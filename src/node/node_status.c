@@ -61,6 +61,19 @@ static const char *leader_address(struct node *n)
     return leader ? leader->address : "";
 }
 
+/* Who refuses writes is the leader, for its own disk. */
+static const char *full_disk_trouble(struct node *n)
+{
+    const struct peer *leader = peers_leader(n);
+    if (node_is_leader(n))
+        return "the disk is full: writes are refused";
+    if (!leader)
+        return "this node's disk is full, and no leader is known";
+    if (leader->last.refuses & PEER_REFUSES_DISK)
+        return "this node's disk is full, and so is the leader's: writes are refused";
+    return "this node's disk is full: it falls behind until there is room; writes go on through the leader";
+}
+
 static const char *node_trouble(struct node *n)
 {
     if (n->leave.is_removed)
@@ -74,7 +87,7 @@ static const char *node_trouble(struct node *n)
     if (n->verify.has_alarm)
         return node_verify_alarm(n);
     if (n->disk.is_full)
-        return "the disk is full: writes are refused";
+        return full_disk_trouble(n);
     if (n->disk.is_tainted)
         return "the end of the log was damaged; waiting to catch up with a leader";
     if (!node_has_leader(n))

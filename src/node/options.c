@@ -253,6 +253,10 @@ static enum err set_enum(struct options *o, const struct option_row *row, struct
             return ERR_OK;
         }
     }
+    if (!strchr(row->choices, '|')) {
+        buf_printf(why, "only '%s' is possible here: %c%s", row->choices, row->help[0] | 0x20, row->help + 1);
+        return ERR_INVALID;
+    }
     buf_printf(why, "argument(s) must be one of the following: ");
     for (int i = 0; choice_at(row->choices, i, &choice); i++) {
         buf_printf(why, "%s%.*s", i > 0 ? ", " : "", (int)choice.n, (const char *)choice.p);

@@ -146,7 +146,9 @@ bool peers_link_down(struct node *n, link_id id, const char *why, bool was_refus
     if (!p)
         return false;
     bool was_up = p->link[which].is_up;
-    if (was_refused && (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US)) {
+    if (was_refused && p->is_blank) {
+        log_line(&n->env.log, LOG_VERBOSE, "%s refused the %s link: %s.", p->address, peers_link_name(which), why);
+    } else if (was_refused && (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US)) {
         p->fault_us = n->now_us;
         log_line(&n->env.log, LOG_WARNING, "%s refused the %s link: %s.", p->address, peers_link_name(which), why);
     } else if (was_up && !was_refused) {

@@ -54,13 +54,17 @@ struct peer {
     bool is_reachable;
 };
 
+#define PEER_NEWS 32
+struct peer_news {
+    uint64_t hash; /* of the sentence */
+    uint64_t us;   /* 0: none */
+};
 struct peers {
     struct peer peer[2 * LIMIT_MEMBERS]; /* members and guests */
     uint32_t count;
     link_id last_link;
     bool self_is_in_sync;
-    uint64_t stranger_us;     /* when a node that is not wanted was last logged ... */
-    char stranger[384];       /* ... and how */
+    struct peer_news news[PEER_NEWS]; /* what was logged lately of nodes that are not wanted */
     uint64_t status_us;       /* leader: when STATUS was last spread */
     /* The message being composed. */
     struct buf head;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/checksum.h"
 #include "base/mutant.h"
 #include "keyspace/used_ids.h"
 #include "node/node_internal.h"
@@ -12,6 +13,7 @@
 #define FAULT_LOG_US 10000000
 
 #define REASON_BYTES 256
+#define SENTENCE_BYTES 400
 
 /* What is wrong with the peer whatever the link; NULL: nothing. */
 static const char *hello_fault(struct node *n, const struct peer_hello *theirs, char *reason)
@@ -43,8 +45,8 @@ static const char *hello_fault(struct node *n, const struct peer_hello *theirs, 
     return NULL;
 }
 
-/* The peer an inbound link belongs to, or NULL and why not. */
-static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs, char *reason)
+/* The peer an inbound link belongs to, or NULL and why not. `*is_early`: it will be taken in a moment, nobody has to do anything. */
+static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs, char *reason, bool *is_early)
 {
     struct peer *p = peers_find(n, theirs->id);
     if (node_is_blank(n)) {
@@ -53,6 +55,11 @@ static struct peer *inbound_peer(struct node *n, const struct peer_hello *theirs
         bool is_meant = same_list || theirs->expected_id == n->identity.node_id;
         if (theirs->role == LINK_CONTROL && theirs->cluster_id != 0 && is_meant && !n->formation.is_forming)
             return peers_add(n, theirs->id, theirs->address);
+        *is_early = is_meant && theirs->cluster_id != 0;
+        if (*is_early) {
+            snprintf(reason, REASON_BYTES, "this node is only just joining the cluster");
+            return NULL;
+        }
         snprintf(reason,
                  REASON_BYTES,
                  "this node is blank%s; if its disk is new: RAFT REPLACE %.100s",
@@ -122,22 +129,32 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
     forward_tell(n, p->id);
 }
 
-/* Once when it changes, then every ten seconds: who is refused calls again and again. */
+/* Each sentence every ten seconds at most: who is refused calls again and again, and so may several at a time. */
 static void log_stranger(struct node *n, const char *sentence)
 {
-    struct peers *ps = &n->peers;
-    if (strcmp(sentence, ps->stranger) == 0 && n->now_us - ps->stranger_us < FAULT_LOG_US)
-        return;
-    ps->stranger_us = n->now_us;
-    snprintf(ps->stranger, sizeof ps->stranger, "%s", sentence);
+    static const struct siphash_key key = {{'s', 't', 'r', 'a', 'n', 'g', 'e', 'r'}};
+    uint64_t hash = siphash64(&key, sentence, strlen(sentence));
+    struct peer_news *oldest = &n->peers.news[0];
+    for (size_t i = 0; i < PEER_NEWS; i++) {
+        struct peer_news *at = &n->peers.news[i];
+        if (at->hash == hash && at->us != 0 && n->now_us - at->us < FAULT_LOG_US)
+            return;
+        if (at->us < oldest->us)
+            oldest = at;
+    }
+    *oldest = (struct peer_news){hash, n->now_us > 0 ? n->now_us : 1};
     log_line(&n->env.log, LOG_WARNING, "%s", sentence);
 }
 
-static void log_refusal(struct node *n, const struct peer_hello *theirs, const char *reason)
+static void log_refusal(struct node *n, const struct peer_hello *theirs, const char *reason, bool is_early)
 {
-    char sentence[sizeof n->peers.stranger];
-    snprintf(sentence, sizeof sentence, "A link from %.100s was refused: %.256s.", theirs->address, reason);
-    log_stranger(n, sentence);
+    char sentence[SENTENCE_BYTES];
+    const char *who = theirs->address[0] != '\0' ? theirs->address : "a node without an address";
+    snprintf(sentence, sizeof sentence, "A link from %.100s was refused: %.256s.", who, reason);
+    if (is_early)
+        log_line(&n->env.log, LOG_VERBOSE, "%s", sentence);
+    else
+        log_stranger(n, sentence);
 }
 
 /* A blank node, not named in the configuration, at the address of one that is. */
@@ -145,7 +162,7 @@ static void warn_of_new_disk(struct node *n, const struct peer_hello *theirs)
 {
     for (uint32_t i = 0; i < n->peers.count; i++) {
         const struct peer *p = &n->peers.peer[i];
-        char sentence[sizeof n->peers.stranger];
+        char sentence[SENTENCE_BYTES];
         if (!p->is_member || peer_is_up(p, PEER_CONTROL) || strcmp(p->address, theirs->address) != 0)
             continue;
         snprintf(sentence,
@@ -185,12 +202,16 @@ static bool outbound_up(struct node *n, link_id id, const struct peer_hello *the
         snprintf(reason, REASON_BYTES, "node %016llx answers at this address instead", (unsigned long long)theirs->id);
         fault = reason;
     }
-    if (!fault && theirs->cluster_id == 0 && which == PEER_BULK) {
-        snprintf(reason, REASON_BYTES, "it is blank");
+    /* It is who it should be, so not wiped: it gets the configuration on the control link. */
+    bool is_early = !fault && theirs->cluster_id == 0 && which == PEER_BULK;
+    if (is_early) {
+        snprintf(reason, REASON_BYTES, "it is only just joining the cluster");
         fault = reason;
     }
     if (fault) {
-        if (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US) {
+        if (is_early) {
+            log_line(&n->env.log, LOG_VERBOSE, "The bulk link to %s is not used yet: %s.", p->address, fault);
+        } else if (p->fault_us == 0 || n->now_us - p->fault_us >= FAULT_LOG_US) {
             p->fault_us = n->now_us;
             log_line(&n->env.log, LOG_WARNING, "The link to %s is not used: %s.", p->address, fault);
         }
@@ -208,14 +229,16 @@ bool peers_link_up(struct node *n, link_id *id, bool is_inbound, const struct pe
         return probe_up(n, id, is_inbound, theirs);
     if (!is_inbound)
         return outbound_up(n, *id, theirs, reason);
-    struct peer *p = hello_fault(n, theirs, reason) ? NULL : inbound_peer(n, theirs, reason);
+    bool is_early = false;
+    struct peer *p = hello_fault(n, theirs, reason) ? NULL : inbound_peer(n, theirs, reason, &is_early);
     if (!p) {
-        log_refusal(n, theirs, reason);
+        log_refusal(n, theirs, reason, is_early);
         return false;
     }
     int which = theirs->role == LINK_CONTROL ? PEER_CONTROL : PEER_BULK;
     if (p->link[which].is_up && theirs->incarnation < p->incarnation) {
         snprintf(reason, REASON_BYTES, "a newer incarnation of this node is connected");
+        log_refusal(n, theirs, reason, false);
         return false;
     }
     if (p->link[which].id != 0) {

@@ -10,7 +10,7 @@
 #include "node/http_live.h"
 #include "node/membership.h"
 #include "node/proposal.h"
-#include "node/rows.h"
+#include "tests/lib/whole_table.h"
 
 static uint64_t fake_now_us(void *ctx)
 {
@@ -32,18 +32,6 @@ static void fake_random(void *ctx, void *p, size_t n)
     memset(p, 0x5a, n);
 }
 
-/* One for all nodes: making it takes longer than most of what fuzzers do with one. Never freed. */
-static struct command_table *fake_table(void)
-{
-    static struct command_table *table;
-    struct command_family family[ROWS_FAMILY_COUNT];
-
-    if (!table) {
-        table = command_table_new(family, rows_all(family));
-    }
-    return table;
-}
-
 struct node *fake_new(void)
 {
     struct node *n = mem_alloc_zero(sizeof *n);
@@ -52,7 +40,7 @@ struct node *fake_new(void)
     options_init(&n->options);
     n->now_us = 1000000;
     n->env = (struct node_env){.ctx = n, .now_us = fake_now_us, .random = fake_random, .log = {LOG_WARNING, fake_log, NULL}};
-    n->table = fake_table();
+    n->table = whole_table();
     changes_init(&n->changes);
     n->changes.is_history = false;
     struct keyspace_hooks hooks = changes_hooks(&n->changes);

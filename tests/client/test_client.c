@@ -587,6 +587,20 @@ TEST(config_set_is_all_or_nothing)
     CLOSE;
 }
 
+/* What is true anyway may be set, as scripts written for Redis do; what would be a lie may not. */
+TEST(config_set_of_what_cannot_be_otherwise)
+{
+    OPEN;
+
+    (void)fake_feed(c, "CONFIG SET maxmemory-policy noeviction appendonly yes appendfsync ALWAYS replica-read-only no\r\n"
+                       "CONFIG SET maxmemory-policy allkeys-lfu\r\nCONFIG GET maxmemory-policy\r\n");
+    CHECK_EQ_STR(fake_output(c), "+OK\r\n"
+                                 "-ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - only 'noeviction' is "
+                                 "possible here: nothing is evicted; writes that would pass maxmemory are refused\r\n"
+                                 "*2\r\n$16\r\nmaxmemory-policy\r\n$10\r\nnoeviction\r\n");
+    CLOSE;
+}
+
 TEST(info_has_what_tools_read)
 {
     static const char *const field[] = {

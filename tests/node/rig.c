@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "node/rows.h"
+#include "tests/lib/whole_table.h"
 #include "tests/test.h"
 
 /* --- the environment of one node --- */
@@ -144,23 +144,15 @@ static void env_fatal(void *ctx, const char *reason)
 static void env_log(void *ctx, enum log_level level, const char *line)
 {
     struct rig_host *h = ctx;
-    (void)level;
+    if (level == LOG_WARNING) {
+        h->warnings++;
+        snprintf(h->warning, sizeof h->warning, "%s", line);
+    }
     if (h->rig->is_loud)
         printf("%8llu [%d] %s\n", (unsigned long long)(h->rig->now_us / 1000), h->slot, line);
 }
 
 /* --- nodes --- */
-
-/* One for all rigs, never freed: fuzzers make a rig for each input. */
-static struct command_table *shared_table(void)
-{
-    static struct command_table *table;
-    struct command_family family[ROWS_FAMILY_COUNT];
-
-    if (!table)
-        table = command_table_new(family, rows_all(family));
-    return table;
-}
 
 struct rig *rig_new(int count, const char *cluster)
 {
@@ -168,7 +160,7 @@ struct rig *rig_new(int count, const char *cluster)
     r->count = count;
     r->now_us = 1000000;
     r->is_loud = getenv("RIG_LOUD") != NULL;
-    r->table = shared_table();
+    r->table = whole_table();
     for (int i = 0; i < count; i++) {
         struct rig_host *h = &r->host[i];
         *h = (struct rig_host){.rig = r, .slot = i, .random = 77 + (uint64_t)i * 1000003};

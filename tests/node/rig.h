@@ -29,6 +29,8 @@ struct rig_host {
     int64_t wall_offset_ms;
     uint64_t random;
     char fatal[512];       /* reason of env->fatal; "" none */
+    char warning[512];     /* the last log line of that level; "" none ... */
+    unsigned warnings;     /* ... and how many there were */
 };
 
 struct rig_message {

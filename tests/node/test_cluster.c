@@ -179,6 +179,31 @@ static bool lose_forwards(struct rig *r, int from, int to, enum link_role role, 
     return role != LINK_BULK || message.p[0] != 2 || ++count % 2 == 0;
 }
 
+/* A follower whose disk is full says so, and no more than that: writes through it go on. */
+TEST(a_follower_with_a_full_disk_forwards)
+{
+    struct rig *r = rig_three();
+    int slot = follower_of(r);
+    struct rig_client c;
+    char line[4096];
+    for (int i = 0; i < (int)sizeof line - 1; i++)
+        line[i] = 'x';
+    memcpy(line, "SET a ", 6);
+    memcpy(line + sizeof line - 3, "\r\n", 3);
+    sim_disk_set_quota(r->host[slot].disk, 1);
+    rig_connect(r, slot, &c);
+    for (int i = 0; i < 200 && r->host[slot].warnings == 0; i++)
+        CHECK_EQ_STR(rig_ask(&c, line, 1000), "+OK\r\n");
+    CHECK_CONTAINS(r->host[slot].warning, "The disk is full: this node, a follower, falls behind until there is room.");
+    CHECK_CONTAINS(rig_status(r, slot).trouble, "writes go on through the leader");
+    CHECK_EQ_STR(rig_ask(&c, "SET a 1\r\n", 1000), "+OK\r\n");
+    sim_disk_set_quota(r->host[slot].disk, UINT64_MAX);
+    rig_run(r, 3000);
+    CHECK(rig_status(r, slot).trouble == NULL);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
 TEST(lost_forwards_are_sent_again_in_order)
 {
     struct rig *r = rig_three();

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "node/formation.h"
+#include "node/peer_message.h"
 #include "tests/test.h"
 
 #define THREE "n1:7000,n2:7000,n3:7000"
@@ -218,6 +219,73 @@ TEST(a_node_of_another_cluster_is_refused)
     stranger.format = PEER_FORMAT + 1;
     CHECK(!node_link_up(r->host[0].node, &id, true, &stranger, reason));
     CHECK_CONTAINS(reason, "peer format");
+    rig_free(r);
+}
+
+static uint64_t adopt_is_lost_until_us;
+
+static bool lose_adopt_for_the_third(struct rig *r, int from, int to, enum link_role role, struct slice message)
+{
+    (void)from;
+    (void)role;
+    return to != 2 || r->now_us > adopt_is_lost_until_us || message.n == 0 || message.p[0] != PEER_ADOPT;
+}
+
+/* A WARNING asks a person to do something. While a cluster is formed nobody has to, in whatever order the nodes come and their messages
+ * meet; one whose disk is new says what to do, and so do the others. */
+TEST(forming_warns_nobody)
+{
+    for (int third_ms = 0; third_ms < 300; third_ms += 7) {
+        struct rig *r = rig_new(3, THREE);
+        test_context("the third node starts after %d ms", third_ms);
+        if (third_ms % 2 == 1) /* The second belongs to the cluster before the third: they meet while one is still blank. */
+            r->filter = lose_adopt_for_the_third;
+        rig_start(r, third_ms % 3);
+        rig_run(r, third_ms / 10);
+        rig_start(r, (third_ms + 1) % 3);
+        rig_run(r, third_ms % 5 == 0 ? 4000 : third_ms);
+        adopt_is_lost_until_us = r->now_us + 1500000;
+        rig_start(r, (third_ms + 2) % 3);
+        CHECK(rig_until(r, rig_has_leader, 5000));
+        rig_run(r, 2000);
+        for (int i = 0; i < 3; i++) {
+            CHECK_EQ_STR(r->host[i].warning, "");
+        }
+        if (third_ms == 0) {
+            rig_stop(r, 1, RIG_WIPE);
+            rig_start(r, 1);
+            rig_run(r, 8000);
+            CHECK_CONTAINS(r->host[0].warning, "RAFT REPLACE n2:7000");
+            CHECK_CONTAINS(r->host[1].warning, "RAFT REPLACE n2:7000");
+            CHECK(r->host[1].warnings <= 4); /* Each of the others has called many times. */
+        }
+        rig_free(r);
+    }
+    test_context("");
+}
+
+/* Links that a node which is not in its cluster yet can't take: no news. */
+TEST(a_link_before_the_configuration_is_early)
+{
+    struct rig *r = rig_new(2, "");
+    struct rig_client c;
+    rig_start(r, 0);
+    rig_start(r, 1);
+    rig_connect(r, 0, &c);
+    CHECK_EQ_STR(rig_ask(&c, "SET a 1\r\n", 2000), "+OK\r\n");
+    rig_disconnect(&c);
+    struct peer_hello member;
+    char reason[256];
+    link_id id = 0;
+    node_get_hello(r->host[0].node, LINK_BULK, &member);
+    member.expected_id = rig_status(r, 1).id;
+    CHECK(!node_link_up(r->host[1].node, &id, true, &member, reason));
+    CHECK_CONTAINS(reason, "only just joining");
+    CHECK_EQ_UINT(r->host[1].warnings, 0);
+    member.expected_id++;
+    CHECK(!node_link_up(r->host[1].node, &id, true, &member, reason));
+    CHECK_CONTAINS(reason, "RAFT REPLACE");
+    CHECK_EQ_UINT(r->host[1].warnings, 1);
     rig_free(r);
 }
 

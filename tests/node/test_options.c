@@ -110,6 +110,11 @@ TEST(values_are_checked)
         {"maxmemory", "-1", "argument must be a memory value"},
         {"protected-mode", "true", "argument must be 'yes' or 'no'"},
         {"loglevel", "loud", "argument(s) must be one of the following: debug, verbose, notice, warning"},
+        {"maxmemory-policy", "allkeys-lfu",
+         "only 'noeviction' is possible here: nothing is evicted; writes that would pass maxmemory are refused"},
+        {"appendfsync", "everysec", "only 'always' is possible here: a write is answered when a majority has it on disk"},
+        {"appendonly", "no", "only 'yes' is possible here: every write is in the log"},
+        {"replica-read-only", "yes", "only 'no' is possible here: every node takes reads and writes"},
         {"announce", "very long, longer than any address may ever be, and then some more until it is past the limit "
                      "of 263 bytes, which takes quite a few words to reach, so here are some more of them, and a "
                      "few others behind those, until this sentence is at last long enough to be refused by it, yes",
