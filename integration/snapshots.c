@@ -149,11 +149,17 @@ ITEST(a_damaged_backup_is_refused, ITEST_CLUSTER, 60)
     close(fd);
     CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s/new --announce 127.0.0.1:7001 2>&1", program(), file, itest_dir()) != 0);
     CHECK(strstr(out, "no good backup") != NULL);
-    CHECK(itest_shell(out, sizeof out, "test ! -e %s/new/snapshot", itest_dir()) == 0);
+    CHECK(itest_shell(out, sizeof out, "test ! -e %s/new", itest_dir()) == 0);
+    CHECK(itest_shell(out, sizeof out, "%s restore %s/none/backup --dir %s/new 2>&1", program(), itest_dir(), itest_dir()) != 0);
+    CHECK(strstr(out, "can't be read: No such file or directory") != NULL);
+    CHECK(itest_shell(out, sizeof out, "test ! -e %s/none && mkdir %s/there && touch -d @1 %s/there", itest_dir(), itest_dir(), itest_dir()) == 0);
+    CHECK(itest_shell(out, sizeof out, "%s restore %s --dir %s/there 2>&1", program(), file, itest_dir()) != 0);
+    CHECK(itest_shell(out, sizeof out, "stat -c %%Y %s/there; ls -A %s/there", itest_dir(), itest_dir()) == 0);
+    CHECK_STR(out, "1\n"); /* as it was */
     CHECK(itest_shell(out, sizeof out, "%s restore %s/absent --dir %s/new --announce 127.0.0.1:7001 2>&1", program(), itest_dir(), itest_dir()) != 0);
     CHECK(itest_shell(out, sizeof out, "%s restore %s/backup --dir %s/new --announce here:0 2>&1", program(), itest_dir(), itest_dir()) != 0);
     CHECK(strstr(out, "'here:0' is not host:port") != NULL);
-    CHECK(itest_shell(out, sizeof out, "test ! -e %s/new/snapshot", itest_dir()) == 0);
+    CHECK(itest_shell(out, sizeof out, "test ! -e %s/new", itest_dir()) == 0);
     CHECK(itest_shell(out, sizeof out, "%s restore --help 2>/dev/null", program()) == 0);
     CHECK(strncmp(out, "Usage: coracle restore FILE", 27) == 0);
     CHECK(itest_shell(out, sizeof out, "%s restore --dir %s/new 2>&1", program(), itest_dir()) != 0);

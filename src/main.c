@@ -1,5 +1,7 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -131,6 +133,41 @@ static void print_restore_help(FILE *to)
                       "of the file is checked first. Further nodes join the new cluster (--join).\n");
 }
 
+/* The data directory is made only when the file is known to be good. */
+static enum err restore_file(const char *path, const struct options *options, const char *address, struct buf *why)
+{
+    const struct log_sink log = {LOG_WARNING, log_to_stderr, NULL};
+    struct restore r;
+    struct vfs *from = NULL;
+    struct vfs *to = NULL;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? mem_copy_string(path, slash == path ? 1 : (size_t)(slash - path)) : mem_copy_string(".", 1);
+
+    if (access(path, R_OK) != 0) { /* Opening its folder would make it. */
+        buf_printf(why, "%s can't be read: %s", path, strerror(errno));
+        mem_free(folder);
+        return ERR_NOT_FOUND;
+    }
+    enum err error = vfs_posix_open(folder, &from);
+    if (error != ERR_OK) {
+        buf_printf(why, "%s can't be used: %s", folder, err_text(error));
+    } else {
+        error = restore_open(&r, from, slash ? slash + 1 : path, why);
+        enum err made = error == ERR_OK ? vfs_posix_open(options->dir, &to) : ERR_OK;
+        if (made != ERR_OK) {
+            buf_printf(why, "%s can't be used: %s", options->dir, err_text(made));
+            error = made;
+        } else if (error == ERR_OK) {
+            error = restore_run(&r, to, address, clock_random, &log, why);
+        }
+        restore_close(&r);
+        vfs_posix_close(from);
+    }
+    vfs_posix_close(to);
+    mem_free(folder);
+    return error;
+}
+
 /* `coracle restore <file> [--dir D] [--announce H:P | --port P]` (node/restore.h). */
 static int restore(int argc, char **argv)
 {
@@ -142,13 +179,7 @@ static int restore(int argc, char **argv)
     }
     struct options options;
     struct buf why = {0};
-    struct vfs *from = NULL;
-    struct vfs *to = NULL;
-    const struct log_sink log = {LOG_WARNING, log_to_stderr, NULL};
     char address[LIMIT_ADDRESS_BYTES];
-    char *path = mem_copy_string(argv[2], strlen(argv[2]));
-    char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
     enum err error;
 
     options_init(&options);
@@ -157,31 +188,15 @@ static int restore(int argc, char **argv)
         error = options_check(&options, &why);
     }
     if (error == ERR_OK) {
-        if (slash) {
-            *slash = '\0';
-        }
-        error = vfs_posix_open(!slash ? "." : slash == path ? "/" : path, &from);
-        error = error == ERR_OK ? vfs_posix_open(options.dir, &to) : error;
         options_own_address(&options, address);
-        if (error == ERR_OK) {
-            error = restore_run(from, name, to, address, clock_random, &log, &why);
-        } else {
-            buf_printf(&why, "a directory can't be used: %s", err_text(error));
-        }
+        error = restore_file(argv[2], &options, address, &why);
     }
     int status = error == ERR_OK ? 0 : refuse(&why);
     if (error == ERR_OK) {
         printf("%.*s\nStart it with: coracle --dir %s --port %s --announce %s\n", (int)buf_size(&why),
                (const char *)buf_slice(&why).p, options.dir, strrchr(address, ':') + 1, address);
     }
-    if (from) {
-        vfs_posix_close(from);
-    }
-    if (to) {
-        vfs_posix_close(to);
-    }
     options_deinit(&options);
-    mem_free(path);
     buf_deinit(&why);
     return status;
 }

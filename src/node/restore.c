@@ -147,29 +147,34 @@ static enum err restore_into(struct snapshot_file *from,
     return e;
 }
 
-enum err restore_run(struct vfs *from,
-                     const char *name,
+enum err restore_open(struct restore *r, struct vfs *from, const char *name, struct buf *why)
+{
+    enum err e = snapshot_file_open(&r->file, from, name);
+    if (e == ERR_OK)
+        e = snapshot_file_check(&r->file, &r->facts);
+    if (e != ERR_OK)
+        buf_printf(why, "that file is no good backup: %s", err_text(e));
+    return e;
+}
+
+enum err restore_run(struct restore *r,
                      struct vfs *to,
                      const char *address,
                      void (*draw_fn)(void *p, size_t n),
                      const struct log_sink *log,
                      struct buf *why)
 {
-    struct snapshot_file file;
-    struct snapshot_facts facts;
-    enum err e = snapshot_file_open(&file, from, name);
-    if (e == ERR_OK)
-        e = snapshot_file_check(&file, &facts);
-    if (e != ERR_OK)
-        buf_printf(why, "that file is no good backup: %s", err_text(e));
-    else
-        e = restore_into(&file, to, &facts.meta, address, draw_fn, log, why);
+    enum err e = restore_into(&r->file, to, &r->facts.meta, address, draw_fn, log, why);
     if (e == ERR_OK)
         buf_printf(why,
                    "Restored entry %llu, %llu bytes, as a new cluster of one node, %s.",
-                   (unsigned long long)facts.meta.index,
-                   (unsigned long long)facts.size,
+                   (unsigned long long)r->facts.meta.index,
+                   (unsigned long long)r->facts.size,
                    address);
-    snapshot_file_close(&file);
     return e;
+}
+
+void restore_close(struct restore *r)
+{
+    snapshot_file_close(&r->file);
 }

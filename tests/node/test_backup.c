@@ -121,7 +121,12 @@ static enum err restore_onto(struct sim_disk *disk, struct buf *why)
 {
     static const struct log_sink quiet = {.level = LOG_WARNING};
     buf_clear(why, 1024);
-    return restore_run(sim_disk_vfs(shelf), "backup", sim_disk_vfs(disk), RESTORED_ADDRESS, draw, &quiet, why);
+    struct restore r;
+    enum err e = restore_open(&r, sim_disk_vfs(shelf), "backup", why);
+    if (e == ERR_OK)
+        e = restore_run(&r, sim_disk_vfs(disk), RESTORED_ADDRESS, draw, &quiet, why);
+    restore_close(&r);
+    return e;
 }
 
 static void note_snapshot(void *ctx, const char *name)
