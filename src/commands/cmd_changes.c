@@ -66,7 +66,7 @@ static void help_local(struct client *client, const struct command *command, str
         "STATUS",
         "    Whether it is on, and what it holds.",
         "HELP",
-        "    Print this help.",
+        "    Prints this help.",
     };
     (void)client;
     (void)command;

@@ -190,7 +190,7 @@ static void row_acl_help(struct client *c, const struct command *command, struct
         "WHOAMI",
         "    Return the current connection username.",
         "HELP",
-        "    Print this help.",
+        "    Prints this help.",
         NULL};
 
     (void)c;

@@ -408,7 +408,7 @@ static void row_cluster_help(struct client *c, const struct command *command, st
         "REPLICAS <node-id>", "    Return <node-id> replicas.",
         "SLOTS", "    Return information about slots range mappings.",
         "SHARDS", "    Return information about slot range mappings and the nodes associated with them.",
-        "HELP", "    Print this help.", NULL};
+        "HELP", "    Prints this help.", NULL};
 
     (void)c;
     (void)command;

@@ -461,7 +461,7 @@ static void row_command_help(struct client *c, const struct command *command, st
         "DOCS [<command-name> ...]", "    Return documentation details about multiple Redis commands.",
         "    If no command names are given, documentation details for all", "    commands are returned.",
         "GETKEYS <full-command>", "    Return the keys from a full Redis command.",
-        "HELP", "    Print this help.", NULL};
+        "HELP", "    Prints this help.", NULL};
 
     (void)c;
     (void)command;

@@ -226,7 +226,7 @@ static void row_config_help(struct client *c, const struct command *command, str
                                        "REWRITE",
                                        "    Rewrite the configuration file.",
                                        "HELP",
-                                       "    Print this help.",
+                                       "    Prints this help.",
                                        NULL};
 
     (void)c;

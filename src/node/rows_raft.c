@@ -245,7 +245,7 @@ static void row_raft_help(struct client *c, const struct command *command, struc
         "REPLACE <address> [<new address>]", "    Give a blank node the place of a member, at the same address or another.",
         "STATUS", "    Return this node's role, term and positions in the log.",
         "TRANSFER [<address>]", "    Let another voter lead.",
-        "HELP", "    Print this help.", NULL};
+        "HELP", "    Prints this help.", NULL};
 
     (void)c;
     (void)command;
