@@ -89,15 +89,17 @@ static void peer_kill(struct peer_connection *p)
 
 /* A wrong secret is tried again and again; one line in a while is enough. */
 #define WARN_AGAIN_US 10000000u
+#define ENDED_AGAIN_US 1000000u
 
-static bool peer_may_warn(struct server *s, uint64_t key)
+/* How long ago (us) this was noted in the last ten seconds; 0: it was not, and is now. */
+static uint64_t peer_note(struct server *s, uint64_t key)
 {
     uint64_t now_us = clock_boot_us();
     size_t oldest = 0;
 
     for (size_t i = 0; i < SERVER_PEER_WARNINGS; i++) {
         if (s->warned[i].key == key && s->warned[i].at_us != 0 && now_us - s->warned[i].at_us < WARN_AGAIN_US) {
-            return false;
+            return now_us - s->warned[i].at_us;
         }
         if (s->warned[i].at_us < s->warned[oldest].at_us) {
             oldest = i;
@@ -105,7 +107,12 @@ static bool peer_may_warn(struct server *s, uint64_t key)
     }
     s->warned[oldest].key = key;
     s->warned[oldest].at_us = now_us;
-    return true;
+    return 0;
+}
+
+static bool peer_may_warn(struct server *s, uint64_t key)
+{
+    return peer_note(s, key) == 0;
 }
 
 /* A handshake that did not come to its end, told in this node's log: the other side knows only that we went away. */
@@ -117,6 +124,10 @@ static void peer_log_handshake(struct peer_connection *p, const char *why, bool 
     enum log_level level = is_link_error || (p->is_inbound && remote->id != 0 && !is_probe) ? LOG_WARNING : LOG_VERBOSE;
     uint64_t key = p->is_inbound ? remote->id : siphash64(&(struct siphash_key){{0}}, p->address, strlen(p->address));
 
+    /* On a busy machine a dialler may lose patience with all its links at once; with another secret it goes on and on. */
+    if (level == LOG_WARNING && !is_link_error && peer_note(s, ~key) < ENDED_AGAIN_US) {
+        level = LOG_VERBOSE;
+    }
     if (level == LOG_WARNING && !peer_may_warn(s, key)) {
         return;
     }

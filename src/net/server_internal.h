@@ -68,7 +68,7 @@ struct server {
     struct list peers;
     size_t unproven_count;
     struct {
-        uint64_t key; /* the peer's id, or a hash of its address */
+        uint64_t key; /* the peer's id, ~id for a handshake that ended, or a hash of its address */
         uint64_t at_us;
     } warned[SERVER_PEER_WARNINGS];
     uint8_t read_buffer[256u * 1024u]; /* peers' bytes on their way into a link */
