@@ -379,6 +379,9 @@ size_t command_subcommand_count(const struct command_table *t, const struct comm
 {
     size_t count = 0;
 
+    if (container->kind != COMMAND_CONTAINER) {
+        return 0;
+    }
     for (size_t i = 0; i < command_table_count(t); i++) {
         count += command_is_subcommand_of(command_table_at(t, i), container) ? 1 : 0;
     }
