@@ -128,8 +128,8 @@ static void log_to_stderr(void *ctx, enum log_level level, const char *text)
 static void print_restore_help(FILE *to)
 {
     (void)fprintf(to, "Usage: coracle restore FILE [--dir DIRECTORY] [--announce HOST:PORT | --port PORT]\n\n"
-                      "Makes the first node of a new cluster of a backup (RAFT BACKUP FILE). The directory must be new, or hold\n"
-                      "nothing; the address is the one under which the node will be started (default 127.0.0.1:6379). Every block\n"
+                      "Makes the first node of a new cluster of a backup (RAFT BACKUP FILE). The directory is made, or holds no\n"
+                      "node yet; the address is the one under which the node will be started (default 127.0.0.1:6379). Every block\n"
                       "of the file is checked first. Further nodes join the new cluster (--join).\n");
 }
 
