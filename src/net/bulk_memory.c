@@ -6,14 +6,25 @@
 #include <jemalloc/jemalloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
-/* An arena whose new memory asks for large pages while a bulk is loaded, and not afterwards. The thread moves to it with the first bulk
- * and stays: from another one the gaps that overwritten values leave would never be filled again. Memory goes back to its arena whenever
- * it is freed, so arena and hooks live as long as the process: the only reason for what is static here. */
+/* What the arena grows by, unless it loads a bulk: small pages for small values. */
+#define SMALL_STEP ((size_t)2 << 20)
+#define BULK_STEP ((size_t)64 << 20)
+/* A piece of so much memory gets large pages at any time: it is one value's, or one table's. */
+#define LARGE_PIECE (2 * SMALL_STEP)
+
+/* jemalloc's own name for it. What is freed is used again, however large: as a rule it gives a piece of 8 MiB back at once, and the next
+ * value of that size would pay for all its pages anew. */
+const char *malloc_conf = "oversize_threshold:0";
+
+/* The arena of the loop's thread. Memory goes back to its arena whenever it is freed, so arena and hooks live as long as the process: the
+ * only reason for what is static here. */
 static struct {
-    extent_hooks_t *plain; /* jemalloc's own; NULL: there is no arena yet */
+    extent_hooks_t *plain; /* jemalloc's own; NULL: there is no arena */
     extent_hooks_t large;
+    unsigned arena;
     atomic_bool is_on; /* another thread may grow what lies there */
 } bulk;
 
@@ -23,40 +34,52 @@ bulk_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool 
     (void)hooks;
     void *p = bulk.plain->alloc(bulk.plain, at, size, alignment, zero, commit, arena);
 
-    if (p && atomic_load_explicit(&bulk.is_on, memory_order_relaxed)) {
+    if (p && (size >= LARGE_PIECE || atomic_load_explicit(&bulk.is_on, memory_order_relaxed))) {
         (void)madvise(p, size, MADV_HUGEPAGE); /* without: small pages */
     }
     return p;
 }
 
-static void bulk_move_thread(void)
+static void arena_grow_by(size_t step)
 {
-    extent_hooks_t *plain;
-    extent_hooks_t *hooks = &bulk.large;
-    unsigned arena;
-    size_t size = sizeof plain;
+    char name[64];
 
-    if (mallctl("arena.0.extent_hooks", &plain, &size, NULL, 0) != 0) {
+    (void)snprintf(name, sizeof name, "arena.%u.retain_grow_limit", bulk.arena);
+    (void)mallctl(name, NULL, NULL, &step, sizeof step);
+}
+
+void bulk_memory_begin(void)
+{
+    extent_hooks_t *hooks = &bulk.large;
+    size_t size = sizeof bulk.plain;
+
+    if (mallctl("arena.0.extent_hooks", &bulk.plain, &size, NULL, 0) != 0) {
+        bulk.plain = NULL;
         return;
     }
-    bulk.plain = plain;
-    bulk.large = *plain;
+    bulk.large = *bulk.plain;
     bulk.large.alloc = bulk_alloc;
-    size = sizeof arena;
-    if (mallctl("arenas.create", &arena, &size, &hooks, sizeof hooks) == 0) {
-        (void)mallctl("thread.arena", NULL, NULL, &arena, sizeof arena);
+    size = sizeof bulk.arena;
+    if (mallctl("arenas.create", &bulk.arena, &size, &hooks, sizeof hooks) != 0) {
+        bulk.plain = NULL;
+        return;
     }
+    arena_grow_by(SMALL_STEP);
+    (void)mallctl("thread.arena", NULL, NULL, &bulk.arena, sizeof bulk.arena);
 }
 
 void bulk_memory(bool begins)
 {
-    atomic_store_explicit(&bulk.is_on, begins, memory_order_relaxed);
-    if (begins && !bulk.plain) {
-        bulk_move_thread();
+    bool was_on = atomic_exchange_explicit(&bulk.is_on, begins, memory_order_relaxed);
+
+    if (bulk.plain && was_on != begins) {
+        arena_grow_by(begins ? BULK_STEP : SMALL_STEP);
     }
 }
 
 #else
+
+void bulk_memory_begin(void) {}
 
 void bulk_memory(bool begins)
 {

@@ -403,6 +403,7 @@ int server_run(struct options *options, const char *file, struct slice secret)
     s->config_file = file;
     s->secret = secret;
     s->thread = pthread_self();
+    bulk_memory_begin();
     s->wake_armed_us = UINT64_MAX;
     s->spare_fd = -1;
     list_init(&s->connections);
