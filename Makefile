@@ -40,10 +40,11 @@ BUILD_CFLAGS_hostile := $(BUILD_CFLAGS_debug) -DCORACLE_HOSTILE
 BUILD_CFLAGS_sim := -O2 $(DEBUG_INFO) -DCORACLE_SLOW_CHECKS -DCORACLE_COVER -DCORACLE_MUTANTS
 BUILD_CFLAGS_tsan := -O1 $(DEBUG_INFO) -fno-omit-frame-pointer -fsanitize=thread -DCORACLE_SLOW_CHECKS
 BUILD_CFLAGS_cov := -O0 -g --coverage -DCORACLE_SLOW_CHECKS
+BUILD_CFLAGS_valgrind := -O1 $(DEBUG_INFO) -DCORACLE_SLOW_CHECKS
 BUILD_CFLAGS_fuzz := -O1 $(DEBUG_INFO) -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
     -fno-sanitize-recover=all -DCORACLE_SLOW_CHECKS -DCORACLE_FUZZ
 ifeq ($(BUILD_CFLAGS_$(BUILD)),)
-$(error BUILD=$(BUILD) is not one of release debug sim hostile tsan cov fuzz)
+$(error BUILD=$(BUILD) is not one of release debug sim hostile tsan cov valgrind fuzz)
 endif
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align \
@@ -265,8 +266,8 @@ coverage:
 # Unit tests under valgrind, PARTS="src/base raft" for some; threads under ThreadSanitizer.
 .PHONY: valgrind tsan
 valgrind:
-	@env -u PARTS -u MAKEFLAGS $(MAKE) --no-print-directory -j$$(nproc) B=$(B) BUILD=release $(patsubst $(O)/%,$(B)/release/%,$(UNIT_BIN))
-	@tests/valgrind $(B)/release $(patsubst $(O)/%,$(B)/release/%,$(UNIT_BIN))
+	@env -u PARTS -u MAKEFLAGS $(MAKE) --no-print-directory -j$$(nproc) B=$(B) BUILD=valgrind $(patsubst $(O)/%,$(B)/valgrind/%,$(UNIT_BIN))
+	@tests/valgrind $(B)/valgrind $(patsubst $(O)/%,$(B)/valgrind/%,$(UNIT_BIN))
 tsan:
 	@$(MAKE) --no-print-directory BUILD=tsan coracle $(B)/tsan/tests/net/test_net
 	@tests/tsan $(B)/tsan
