@@ -364,6 +364,20 @@ bool cluster_wait_caught_up(const struct cluster *c, int timeout_ms)
     return commit > 0;
 }
 
+void cluster_check_equal(const struct cluster *c, size_t i, int timeout_ms)
+{
+    char reply[4096] = "";
+    for (int64_t deadline = itest_now_ms() + timeout_ms; itest_now_ms() < deadline; itest_sleep_ms(50)) {
+        if (wire_once(c->node[i].port, timeout_ms, reply, sizeof reply, "RAFT VERIFY") && reply[0] != '-' &&
+            strstr(reply, "incomplete") == NULL) {
+            break;
+        }
+    }
+    if (strstr(reply, "verdict\r\n$5\r\nequal\r\n") == NULL) {
+        itest_fail("RAFT VERIFY answers %.300s", reply);
+    }
+}
+
 bool cluster_wait_writable(const struct cluster *c, size_t i, int timeout_ms)
 {
     char reply[512];

@@ -68,6 +68,10 @@ int cluster_leader(const struct cluster *c, int except, int timeout_ms);
 size_t cluster_follower(const struct cluster *c);
 /* Waits until all running nodes have applied what the leader has committed now. */
 bool cluster_wait_caught_up(const struct cluster *c, int timeout_ms);
+/* Node i asks all to compare their data (RAFT VERIFY) until all could answer: a node that has just started may know no leader
+ * yet, or have no link to some.
+ * Fails the test unless the first complete verdict is that they are equal. */
+void cluster_check_equal(const struct cluster *c, size_t i, int timeout_ms);
 /* A write on node i is acknowledged within the time (repeated after error replies). */
 bool cluster_wait_writable(const struct cluster *c, size_t i, int timeout_ms);
 /* CONFIG SET on every running node. */
