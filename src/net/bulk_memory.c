@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-/* What the arena grows by, unless it loads a bulk: small pages for small values. */
-#define SMALL_STEP ((size_t)2 << 20)
+#include "net/ready_memory.h"
+
+/* What the arena grows by: a piece that is ready, or, as it loads a bulk, many large pages. */
+#define SMALL_STEP READY_PIECE
 #define BULK_STEP ((size_t)64 << 20)
-/* A piece of so much memory gets large pages at any time: it is one value's, or one table's. */
-#define LARGE_PIECE (2 * SMALL_STEP)
 
 /* jemalloc's own name for it. What is freed is used again, however large: as a rule it gives a piece of 8 MiB back at once, and the next
  * value of that size would pay for all its pages anew. */
@@ -32,9 +32,20 @@ static void *
 bulk_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool *zero, bool *commit, unsigned arena)
 {
     (void)hooks;
-    void *p = bulk.plain->alloc(bulk.plain, at, size, alignment, zero, commit, arena);
+    bool is_on = atomic_load_explicit(&bulk.is_on, memory_order_relaxed);
+    void *p = NULL;
 
-    if (p && (size >= LARGE_PIECE || atomic_load_explicit(&bulk.is_on, memory_order_relaxed))) {
+    if (!is_on && !at && size == READY_PIECE && alignment <= READY_PIECE) {
+        p = ready_memory_take();
+    }
+    if (p) {
+        *zero = true;
+        *commit = true;
+        return p;
+    }
+    p = bulk.plain->alloc(bulk.plain, at, size, alignment, zero, commit, arena);
+
+    if (p && is_on) {
         (void)madvise(p, size, MADV_HUGEPAGE); /* without: small pages */
     }
     return p;
@@ -53,6 +64,7 @@ void bulk_memory_begin(void)
     extent_hooks_t *hooks = &bulk.large;
     size_t size = sizeof bulk.plain;
 
+    (void)ready_memory_begin();
     if (mallctl("arena.0.extent_hooks", &bulk.plain, &size, NULL, 0) != 0) {
         bulk.plain = NULL;
         return;

@@ -31,27 +31,30 @@ fail() {
     echo "bench: INVALID: $*" >&2
     invalid=1
 }
+# value_of LINE NAME: from "... name=value ..."
+value_of() { sed -n "s/.*\b$2=\([0-9.]*\).*/\1/p" <<<"$1"; }
 say() { echo "  $*"; }
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
 rss_kib() { awk '/^VmRSS/ { print $2 }' "/proc/${pid[$1]}/status"; }
 # wait_saved SERVER...: until no snapshot is being made
 wait_saved() {
-    local n end=$(($(now_ms) + 240000))
+    local n end=$((${EPOCHREALTIME/[.,]/} / 1000 + 240000))
     for n in "$@"; do
-        while [ "$(info "$n" persistence rdb_bgsave_in_progress)" != 0 ]; do
-            [ "$(now_ms)" -lt $end ] || { fail "$n still makes a snapshot after 240 s"; return; }
-            sleep 0.05
+        while ask "$n" persistence rdb_bgsave_in_progress && [ "$answer" != 0 ]; do
+            [ $((${EPOCHREALTIME/[.,]/} / 1000)) -lt $end ] || { fail "$n still makes a snapshot after 240 s"; return; }
+            pause 0.05
         done
     done
 }
 
-# What any program waits for here, told beside the longest turns of a loop. Loops wait for each other too, where there are more threads
-# than processors.
+# What any program waits for here, told beside the longest turns of a loop: ones that only look at the clock, one on each processor, and one
+# that touches new memory. Loops wait for each other too, where there are more threads than processors.
 tell_pauses() {
     local line
     line=$("$build/coracle-load" --pauses 2048) || { fail "coracle-load --pauses"; return; }
     say "this machine alone: $line"
-    row "beside: a program that only touches 2 GiB of new memory: its longest wait" "told only" "$(sed 's/.*touch_longest_us=//' <<<"$line") us for one page" 1
+    row "beside: a loop that only looks at the clock, $(value_of "$line" seconds) s, on each processor" "told only" "$(awk -v l="$(value_of "$line" clock_longest_us)" 'BEGIN { print l / 1000 }') ms ($(value_of "$line" clock_over_5ms) over 5 ms)" 1
+    row "beside: a program that only touches 2 GiB of new memory: its longest wait" "told only" "$(awk -v l="$(value_of "$line" touch_longest_us)" 'BEGIN { print l / 1000 }') ms for one page" 1
 }
 
 # ---- the table ----

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "net/exec_thread.h"
 #include "net/file_read.h"
 #include "net/log_file.h"
+#include "net/ready_memory.h"
 #include "tests/test.h"
 
 /* --- addresses ------------------------------------------------------------------------------------ */
@@ -271,6 +273,32 @@ TEST(clocks_and_entropy)
     clock_random(a, sizeof a);
     clock_random(b, sizeof b);
     CHECK(memcmp(a, b, sizeof a) != 0);
+}
+
+/* --- memory ----------------------------------------------------------------------------------------- */
+
+TEST(ready_memory_is_new_aligned_and_zero)
+{
+    enum { WANTED = 9 }; /* more than are kept */
+    char *piece[WANTED];
+
+    CHECK(ready_memory_take() == NULL); /* there is no thread yet */
+    REQUIRE(ready_memory_begin());
+    for (size_t i = 0; i < WANTED; i++) {
+        uint64_t end_us = clock_boot_us() + 20000000;
+        while ((piece[i] = ready_memory_take()) == NULL) {
+            REQUIRE(clock_boot_us() < end_us);
+            (void)usleep(500);
+        }
+        CHECK_EQ_UINT((uintptr_t)piece[i] % READY_PIECE, 0);
+        for (size_t at = 0; at < READY_PIECE; at += 512) {
+            REQUIRE(piece[i][at] == 0); /* what the pieces before were filled with is theirs */
+        }
+        memset(piece[i], 0xa5, READY_PIECE);
+    }
+    for (size_t i = 0; i < WANTED; i++) {
+        CHECK_EQ_INT(munmap(piece[i], READY_PIECE), 0);
+    }
 }
 
 TEST_MAIN()
