@@ -14,10 +14,12 @@
 /* What the arena grows by: a piece that is ready, or, as it loads a bulk, many large pages. */
 #define SMALL_STEP READY_PIECE
 #define BULK_STEP ((size_t)64 << 20)
+/* What mappings are aligned to. */
+#define PAGE_BYTES ((size_t)4096)
 
 /* jemalloc's own name for it. What is freed is used again, however large: as a rule it gives a piece of 8 MiB back at once, and the next
- * value of that size would pay for all its pages anew. */
-const char *malloc_conf = "oversize_threshold:0";
+ * value of that size would pay for all its pages anew. What nobody uses again for ten seconds is given back by a thread of jemalloc's. */
+const char *malloc_conf = "oversize_threshold:0,background_thread:true";
 
 /* The arena of the loop's thread. Memory goes back to its arena whenever it is freed, so arena and hooks live as long as the process: the
  * only reason for what is static here. */
@@ -35,7 +37,7 @@ bulk_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool 
     bool is_on = atomic_load_explicit(&bulk.is_on, memory_order_relaxed);
     void *p = NULL;
 
-    if (!is_on && !at && size == READY_PIECE && alignment <= READY_PIECE) {
+    if (!is_on && !at && size == READY_PIECE && alignment <= PAGE_BYTES) {
         p = ready_memory_take();
     }
     if (p) {
@@ -49,6 +51,16 @@ bulk_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool 
         (void)madvise(p, size, MADV_HUGEPAGE); /* without: small pages */
     }
     return p;
+}
+
+/* Memory that has been free for long. A large piece goes back whole, so that what the data grow by next is ready again and not a hole whose
+ * pages must be touched anew; holes of smaller ones stay mapped, since a process may have 65,530 mappings only. */
+static bool bulk_dalloc(extent_hooks_t *hooks, void *at, size_t size, bool committed, unsigned arena)
+{
+    (void)hooks;
+    (void)committed;
+    (void)arena;
+    return size < READY_PIECE || munmap(at, size) != 0;
 }
 
 static void arena_grow_by(size_t step)
@@ -71,6 +83,7 @@ void bulk_memory_begin(void)
     }
     bulk.large = *bulk.plain;
     bulk.large.alloc = bulk_alloc;
+    bulk.large.dalloc = bulk_dalloc;
     size = sizeof bulk.arena;
     if (mallctl("arenas.create", &bulk.arena, &size, &hooks, sizeof hooks) != 0) {
         bulk.plain = NULL;

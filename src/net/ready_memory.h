@@ -9,8 +9,8 @@
  * its clients. So a thread of its own touches a few pieces ahead; it begins when the first piece has been asked for. One per process, and as
  * long-lived, since what it serves is the allocator. */
 
-/* Bytes of a piece, and what it is aligned to. */
-#define READY_PIECE ((size_t)2 << 20)
+/* Bytes of a piece. It is aligned to a page. */
+#define READY_PIECE ((size_t)1 << 20)
 
 /* Starts the thread. Once, before the first ready_memory_take. False: there is none, and never a piece. */
 bool ready_memory_begin(void);
