@@ -164,7 +164,7 @@ size_t node_blocked_count(const struct node *n)
 void node_get_status(struct node *n, struct node_status *status)
 {
     *status = (struct node_status){.id = 7, .leader_address = n->has_leader ? "127.0.0.1:7001" : "",
-                                   .own_address = "127.0.0.1:7001"};
+                                   .own_address = "127.0.0.1:7001", .change = "idle"};
     status->raft.role = RAFT_LEADER;
     status->raft.term = 3;
     status->raft.durable_index = n->index;

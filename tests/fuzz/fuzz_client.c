@@ -4,14 +4,7 @@
 
 #include "base/assert.h"
 #include "resp/resp_value.h"
-#include "tests/client/fake_node.h"
-#include "tests/fuzz/arena.h"
-#include "tests/fuzz/harness.h"
-
-/* The core that the fuzzer's clients talk to; it is no part of the library. */
-HARNESS_BEGIN
-#include "tests/client/fake_node.c"
-HARNESS_END
+#include "tests/fuzz/kept_client.h"
 
 /* A client, its bytes and a core that decides in any order. The input is a list of steps: one byte says what happens, for bytes that
  * arrive the next one says how many of the following. Whatever comes: no assertion fails, and what a Redis session is
@@ -74,29 +67,16 @@ static void check_resp(struct slice out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct node *kept; /* with what the arena keeps */
-    static struct client *kept_client;
     struct buf said = {0};
     bool is_redis = size > 0 && (data[0] & 1) != 0;
-    bool is_over = false;
 
-    if (!kept) {
-        fake_free(fake_new()); /* the table of commands stays */
-    }
-    arena_begin();
-    if (arena_is_new()) {
-        kept = fake_new();
-        kept_client = fake_client(kept);
-        arena_keep();
-    }
-    struct node *n = kept;
-    struct client *c = kept_client;
+    struct node *n;
+    struct client *c = kept_client_begin(&n);
     n->allows_read_now = size > 0 && (data[0] & 2) != 0;
-    n->options.client_output_limit = 65536;
     if (is_redis) {
         (void)fake_feed(c, "PING\r\n");
     }
-    for (size_t at = 1; at + 1 < size && !is_over && n->count < FAKE_REQUESTS_MAX - 300; at += 2) {
+    for (size_t at = 1; at + 1 < size && !kept_client_is_over(c) && n->count < FAKE_REQUESTS_MAX - 300; at += 2) {
         enum step step = (enum step)(data[at] % STEP_COUNT);
         size_t value = data[at + 1];
 
@@ -121,16 +101,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         } else {
             decide_step(n, step, value);
         }
-        enum client_state state = client_get_state(c);
-        is_over = state == CLIENT_CLOSE || state == CLIENT_CLOSE_NOW || state == CLIENT_IS_PEER;
     }
     buf_append_slice(&said, client_output(c));
     if (is_redis) {
         check_resp(buf_slice(&said));
     }
     buf_deinit(&said);
-    client_close(c);
-    fake_free(n);
-    arena_end();
+    kept_client_end(n, c);
     return 0;
 }

@@ -5,14 +5,7 @@
 #include "base/assert.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "tests/client/fake_node.h"
-#include "tests/fuzz/arena.h"
-#include "tests/fuzz/harness.h"
-
-/* The core that the fuzzer's clients talk to; it is no part of the library. */
-HARNESS_BEGIN
-#include "tests/client/fake_node.c"
-HARNESS_END
+#include "tests/fuzz/kept_client.h"
 
 /* The first byte chooses: a connection that speaks HTTP (its requests in pieces, a core that decides), one that has become a
  * WebSocket, or a JSON text. Whatever comes: no assertion fails, responses are whole, and JSON's canonical form is one. */
@@ -45,21 +38,15 @@ static void take_output(struct client *c, struct buf *said)
     client_output_sent(c, out.n);
 }
 
-static bool is_over(const struct client *c)
-{
-    enum client_state state = client_get_state(c);
-    return state == CLIENT_CLOSE || state == CLIENT_CLOSE_NOW || state == CLIENT_IS_PEER;
-}
-
 static void speak(struct node *n, struct client *c, const uint8_t *data, size_t size, struct buf *said)
 {
     size_t step = size > 0 ? (size_t)data[0] + 1 : 1;
-    for (size_t at = 1; at < size && !is_over(c) && n->count < FAKE_REQUESTS_MAX - 300; at += step) {
+    for (size_t at = 1; at < size && !kept_client_is_over(c) && n->count < FAKE_REQUESTS_MAX - 300; at += step) {
         (void)fake_feed_bytes(c, data + at, size - at < step ? size - at : step);
         fake_decide_all(n);
         fake_poll(n);
         take_output(c, said);
-        if (!is_over(c)) {
+        if (!kept_client_is_over(c)) {
             (void)client_process(c);
         }
         n->now_us += 10000;
@@ -72,8 +59,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char first[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     static const char upgrade[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    static struct node *kept; /* with what the arena keeps */
-    static struct client *kept_client;
 
     if (size == 0) {
         return 0;
@@ -82,19 +67,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_json((struct slice){data + 1, size - 1});
         return 0;
     }
-    if (!kept) {
-        fake_free(fake_new()); /* the table of commands stays */
-    }
-    arena_begin();
-    if (arena_is_new()) {
-        kept = fake_new();
-        kept_client = fake_client(kept);
-        arena_keep();
-    }
-    struct node *n = kept;
-    struct client *c = kept_client;
+    struct node *n;
+    struct client *c = kept_client_begin(&n);
     struct buf said = {0};
-    n->options.client_output_limit = 65536;
     n->allows_read_now = (data[0] & 64) != 0;
     (void)fake_feed(c, data[0] % 3 == 1 ? upgrade : first);
     fake_decide_all(n);
@@ -103,8 +78,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     speak(n, c, data + 1, size - 1, &said);
     ASSERT(buf_size(&said) >= 12 && memcmp(buf_slice(&said).p, "HTTP/1.1 ", 9) == 0);
     buf_deinit(&said);
-    client_close(c);
-    fake_free(n);
-    arena_end();
+    kept_client_end(n, c);
     return 0;
 }
