@@ -1,19 +1,23 @@
 #define _GNU_SOURCE
 #include "net/ready_memory.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 
 /* So many are kept: what a loop that does nothing but grow takes in 50 to 100 ms. */
 #define READY_PIECES 4
+/* When nobody has taken one for so long they go back: a process at rest does not keep memory that it does not use. */
+#define READY_REST_S 1
 /* No system has smaller pages. */
 #define PAGE_BYTES 4096u
 
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    bool is_wanted; /* somebody has asked since the last failure */
+    bool is_wanted; /* somebody has asked since the last rest, or failure */
     unsigned count;
     void *piece[READY_PIECES];
 } ready = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
@@ -26,26 +30,48 @@ static void *map_piece(void)
     return p == MAP_FAILED ? NULL : p;
 }
 
+/* Under the mutex, which it lets go of meanwhile. */
+static void make_piece(void)
+{
+    (void)pthread_mutex_unlock(&ready.mutex);
+    char *p = map_piece();
+    /* Page by page, not by one madvise: that would keep the loop from mapping anything meanwhile. */
+    for (size_t at = 0; p && at < READY_PIECE; at += PAGE_BYTES) {
+        ((volatile char *)p)[at] = 0;
+    }
+    (void)pthread_mutex_lock(&ready.mutex);
+    if (p) {
+        ready.piece[ready.count++] = p;
+    } else {
+        ready.is_wanted = false;
+    }
+}
+
+/* Until somebody takes a piece, or all is given back. A clock that is set makes that early or late, no more. Under the mutex. */
+static void wait_for_a_taker(void)
+{
+    struct timespec end;
+
+    (void)clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += READY_REST_S;
+    if (pthread_cond_timedwait(&ready.wake, &ready.mutex, &end) == ETIMEDOUT) {
+        while (ready.count > 0) {
+            (void)munmap(ready.piece[--ready.count], READY_PIECE);
+        }
+        ready.is_wanted = false;
+    }
+}
+
 static void *ready_memory_main(void *unused)
 {
     (void)pthread_mutex_lock(&ready.mutex);
     for (;;) {
-        while (ready.count == READY_PIECES || !ready.is_wanted) {
-            (void)pthread_cond_wait(&ready.wake, &ready.mutex);
-        }
-        (void)pthread_mutex_unlock(&ready.mutex);
-
-        char *p = map_piece();
-        /* Page by page, not by one madvise: that would keep the loop from mapping anything meanwhile. */
-        for (size_t at = 0; p && at < READY_PIECE; at += PAGE_BYTES) {
-            ((volatile char *)p)[at] = 0;
-        }
-
-        (void)pthread_mutex_lock(&ready.mutex);
-        if (p) {
-            ready.piece[ready.count++] = p;
+        if (ready.is_wanted && ready.count < READY_PIECES) {
+            make_piece();
+        } else if (ready.count > 0) {
+            wait_for_a_taker();
         } else {
-            ready.is_wanted = false;
+            (void)pthread_cond_wait(&ready.wake, &ready.mutex);
         }
     }
     return unused;

@@ -6,8 +6,8 @@
 
 /* New memory whose pages are there already. The first touch of a page enters the kernel, and on a virtual machine often the hypervisor
  * too: tens of microseconds as a rule, milliseconds now and then (`coracle-load --pauses` tells), for which a loop stands still with all
- * its clients. So a thread of its own touches a few pieces ahead; it begins when the first piece has been asked for. One per process, and as
- * long-lived, since what it serves is the allocator. */
+ * its clients. So a thread of its own touches a few pieces ahead; it begins when a piece has been asked for, and gives back what nobody has
+ * taken for a second. One per process, and as long-lived, since what it serves is the allocator. */
 
 /* Bytes of a piece. It is aligned to a page. */
 #define READY_PIECE ((size_t)1 << 20)
