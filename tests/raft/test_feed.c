@@ -96,6 +96,89 @@ TEST(entries_are_asked_from_the_disk_once_and_again_in_time)
     solo_end(&s);
 }
 
+/* However much the disk had, a message is as long as a receiver takes it. */
+TEST(a_fetch_of_too_much_is_cut)
+{
+    enum { FETCHED = RAFT_APPEND_ENTRIES + 2 };
+    static struct raft_entry entry[FETCHED];
+    struct solo s;
+    lead_without_memory(&s, FETCHED);
+    solo_ack(&s, 3, 3, 1);
+    REQUIRE(s.u.fetch_count == 1 && s.u.fetch[0].first == 2);
+    for (raft_index i = 0; i < FETCHED; i++) {
+        entry[i] = (struct raft_entry){.index = i + 2, .term = i + 2 == 2 ? 1 : i + 2 == 3 ? 2 : 3, .bytes = SLICE_LITERAL("bytes")};
+    }
+    struct raft_event event = {.type = RAFT_EVENT_FETCHED};
+    event.u.fetched.peer = 3;
+    event.u.fetched.prev_index = 1;
+    event.u.fetched.prev_term = 1;
+    event.u.fetched.entry = entry;
+    event.u.fetched.entry_count = FETCHED;
+    REQUIRE(solo_step(&s, &event) == ERR_OK);
+    CHECK_EQ_UINT(sent(&s, RAFT_APPEND, 3).u.append.entry_count, RAFT_APPEND_ENTRIES);
+    CHECK_EQ_UINT(peer(&s, 3).next, 2 + RAFT_APPEND_ENTRIES);
+    solo_end(&s);
+}
+
+/* C6: what has been sent a moment ago is not asked about, however long nothing was sent before. */
+TEST(a_probe_waits_a_heartbeat_from_the_first_of_a_window)
+{
+    struct solo s;
+    solo_three(&s);
+    solo_ready_leader(&s);
+    solo_ack(&s, 2, 3, 4);
+    solo_ack(&s, 3, 3, 4);
+    for (int i = 0; i < 4; i++) { /* at rest; 2 keeps it leader */
+        solo_tick(&s, 60000);
+        solo_ack(&s, 2, 3, 4);
+    }
+    solo_tick(&s, 30000); /* in the middle between two heartbeats */
+    REQUIRE(solo_propose(&s, 1) == ERR_OK);
+    REQUIRE(has_sent(&s, RAFT_APPEND, 3));
+    solo_tick(&s, 25000);
+    REQUIRE(has_sent(&s, RAFT_HEARTBEAT, 3));
+    CHECK(!has_sent(&s, RAFT_APPEND, 3));
+    solo_tick(&s, 50000);
+    CHECK(has_sent(&s, RAFT_APPEND, 3));
+    solo_end(&s);
+}
+
+/* Only a proposal's update names a first entry. */
+TEST(no_other_event_proposes)
+{
+    struct solo s;
+    solo_three(&s);
+    solo_ready_leader(&s);
+    struct raft_event event = {.type = RAFT_EVENT_TICK};
+    event.u.propose.count = 1; /* what the union holds is no business of a tick */
+    REQUIRE(solo_step(&s, &event) == ERR_OK);
+    CHECK_EQ_UINT(s.u.first_proposed, 0);
+    REQUIRE(solo_propose(&s, 1) == ERR_OK);
+    CHECK_EQ_UINT(s.u.first_proposed, 5);
+    solo_end(&s);
+}
+
+/* S4: there is no snapshot yet, or one of what this leader has not committed: neither is sent. */
+TEST(a_snapshot_that_is_not_there_is_not_sent)
+{
+    static const raft_index index[] = {0, 6, 5}; /* the last one is */
+    for (size_t i = 0; i < 3; i++) {
+        struct solo s;
+        lead_without_memory(&s, 1);
+        struct raft_event event = {.type = RAFT_EVENT_COMPACTED, .u.first_index = 6};
+        REQUIRE(solo_step(&s, &event) == ERR_OK);
+        solo_ack(&s, 3, 3, 1);
+        REQUIRE(s.u.chunk_request_count == 1);
+        event = (struct raft_event){.type = RAFT_EVENT_CHUNK};
+        event.u.chunk.peer = 3;
+        event.u.chunk.id = (struct raft_snapshot_id){.index = index[i], .term = 3, .crc = 77, .size = 1000};
+        event.u.chunk.data = SLICE_LITERAL("the first piece");
+        REQUIRE(solo_step(&s, &event) == ERR_OK);
+        CHECK_EQ_INT(has_sent(&s, RAFT_SNAPSHOT, 3), i == 2);
+        solo_end(&s);
+    }
+}
+
 /* S4: a snapshot is known by index, term, checksum and size: an answer about any other moves nothing. */
 TEST(an_answer_about_another_snapshot_moves_nothing)
 {

@@ -175,6 +175,25 @@ TEST(completion_of_a_replaced_entry_is_ignored)
     raft_log_deinit(&log);
 }
 
+/* G5: neither does what completes for entries that a snapshot has taken the place of. */
+TEST(completions_of_before_a_snapshot_are_ignored)
+{
+    struct raft_log log;
+    init_empty(&log);
+    append(&log, 1, "a");
+    raft_log_persisting(&log, 1);
+    append(&log, 1, "b");
+    append(&log, 1, "c");
+    append(&log, 1, "d");
+    raft_log_persisting(&log, 2);
+    const struct raft_conf conf = {.member_count = 1, .member[0] = {.id = 1, .flags = RAFT_VOTER_NEW}};
+    raft_log_reset(&log, 2, 2, &conf, 1);
+    CHECK_EQ_UINT(log.durable_index, 2);
+    raft_log_persisted(&log, 2);
+    CHECK_EQ_UINT(log.durable_index, 2);
+    raft_log_deinit(&log);
+}
+
 /* G3: only what is durable and applied leaves memory, and only while the tail is too big. */
 TEST(trimming)
 {

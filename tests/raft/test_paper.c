@@ -320,6 +320,10 @@ TEST(s3_5_nonsense_is_refused_and_changes_nothing)
     CHECK_EQ_INT(solo_receive(&s, from(RAFT_HEARTBEAT, 0, 5)), ERR_INVALID);
     CHECK_EQ_INT(solo_receive(&s, from(RAFT_HEARTBEAT, 2, UINT64_MAX)), ERR_INVALID);
     CHECK_EQ_INT(solo_receive(&s, from((enum raft_message_type)99, 2, 5)), ERR_INVALID);
+    static const enum raft_message_type typed[] = {RAFT_HEARTBEAT, RAFT_HEARTBEAT_ACK, RAFT_COMMIT, RAFT_TIMEOUT_NOW, RAFT_APPEND, RAFT_APPEND_ACK};
+    for (size_t i = 0; i < sizeof(typed) / sizeof(*typed); i++) {
+        CHECK_EQ_INT(solo_receive(&s, from(typed[i], 2, 0)), ERR_INVALID); /* nobody has ever been in term 0 */
+    }
     CHECK(!s.u.has_persist && s.u.outgoing_count == 0);
     CHECK_EQ_UINT(solo_status(&s).term, 2);
     CHECK_EQ_UINT(solo_status(&s).last_index, 3);
