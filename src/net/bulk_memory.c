@@ -76,7 +76,6 @@ void bulk_memory_begin(void)
     extent_hooks_t *hooks = &bulk.large;
     size_t size = sizeof bulk.plain;
 
-    (void)ready_memory_begin();
     if (mallctl("arena.0.extent_hooks", &bulk.plain, &size, NULL, 0) != 0) {
         bulk.plain = NULL;
         return;
@@ -89,6 +88,7 @@ void bulk_memory_begin(void)
         bulk.plain = NULL;
         return;
     }
+    (void)ready_memory_begin(); /* without: what the arena asks for is mapped as usual */
     arena_grow_by(SMALL_STEP);
     (void)mallctl("thread.arena", NULL, NULL, &bulk.arena, sizeof bulk.arena);
 }

@@ -47,19 +47,28 @@ static void make_piece(void)
     }
 }
 
-/* Until somebody takes a piece, or all is given back. A clock that is set makes that early or late, no more. Under the mutex. */
+/* Until somebody takes a piece, or all is given back, with nobody kept waiting meanwhile. A clock that is set makes that early or late, no
+ * more. Under the mutex. */
 static void wait_for_a_taker(void)
 {
     struct timespec end;
+    void *unused[READY_PIECES];
+    unsigned count = 0;
 
     (void)clock_gettime(CLOCK_REALTIME, &end);
     end.tv_sec += READY_REST_S;
-    if (pthread_cond_timedwait(&ready.wake, &ready.mutex, &end) == ETIMEDOUT) {
-        while (ready.count > 0) {
-            (void)munmap(ready.piece[--ready.count], READY_PIECE);
-        }
-        ready.is_wanted = false;
+    if (pthread_cond_timedwait(&ready.wake, &ready.mutex, &end) != ETIMEDOUT) {
+        return;
     }
+    ready.is_wanted = false;
+    while (ready.count > 0) {
+        unused[count++] = ready.piece[--ready.count];
+    }
+    (void)pthread_mutex_unlock(&ready.mutex);
+    while (count > 0) {
+        (void)munmap(unused[--count], READY_PIECE);
+    }
+    (void)pthread_mutex_lock(&ready.mutex);
 }
 
 static void *ready_memory_main(void *unused)

@@ -36,6 +36,38 @@ value_of() { sed -n "s/.*\b$2=\([0-9.]*\).*/\1/p" <<<"$1"; }
 say() { echo "  $*"; }
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
 rss_kib() { awk '/^VmRSS/ { print $2 }' "/proc/${pid[$1]}/status"; }
+# Without a process that would compete with what is measured: the shell talks itself, and what it hears is in `answer`.
+# tell SERVER WORD...: the first line of the reply
+tell() {
+    local word name=$1 text
+    shift
+    text="*$#"$'\r\n'
+    for word; do text+="\$${#word}"$'\r\n'"$word"$'\r\n'; done
+    answer=
+    { exec {server}<>"/dev/tcp/127.0.0.1/${port[$name]}"; } 2>/dev/null || { fail "$name is not there"; return 1; }
+    printf %s "$text" >&"$server"
+    IFS= read -r -t 30 answer <&"$server"
+    answer=${answer%$'\r'}
+    exec {server}>&-
+}
+# ask SERVER SECTION FIELD...: fields of INFO, a blank between them, in INFO's order
+ask() {
+    local line name=$1 section=$2
+    shift 2
+    answer=
+    { exec {server}<>"/dev/tcp/127.0.0.1/${port[$name]}"; } 2>/dev/null || { fail "$name is not there"; return 1; }
+    printf '*2\r\n$4\r\nINFO\r\n$%d\r\n%s\r\n' ${#section} "$section" >&"$server"
+    while [ $# -gt 0 ] && IFS= read -r -t 30 line <&"$server"; do
+        [[ $line == "$1":* ]] || continue
+        line=${line#*:}
+        answer+=${answer:+ }${line%$'\r'}
+        shift
+    done
+    [ $# -eq 0 ] || fail "$name does not tell $*"
+    exec {server}>&-
+}
+exec {never}<> <(:)
+pause() { read -r -t "$1" -u "$never" || true; }
 # wait_saved SERVER...: until no snapshot is being made
 wait_saved() {
     local n end=$((${EPOCHREALTIME/[.,]/} / 1000 + 240000))

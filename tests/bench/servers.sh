@@ -34,38 +34,18 @@ cli() {
 # info SYSTEM SECTION FIELD
 info() { cli "$1" INFO "$2" | tr -d '\r' | sed -n "s/^$3://p"; }
 
-# Without a process that would compete with what is measured: the shell talks itself, and what it hears is in `answer`.
-# tell SERVER WORD...: the first line of the reply
-tell() {
-    local word name=$1 text
-    shift
-    text="*$#"$'\r\n'
-    for word; do text+="\$${#word}"$'\r\n'"$word"$'\r\n'; done
-    answer=
-    { exec {server}<>"/dev/tcp/127.0.0.1/${port[$name]}"; } 2>/dev/null || return 1
-    printf %s "$text" >&"$server"
-    IFS= read -r -t 30 answer <&"$server"
-    answer=${answer%$'\r'}
-    exec {server}>&-
-}
-# ask SERVER SECTION FIELD...: fields of INFO, a blank between them, in INFO's order
-ask() {
-    local line name=$1 section=$2
+# await NAME WANTED WORD...: until the server says that to this command; ends the script after 10 s
+await() {
+    local name=$1 wanted=$2
     shift 2
-    answer=
-    { exec {server}<>"/dev/tcp/127.0.0.1/${port[$name]}"; } 2>/dev/null || return 1
-    printf '*2\r\n$4\r\nINFO\r\n$%d\r\n%s\r\n' ${#section} "$section" >&"$server"
-    while [ $# -gt 0 ] && IFS= read -r -t 30 line <&"$server"; do
-        [[ $line == "$1":* ]] || continue
-        line=${line#*:}
-        answer+=${answer:+ }${line%$'\r'}
-        shift
+    for _ in $(seq 200); do
+        [ "$(cli "$name" "$@")" = "$wanted" ] && return
+        sleep 0.05
     done
-    exec {server}>&-
+    echo "bench: $name does not start:" >&2
+    cat "$dir/$name.log" >&2
+    exit 2
 }
-exec {never}<> <(:)
-pause() { read -r -t "$1" -u "$never" || true; }
-
 start_redis() {
     local name=$1
     shift
@@ -73,13 +53,7 @@ start_redis() {
     mkdir -p "$dir/data/$name"
     redis-server --port "${port[$name]}" --dir "$dir/data/$name" --save '' --auto-aof-rewrite-percentage 0 "$@" >"$dir/$name.log" 2>&1 &
     pid[$name]=$!
-    for _ in $(seq 200); do
-        [ "$(cli "$name" PING)" = PONG ] && return
-        sleep 0.02
-    done
-    echo "bench: redis-server does not start:" >&2
-    cat "$dir/$name.log" >&2
-    exit 2
+    await "$name" PONG PING
 }
 # start_node NAME FLAG...
 start_node() {
@@ -98,12 +72,7 @@ start_alone() {
     mkdir -p "$dir/data"
     "$coracle" --port "${port[$name]}" --dir "$dir/data/$name" "$@" >>"$dir/$name.log" 2>&1 </dev/null &
     pid[$name]=$!
-    for _ in $(seq 200); do
-        [ "$(cli "$name" SET warm up)" = OK ] && return
-        sleep 0.05
-    done
-    echo "bench: a node alone does not start" >&2
-    exit 2
+    await "$name" OK SET warm up
 }
 # Sets `leader` to the node that leads.
 find_leader() {

@@ -158,22 +158,33 @@ TEST(no_other_event_proposes)
     solo_end(&s);
 }
 
+/* A leader that has asked for the first chunk of its snapshot of entry 5, for 3. */
+static void lead_with_a_snapshot_to_send(struct solo *s)
+{
+    lead_without_memory(s, 1);
+    struct raft_event event = {.type = RAFT_EVENT_COMPACTED, .u.first_index = 6};
+    REQUIRE(solo_step(s, &event) == ERR_OK);
+    solo_ack(s, 3, 3, 1);
+    REQUIRE(s->u.chunk_request_count == 1);
+}
+
+static void answer_with_a_chunk(struct solo *s, struct raft_snapshot_id id)
+{
+    struct raft_event event = {.type = RAFT_EVENT_CHUNK};
+    event.u.chunk.peer = 3;
+    event.u.chunk.id = id;
+    event.u.chunk.data = SLICE_LITERAL("the first piece");
+    REQUIRE(solo_step(s, &event) == ERR_OK);
+}
+
 /* S4: there is no snapshot yet, or one of what this leader has not committed: neither is sent. */
 TEST(a_snapshot_that_is_not_there_is_not_sent)
 {
     static const raft_index index[] = {0, 6, 5}; /* the last one is */
     for (size_t i = 0; i < 3; i++) {
         struct solo s;
-        lead_without_memory(&s, 1);
-        struct raft_event event = {.type = RAFT_EVENT_COMPACTED, .u.first_index = 6};
-        REQUIRE(solo_step(&s, &event) == ERR_OK);
-        solo_ack(&s, 3, 3, 1);
-        REQUIRE(s.u.chunk_request_count == 1);
-        event = (struct raft_event){.type = RAFT_EVENT_CHUNK};
-        event.u.chunk.peer = 3;
-        event.u.chunk.id = (struct raft_snapshot_id){.index = index[i], .term = 3, .crc = 77, .size = 1000};
-        event.u.chunk.data = SLICE_LITERAL("the first piece");
-        REQUIRE(solo_step(&s, &event) == ERR_OK);
+        lead_with_a_snapshot_to_send(&s);
+        answer_with_a_chunk(&s, (struct raft_snapshot_id){.index = index[i], .term = 3, .crc = 77, .size = 1000});
         CHECK_EQ_INT(has_sent(&s, RAFT_SNAPSHOT, 3), i == 2);
         solo_end(&s);
     }
@@ -183,17 +194,9 @@ TEST(a_snapshot_that_is_not_there_is_not_sent)
 TEST(an_answer_about_another_snapshot_moves_nothing)
 {
     struct solo s;
-    lead_without_memory(&s, 1);
-    struct raft_event event = {.type = RAFT_EVENT_COMPACTED, .u.first_index = 6};
-    REQUIRE(solo_step(&s, &event) == ERR_OK);
-    solo_ack(&s, 3, 3, 1);
-    REQUIRE(s.u.chunk_request_count == 1);
     const struct raft_snapshot_id id = {.index = 5, .term = 3, .crc = 77, .size = 1000};
-    event = (struct raft_event){.type = RAFT_EVENT_CHUNK};
-    event.u.chunk.peer = 3;
-    event.u.chunk.id = id;
-    event.u.chunk.data = SLICE_LITERAL("the first piece");
-    REQUIRE(solo_step(&s, &event) == ERR_OK);
+    lead_with_a_snapshot_to_send(&s);
+    answer_with_a_chunk(&s, id);
     REQUIRE(has_sent(&s, RAFT_SNAPSHOT, 3));
     for (int i = 0; i < 5; i++) {
         struct raft_message m = from(RAFT_SNAPSHOT_ACK, 3, 3);
