@@ -16,6 +16,7 @@
 struct list_walk {
     struct tree_cursor c;
     struct tree_item item;
+    uint64_t rank; /* of the item */
     bool is_back;
     bool has_item;
 };
@@ -23,7 +24,8 @@ struct list_walk {
 static void walk_begin(struct list_walk *walk, const struct value *list, bool is_back)
 {
     walk->is_back = is_back;
-    tree_seek_rank(list, is_back ? tree_count(list) - 1 : 0, &walk->c);
+    walk->rank = is_back ? tree_count(list) - 1 : 0;
+    tree_seek_rank(list, walk->rank, &walk->c);
     walk->has_item = tree_cursor_get(&walk->c, &walk->item);
 }
 
@@ -31,6 +33,7 @@ static void walk_next(struct list_walk *walk)
 {
     walk->has_item = walk->is_back ? tree_cursor_previous(&walk->c) : tree_cursor_next(&walk->c);
     if (walk->has_item) {
+        walk->rank += walk->is_back ? UINT64_MAX : 1; /* one less, or one more */
         tree_cursor_get(&walk->c, &walk->item);
     }
 }
@@ -87,7 +90,7 @@ static void linsert_run(struct command_run *run, const struct command *command, 
         reply_int(reply, -1);
         return;
     }
-    uint64_t rank = tree_cursor_rank(&walk.c) + (is_after ? 1 : 0);
+    uint64_t rank = walk.rank + (is_after ? 1 : 0);
     struct value **list = collection_edit(run, command->arg[1]);
     struct tree_cursor c;
     struct tree_put put = tree_put_bytes(command->arg[4]);
@@ -143,7 +146,7 @@ static bool lrem_find(const struct value *list,
         if (!walk.has_item) {
             return true;
         }
-        runs_add(runs, tree_cursor_rank(&walk.c));
+        runs_add(runs, walk.rank);
         if (!collection_may_change(runs->count, reply)) {
             return false;
         }
@@ -277,7 +280,7 @@ static bool lpos_find(const struct value *list,
                 found->room = found->room ? 2 * found->room : 16;
                 found->run = mem_realloc_array(found->run, found->room, sizeof found->run[0]);
             }
-            found->run[found->count++] = (struct list_run){tree_cursor_rank(&walk.c), 1};
+            found->run[found->count++] = (struct list_run){walk.rank, 1};
             if (!collection_may_reply(found->count, reply)) {
                 return false;
             }

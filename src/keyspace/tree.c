@@ -168,7 +168,6 @@ static bool cursor_init(struct tree_cursor *c, const struct value *t)
 void tree_seek_rank(const struct value *t, uint64_t rank, struct tree_cursor *c)
 {
     ASSERT(rank <= tree_count(t));
-    c->rank = rank;
     if (!cursor_init(c, t)) {
         c->slot = (uint32_t)rank;
         return;
@@ -182,6 +181,17 @@ void tree_seek_rank(const struct value *t, uint64_t rank, struct tree_cursor *c)
         c->entry[level + 1] = &n->entry[i];
     }
     cursor_set_leaf(c, (size_t)rank);
+}
+
+uint64_t tree_cursor_rank(const struct tree_cursor *c)
+{
+    uint64_t rank = c->slot;
+    for (size_t level = c->height; level > 0; level--) {
+        for (const struct tree_entry *e = node_inner(c->entry[level - 1]->node)->entry; e < c->entry[level]; e++) {
+            rank += e->count;
+        }
+    }
+    return rank;
 }
 
 bool tree_cursor_get(const struct tree_cursor *c, struct tree_item *item)
@@ -213,7 +223,6 @@ bool tree_cursor_next(struct tree_cursor *c)
     if (c->slot >= c->leaf->count) {
         return false;
     }
-    c->rank++;
     if (++c->slot < c->leaf->count) {
         return true;
     }
@@ -224,11 +233,9 @@ bool tree_cursor_previous(struct tree_cursor *c)
 {
     if (c->slot > 0) {
         c->slot--;
-    } else if (!cursor_step_leaf(c, true)) {
-        return false;
+        return true;
     }
-    c->rank--;
-    return true;
+    return cursor_step_leaf(c, true);
 }
 
 /* --- searching --- */
@@ -255,8 +262,9 @@ static int probe_compare(const struct tree_probe *probe, const struct tree_leaf 
     return probe->compare(probe->ctx, item.bytes);
 }
 
-static bool entry_is_before(const struct tree_probe *probe, const struct tree_entry *e)
+static bool child_is_before(const struct tree_probe *probe, const void *inner, size_t i)
 {
+    const struct tree_entry *e = &((const struct tree_inner *)inner)->entry[i];
     if (e->key != probe->key || !probe->compare) {
         return e->key < probe->key;
     }
@@ -267,41 +275,58 @@ static bool entry_is_before(const struct tree_probe *probe, const struct tree_en
     return probe_compare(probe, node_leaf(n), 0) < 0;
 }
 
-/* The last child whose first item is before the probe; the first child if there is none. Ranks of
- * those in front of it are added to *rank. */
-static struct tree_entry *
-inner_find(const struct tree_probe *probe, struct tree_inner *n, uint64_t *rank)
+static bool item_is_before(const struct tree_probe *probe, const void *leaf, size_t i)
 {
-    size_t low = 0; /* entries [0, low) are before it */
-    size_t high = n->node.child_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (entry_is_before(probe, &n->entry[middle])) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    size_t at = low ? low - 1 : 0;
-    for (size_t i = 0; i < at; i++) {
-        *rank += n->entry[i].count;
-    }
-    return &n->entry[at];
+    return probe_compare(probe, leaf, i) < 0;
 }
 
-static size_t leaf_find(const struct tree_probe *probe, const struct tree_leaf *l)
+typedef bool (*is_before_fn)(const struct tree_probe *probe, const void *node, size_t i);
+
+/* The first of [low, high) that is not before the probe; high: all are. */
+static inline size_t
+bisect(const struct tree_probe *probe, is_before_fn is_before, const void *node, size_t low, size_t high)
 {
-    size_t low = 0;
-    size_t high = l->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (probe_compare(probe, l, middle) < 0) {
+        if (is_before(probe, node, middle)) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     return low;
+}
+
+/* The same of all `n`, whose keys lie from `first` to `last` (bounds; they need not be met). Halving touches a line of the cache for
+ * nearly every step. Keyed hashes are spread evenly, and scores often nearly so: where the key would stand then is a few places off, and
+ * the search doubles its steps from there. Keys that are spread otherwise cost twice the steps of halving at most. */
+static inline size_t
+search(const struct tree_probe *probe, is_before_fn is_before, const void *node, size_t n, uint64_t first, uint64_t last)
+{
+    if (n == 0) {
+        return 0;
+    }
+    size_t at = n / 2;
+    if (first < last) {
+        at = probe->key <= first  ? 0
+             : probe->key >= last ? n - 1
+                                  : (size_t)((probe->key - first) / ((last - first) / n + 1));
+    }
+    size_t step = 1;
+    if (is_before(probe, node, at)) {
+        size_t low = at + 1;
+        while (low + step <= n && is_before(probe, node, low + step - 1)) {
+            low += step;
+            step *= 2;
+        }
+        return bisect(probe, is_before, node, low, low + step <= n ? low + step - 1 : n);
+    }
+    size_t high = at;
+    while (high >= step && !is_before(probe, node, high - step)) {
+        high -= step;
+        step *= 2;
+    }
+    return bisect(probe, is_before, node, high >= step ? high - step + 1 : 0, high);
 }
 
 bool tree_seek_key(const struct value *t,
@@ -312,16 +337,25 @@ bool tree_seek_key(const struct value *t,
 {
     struct tree_probe probe = {key, compare, probe_ctx, tree_prefix(t)};
     ASSERT(probe.prefix > 0);
-    c->rank = 0;
     if (cursor_init(c, t)) {
+        uint64_t first = c->entry[0]->key;
+        uint64_t last = 0;
         for (size_t level = 0; level < c->height; level++) {
             struct tree_inner *n = node_inner(c->entry[level]->node);
-            c->entry[level + 1] = inner_find(&probe, n, &c->rank);
+            size_t count = n->node.child_count;
+            last = level == 0 ? n->entry[count - 1].key : last;
+            /* The last child whose first item is before the probe; the first child if there is none. */
+            size_t at = search(&probe, child_is_before, n, count, first, last);
+            at -= at > 0;
+            first = n->entry[at].key;
+            last = at + 1 < count ? n->entry[at + 1].key : last;
+            c->entry[level + 1] = &n->entry[at];
         }
         cursor_set_leaf(c, 0);
+        c->slot = (uint32_t)search(&probe, item_is_before, c->leaf, c->leaf->count, first, last);
+    } else {
+        c->slot = (uint32_t)bisect(&probe, item_is_before, c->leaf, 0, c->leaf->count);
     }
-    c->slot = (uint32_t)leaf_find(&probe, c->leaf);
-    c->rank += c->slot;
     if (c->slot == c->leaf->count && !cursor_step_leaf(c, false)) {
         return false;
     }

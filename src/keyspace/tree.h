@@ -97,7 +97,6 @@ struct tree_entry;
 struct tree_leaf;
 struct tree_cursor {
     const struct value *tree;
-    uint64_t rank;
     struct tree_leaf *leaf;
     uint32_t slot;
     uint32_t height;
@@ -115,10 +114,8 @@ bool tree_seek_key(const struct value *t,
                    tree_compare_fn compare,
                    const void *probe,
                    struct tree_cursor *c);
-static inline uint64_t tree_cursor_rank(const struct tree_cursor *c)
-{
-    return c->rank;
-}
+/* How many items stand before it. */
+uint64_t tree_cursor_rank(const struct tree_cursor *c);
 /* False at the end. O(1). */
 bool tree_cursor_get(const struct tree_cursor *c, struct tree_item *item);
 /* Amortised O(1). False: there is no item there; the cursor is at the end, or stays at the first.

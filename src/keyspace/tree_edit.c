@@ -183,7 +183,7 @@ static void tree_insert_split(struct value **t, struct tree_cursor *c, const str
         tree_raise(t, c);
     }
     COVER("leaf split");
-    uint64_t rank = c->rank;
+    uint64_t rank = tree_cursor_rank(c);
     size_t slot = c->slot;
     size_t keep = 0;
     bool is_last = rank == tree_count(*t);
@@ -416,7 +416,6 @@ void tree_remove(struct value **t, struct tree_cursor *c)
 {
     ASSERT(c->tree == *t && c->slot < c->leaf->count);
     size_t prefix = tree_prefix(*t);
-    uint64_t rank = c->rank;
     path_own(c);
     struct tree_blob *blob = leaf_blob(c->leaf, c->slot);
     int64_t memory = blob ? -(int64_t)tree_blob_memory(blob) : 0;
@@ -434,10 +433,11 @@ void tree_remove(struct value **t, struct tree_cursor *c)
             path_set_key(c, prefix);
         }
         if (c->slot == c->leaf->count) {
-            tree_seek_rank(*t, rank, c);
+            tree_seek_rank(*t, tree_cursor_rank(c), c);
         }
         return;
     }
+    uint64_t rank = tree_cursor_rank(c);
     size_t level = c->height;
     entry_refresh(c->entry[level], prefix);
     for (; level > 0 && node_is_small(c->entry[level]->node); level--) {

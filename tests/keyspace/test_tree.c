@@ -281,13 +281,32 @@ static size_t model_find(const struct model *m, uint64_t key, struct slice text,
     return i;
 }
 
-static void keyed_step(struct rig *r, uint64_t key_space, unsigned growth)
+/* How keys are spread over their 64 bits decides where a search begins. */
+enum spread { SPREAD_LOW, SPREAD_EVEN, SPREAD_DOUBLING, SPREAD_ENDS };
+
+static uint64_t draw_key(struct prng *random, enum spread spread, uint64_t key_space)
+{
+    uint64_t drawn = prng_below(random, key_space);
+    switch (spread) {
+    case SPREAD_LOW:
+        return drawn << 40;
+    case SPREAD_EVEN:
+        return prng_next(random);
+    case SPREAD_DOUBLING:
+        return prng_next(random) >> prng_below(random, 64);
+    case SPREAD_ENDS:
+        return prng_below(random, 2) ? drawn : UINT64_MAX - drawn;
+    }
+    return 0;
+}
+
+static void keyed_step(struct rig *r, enum spread spread, uint64_t key_space, unsigned growth)
 {
     struct slice text = draw_text(&r->random);
     if (text.n < 20) {
         text.n = text.n % 3; /* few texts: items are met again */
     }
-    uint64_t key = prng_below(&r->random, key_space) << 40;
+    uint64_t key = draw_key(&r->random, spread, key_space);
     struct tree_put put = {.key = key, .extra = prng_next(&r->random), .part = {text}};
     bool is_there;
     size_t at = model_find(&r->m, key, text, &is_there);
@@ -315,13 +334,16 @@ static void keyed_step(struct rig *r, uint64_t key_space, unsigned growth)
 TEST(an_ordered_one_is_a_sorted_array)
 {
     size_t used = mem_used();
-    const uint64_t key_space[] = {1, 7, 1000000};
-    for (size_t k = 0; k < 3; k++) {
-        test_context("%u keys", (unsigned)key_space[k]);
+    static const struct {
+        enum spread spread;
+        uint64_t key_space;
+    } keys[] = {{SPREAD_LOW, 1}, {SPREAD_LOW, 7}, {SPREAD_LOW, 1000000}, {SPREAD_EVEN, 1}, {SPREAD_DOUBLING, 1}, {SPREAD_ENDS, 300}};
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        test_context("spread %d, %u keys", (int)keys[k].spread, (unsigned)keys[k].key_space);
         struct rig r = {.t = tree_new(VALUE_ZSET, TREE_ENCODING_SKIPLIST, TREE_BY_KEY_EXTRA)};
         prng_seed(&r.random, k + 1);
         for (int step = 0; step < 6000; step++) {
-            keyed_step(&r, key_space[k], step / 1500 % 2 ? 25 : 80);
+            keyed_step(&r, keys[k].spread, keys[k].key_space, step / 1500 % 2 ? 25 : 80);
             if (step % 97 == 0) {
                 REQUIRE(is_model(r.t, &r.m));
             }
