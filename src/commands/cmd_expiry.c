@@ -5,6 +5,7 @@
 #include "commands/arguments.h"
 #include "commands/command_row.h"
 #include "commands/numbers.h"
+#include "commands/vain.h"
 
 enum expire_condition {
     EXPIRE_NX = 1 << 0,
@@ -195,6 +196,7 @@ static const struct command_row expiry_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = expire_check,
+        .is_vain = vain_without_key,
         .run = expire_run,
         .group = "generic",
         .acl_categories = "@keyspace @write @fast",
@@ -213,6 +215,7 @@ static const struct command_row expiry_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = expireat_check,
+        .is_vain = vain_without_key,
         .run = expireat_run,
         .group = "generic",
         .acl_categories = "@keyspace @write @fast",
@@ -246,6 +249,7 @@ static const struct command_row expiry_row[] = {
         .arity = 2,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_without_key,
         .run = persist_run,
         .group = "generic",
         .acl_categories = "@keyspace @write @fast",
@@ -263,6 +267,7 @@ static const struct command_row expiry_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = pexpire_check,
+        .is_vain = vain_without_key,
         .run = pexpire_run,
         .group = "generic",
         .acl_categories = "@keyspace @write @fast",
@@ -281,6 +286,7 @@ static const struct command_row expiry_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = pexpireat_check,
+        .is_vain = vain_without_key,
         .run = pexpireat_run,
         .group = "generic",
         .acl_categories = "@keyspace @write @fast",

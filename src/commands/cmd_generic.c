@@ -3,6 +3,7 @@
 #include "commands/arguments.h"
 #include "commands/command_row.h"
 #include "commands/numbers.h"
+#include "commands/vain.h"
 #include "keyspace/value.h"
 
 static void del_run(struct command_run *run, const struct command *command, struct reply *reply)
@@ -90,6 +91,7 @@ static const struct command_row generic_row[] = {
         .arity = -2,
         .flags = COMMAND_WRITE,
         .keys = {1, -1, 1},
+        .is_vain = vain_without_keys,
         .run = del_run,
         .group = "generic",
         .acl_categories = "@keyspace @write @slow",
@@ -200,6 +202,7 @@ static const struct command_row generic_row[] = {
         .arity = -2,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, -1, 1},
+        .is_vain = vain_without_keys,
         .run = del_run,
         .group = "generic",
         .acl_categories = "@keyspace @write @fast",

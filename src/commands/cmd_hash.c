@@ -9,6 +9,7 @@
 #include "commands/collection.h"
 #include "commands/long_float.h"
 #include "commands/numbers.h"
+#include "commands/vain.h"
 #include "keyspace/hash.h"
 #include "keyspace/value.h"
 
@@ -107,6 +108,14 @@ static void hmset_run(struct command_run *run, const struct command *command, st
     if (hmset_check(command, reply) && hash_put_all(run, command, reply) >= 0) {
         reply_simple(reply, "OK");
     }
+}
+
+static bool hsetnx_is_vain(const struct command_row *row, struct command_run *run, const struct command *command)
+{
+    const struct value *hash = keyspace_get(&run->view, command->arg[1]);
+    struct hash_pair pair;
+    (void)row;
+    return hash && value_get_type(hash) == VALUE_HASH && hash_find(&run->view, hash, command->arg[2], &pair);
 }
 
 static void hsetnx_run(struct command_run *run, const struct command *command, struct reply *reply)
@@ -334,6 +343,7 @@ static const struct command_row hash_row[] = {
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_without_key,
         .run = hdel_run,
         .group = "hash",
         .acl_categories = "@write @hash @fast",
@@ -519,6 +529,7 @@ static const struct command_row hash_row[] = {
         .arity = 4,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = hsetnx_is_vain,
         .run = hsetnx_run,
         .group = "hash",
         .acl_categories = "@write @hash @fast",

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "commands/list.h"
 #include "commands/numbers.h"
+#include "commands/vain.h"
 
 /* --- pushing --- */
 
@@ -293,6 +294,7 @@ static const struct command_row list_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = list_pop_check,
+        .is_vain = vain_without_key,
         .run = lpop_run,
         .group = "list",
         .acl_categories = "@write @list @fast",
@@ -328,6 +330,7 @@ static const struct command_row list_row[] = {
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_without_key,
         .run = lpushx_run,
         .group = "list",
         .acl_categories = "@write @list @fast",
@@ -400,6 +403,7 @@ static const struct command_row list_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = list_pop_check,
+        .is_vain = vain_without_key,
         .run = rpop_run,
         .group = "list",
         .acl_categories = "@write @list @fast",
@@ -435,6 +439,7 @@ static const struct command_row list_row[] = {
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_without_key,
         .run = rpushx_run,
         .group = "list",
         .acl_categories = "@write @list @fast",

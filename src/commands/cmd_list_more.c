@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "commands/list.h"
 #include "commands/numbers.h"
+#include "commands/vain.h"
 
 /* --- looking for elements --- */
 
@@ -419,6 +420,7 @@ static const struct command_row list_more_row[] = {
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .keys = {1, 2, 1},
         .check = lmove_check,
+        .is_vain = vain_without_key,
         .run = lmove_run,
         .group = "list",
         .acl_categories = "@write @list @slow",
@@ -436,6 +438,7 @@ static const struct command_row list_more_row[] = {
         .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
         .key_number = 1,
         .check = lmpop_check,
+        .is_vain = vain_without_keys,
         .run = lmpop_run,
         .group = "list",
         .acl_categories = "@write @list @slow",
@@ -474,6 +477,7 @@ static const struct command_row list_more_row[] = {
         .flags = COMMAND_WRITE,
         .keys = {1, 1, 1},
         .check = lrem_check,
+        .is_vain = vain_without_key,
         .run = lrem_run,
         .group = "list",
         .acl_categories = "@write @list @slow",
@@ -491,6 +495,7 @@ static const struct command_row list_more_row[] = {
         .arity = 3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .keys = {1, 2, 1},
+        .is_vain = vain_without_key,
         .run = rpoplpush_run,
         .group = "list",
         .acl_categories = "@write @list @slow",

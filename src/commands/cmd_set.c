@@ -15,6 +15,7 @@
 #include "commands/numbers.h"
 #include "commands/random_ranks.h"
 #include "commands/scan.h"
+#include "commands/vain.h"
 #include "keyspace/set.h"
 #include "keyspace/value.h"
 
@@ -32,6 +33,20 @@ static bool set_has(struct command_run *run, const struct value *set, struct sli
 }
 
 /* --- SADD, SREM, SMOVE --- */
+
+static bool sadd_is_vain(const struct command_row *row, struct command_run *run, const struct command *command)
+{
+    const struct value *set = keyspace_get(&run->view, command->arg[1]);
+    size_t i = 2;
+    (void)row;
+    if (!set || value_get_type(set) != VALUE_SET || command->arg_count > 2 + VAIN_KEYS_MAX) {
+        return false;
+    }
+    while (i < command->arg_count && set_contains(&run->view, set, command->arg[i])) {
+        i++;
+    }
+    return i == command->arg_count;
+}
 
 static void sadd_run(struct command_run *run, const struct command *command, struct reply *reply)
 {
@@ -400,6 +415,7 @@ static const struct command_row set_row[] = {
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = sadd_is_vain,
         .run = sadd_run,
         .group = "set",
         .acl_categories = "@write @set @fast",
@@ -483,6 +499,7 @@ static const struct command_row set_row[] = {
         .arity = 4,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 2, 1},
+        .is_vain = vain_without_key,
         .run = smove_run,
         .group = "set",
         .acl_categories = "@write @set @fast",
@@ -500,6 +517,7 @@ static const struct command_row set_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = spop_check,
+        .is_vain = vain_without_key,
         .run = spop_run,
         .group = "set",
         .acl_categories = "@write @set @fast",
@@ -539,6 +557,7 @@ static const struct command_row set_row[] = {
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_without_key,
         .run = srem_run,
         .group = "set",
         .acl_categories = "@write @set @fast",

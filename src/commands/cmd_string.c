@@ -9,6 +9,7 @@
 #include "commands/command_row.h"
 #include "commands/numbers.h"
 #include "commands/string_common.h"
+#include "commands/vain.h"
 #include "keyspace/value.h"
 
 #define STRING_OVERFLOW "ERR increment or decrement would overflow"
@@ -146,6 +147,14 @@ static bool set_condition_holds(const struct set_options *options, const struct 
         return !value || !string_equals(value, options->compared);
     }
     return !(options->only_if_absent && value) && !(options->only_if_present && !value);
+}
+
+/* Who waits for a lock asks again and again. */
+static bool set_is_vain(const struct command_row *row, struct command_run *run, const struct command *command)
+{
+    struct set_options options;
+    struct reply unused = {.protocol = REPLY_DISCARD};
+    return command->arg_count > 3 && set_parse(command, &options, &unused) && options.only_if_absent && vain_with_key(row, run, command);
 }
 
 static void set_run(struct command_run *run, const struct command *command, struct reply *reply)
@@ -457,6 +466,7 @@ static const struct command_row string_row[] = {
         .flags = COMMAND_WRITE | COMMAND_DENYOOM,
         .keys = {1, 1, 1},
         .check = set_check,
+        .is_vain = set_is_vain,
         .run = set_run,
         .group = "string",
         .acl_categories = "@write @string @slow",

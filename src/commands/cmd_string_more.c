@@ -15,6 +15,7 @@
 #include "commands/long_float.h"
 #include "commands/numbers.h"
 #include "commands/string_common.h"
+#include "commands/vain.h"
 #include "keyspace/value.h"
 
 /* --- GETEX, GETDEL, GETSET --- */
@@ -327,6 +328,7 @@ static const struct command_row string_more_row[] = {
         .arity = 2,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_without_key,
         .run = getdel_run,
         .group = "string",
         .acl_categories = "@write @string @fast",
@@ -344,6 +346,7 @@ static const struct command_row string_more_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = getex_check,
+        .is_vain = vain_without_key,
         .run = getex_run,
         .group = "string",
         .acl_categories = "@write @string @fast",
@@ -467,6 +470,7 @@ static const struct command_row string_more_row[] = {
         .arity = 3,
         .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_with_key,
         .run = setnx_run,
         .group = "string",
         .acl_categories = "@write @string @fast",

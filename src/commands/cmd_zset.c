@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "commands/numbers.h"
+#include "commands/vain.h"
 #include "commands/zset_common.h"
 
 /* --- ZADD and ZINCRBY --- */
@@ -492,6 +493,7 @@ static const struct command_row zset_row[] = {
         .arity = -3,
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
+        .is_vain = vain_without_key,
         .run = zrem_run,
         .group = "sorted-set",
         .acl_categories = "@write @sortedset @fast",

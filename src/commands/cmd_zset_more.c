@@ -8,6 +8,7 @@
 #include "base/prng.h"
 #include "commands/numbers.h"
 #include "commands/scan.h"
+#include "commands/vain.h"
 #include "commands/zset_common.h"
 
 /* --- popping --- */
@@ -242,6 +243,7 @@ static const struct command_row zset_more_row[] = {
         .flags = COMMAND_WRITE | COMMAND_MOVABLE_KEYS,
         .key_number = 1,
         .check = zmpop_check,
+        .is_vain = vain_without_keys,
         .run = zmpop_run,
         .group = "sorted-set",
         .acl_categories = "@write @sortedset @slow",
@@ -261,6 +263,7 @@ static const struct command_row zset_more_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = zpop_check,
+        .is_vain = vain_without_key,
         .run = zpopmax_run,
         .group = "sorted-set",
         .acl_categories = "@write @sortedset @fast",
@@ -279,6 +282,7 @@ static const struct command_row zset_more_row[] = {
         .flags = COMMAND_WRITE | COMMAND_FAST,
         .keys = {1, 1, 1},
         .check = zpop_check,
+        .is_vain = vain_without_key,
         .run = zpopmin_run,
         .group = "sorted-set",
         .acl_categories = "@write @sortedset @fast",

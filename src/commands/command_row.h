@@ -81,6 +81,9 @@ struct command_row {
     /* DATA: refuses what is wrong in the arguments alone, before anything is logged: writes an error and returns
      * false. Pure. May be NULL. */
     bool (*check)(const struct command *command, struct reply *reply);
+    /* Writes: true when `run` would change nothing in the state that it is given, but only answer; then it may be run as a read. Judges by the
+     * keys, in far less time than `run`; false is always right. May be NULL: it always is. commands/vain.h */
+    bool (*is_vain)(const struct command_row *row, struct command_run *run, const struct command *command);
     /* DATA: reads and writes alike; inside EXEC too. */
     void (*run)(struct command_run *run, const struct command *command, struct reply *reply);
     /* NODE and CONNECTION. */

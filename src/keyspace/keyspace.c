@@ -409,11 +409,11 @@ void keyspace_set_string(struct keyspace_view *view,
 
 bool keyspace_delete(struct keyspace_view *view, struct slice key, const char *event)
 {
-    ASSERT(view->is_write);
     struct dict_entry *e = keyspace_find(view, key);
     if (!e) {
         return false;
     }
+    ASSERT(view->is_write);
     keyspace_remove(view->keyspace, view->db, e, event);
     return true;
 }
@@ -421,11 +421,11 @@ bool keyspace_delete(struct keyspace_view *view, struct slice key, const char *e
 struct value **keyspace_edit_slot(struct keyspace_view *view, struct slice key)
 {
     struct keyspace *k = view->keyspace;
-    ASSERT(view->is_write);
     struct dict_entry *e = keyspace_find(view, key);
     if (!e) {
         return NULL;
     }
+    ASSERT(view->is_write);
     keyspace_before_change(k, view->db, key, e);
     k->edited = e;
     k->edited_db = view->db;
@@ -468,11 +468,11 @@ void keyspace_set_expiry(struct keyspace_view *view,
 
 bool keyspace_clear_expiry(struct keyspace_view *view, struct slice key, const char *event)
 {
-    ASSERT(view->is_write);
     struct dict_entry *e = keyspace_find(view, key);
     if (!e || e->expiry_position == 0) {
         return false;
     }
+    ASSERT(view->is_write);
     keyspace_before_change(view->keyspace, view->db, key, e);
     expiry_clear(&keyspace_db_of(view)->expiry, e);
     keyspace_mark(view, e, event);
@@ -525,8 +525,8 @@ void keyspace_swap(struct keyspace_view *view, uint32_t a, uint32_t b)
 
 void keyspace_bury(struct keyspace_view *view, struct value *value)
 {
-    ASSERT(view->is_write);
     if (value) {
+        ASSERT(view->is_write);
         graveyard_add_value(&view->keyspace->graveyard, value);
     }
 }

@@ -72,7 +72,7 @@ int64_t keyspace_view_time(const struct keyspace_view *view);
  * key removes it ("expired"). */
 const struct value *keyspace_get(struct keyspace_view *view, struct slice key);
 
-/* The funnel. All need view->is_write; `event` is a static string. */
+/* The funnel. All need view->is_write (where there is something to change: commands/vain.h); `event` is a static string. */
 /* Replace or create; takes `value`. Keeps the expiry only if keep_expiry. */
 void keyspace_set(struct keyspace_view *view,
                   struct slice key,

@@ -14,7 +14,7 @@
 /* What Redis's processCommand does, in its order (COMPAT §2.1): unknown command, arity, password, not in a transaction, memory and disk,
  * then queue in MULTI, or run.
  *
- *   data write          -> check -> request -> the log (node_submit_write)
+ *   data write          -> check -> request -> the log (node_submit_write), or in vain: as a read (client_vain.c)
  *   data read           -> check -> at once where the level allows it, else request (node_submit_read)
  *   node, connection    -> run here; INFO and the like after everything in front of them is decided */
 
@@ -280,6 +280,9 @@ static bool client_read_now(struct client *c, const struct command_row *row, con
     if (!list_empty(&c->slots) || !node_try_read_now(c->node, level, c->db, &run)) {
         return false;
     }
+    if ((row->flags & COMMAND_WRITE) && (!row->is_vain(row, &run, command) || run.view.met_due)) {
+        return false;
+    }
     struct reply reply = client_local_begin(c, protocol);
     size_t mark = c->local_mark;
     row->run(&run, command, &reply);
@@ -289,7 +292,7 @@ static bool client_read_now(struct client *c, const struct command_row *row, con
         client_local_cancel(c, &reply);
         return false;
     }
-    if (tracking_wants(c)) {
+    if (tracking_wants(c) && !(row->flags & COMMAND_WRITE)) {
         tracking_remember(c, row, command);
     }
     c->clients->counters.reads_at_once++;
@@ -314,9 +317,27 @@ void client_submit_read(struct client *c, const struct command_row *row, const s
     node_submit_read(c->node, &slot->request);
 }
 
+void client_submit_vain_read(struct client *c, const struct command_row *row, const struct command *command,
+                             enum reply_protocol protocol)
+{
+    enum read_level level = client_read_level(c) == READ_LEASE ? READ_LEASE : READ_QUORUM; /* N3 of client_vain.c */
+
+    if (level == READ_LEASE && client_read_now(c, row, command, protocol, level)) {
+        return;
+    }
+    struct client_slot *slot = client_new_request(c, row, REQUEST_READ, protocol);
+    slot_keeps(slot, command);
+    slot->request.level = MUT(42) ? READ_STALE : level;
+    slot->request.is_vain = true;
+    node_submit_read(c->node, &slot->request);
+}
+
 struct client_slot *client_submit_write(struct client *c, const struct command_row *row, const struct command *command,
                                         enum reply_protocol protocol, struct transaction *transaction)
 {
+    if (!MUT(43)) {
+        client_submit_after_all(c); /* N2 of client_vain.c */
+    }
     struct client_slot *slot = client_new_request(c, row, REQUEST_WRITE, protocol);
 
     slot->transaction = transaction;
@@ -344,6 +365,9 @@ static void client_run_data(struct client *c, const struct command_row *row, con
     }
     client_show(c, row, command);
     if (row->flags & COMMAND_WRITE) {
+        if (client_submit_vain(c, row, command, protocol)) {
+            return;
+        }
         client_submit_write(c, row, command, protocol, NULL);
         c->is_barred |= (row->flags & COMMAND_BLOCKING) != 0; /* As in Redis, what is behind it waits with it. */
     } else {

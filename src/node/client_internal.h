@@ -170,6 +170,7 @@ struct client {
     struct client_slot *exec_slot; /* of the transaction whose local items run, if it has one */
     size_t reply_bytes_recent;    /* longest recent reply of a request, fading; 0: none yet */
     struct list requests;         /* undecided ones, in program order */
+    uint32_t vain_misses;         /* writes in a row that were not in vain (client_vain.c) */
     size_t watches_pending;
     size_t watches_void; /* of them, the first: what ended them came before they ran */
 
@@ -350,6 +351,11 @@ void client_submit_read(struct client *c, const struct command_row *row, const s
                         void (*run_fn)(struct request *request, struct command_run *run, struct reply *reply));
 struct client_slot *client_submit_write(struct client *c, const struct command_row *row, const struct command *command,
                                         enum reply_protocol protocol, struct transaction *transaction);
+/* client_vain.c: true when the write was submitted as a read, or answered. */
+bool client_submit_vain(struct client *c, const struct command_row *row, const struct command *command,
+                        enum reply_protocol protocol);
+void client_submit_vain_read(struct client *c, const struct command_row *row, const struct command *command,
+                             enum reply_protocol protocol);
 bool client_needs_password(const struct client *c);
 void client_set_authenticated(struct client *c, bool is_authenticated);
 void client_reset(struct client *c);

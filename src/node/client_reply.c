@@ -283,7 +283,7 @@ static void slot_note(struct client *c, struct client_slot *slot)
     if (slot->open && slot->open->is_error && is_error_reply(made)) {
         client_note_error(c, made);
     }
-    if (slot->is_tracked && !is_write) {
+    if (slot->is_tracked && !is_write && !request->is_vain) {
         tracking_remember(c, request->row, &request->command);
     }
     if (is_write) {
@@ -292,7 +292,8 @@ static void slot_note(struct client *c, struct client_slot *slot)
     if (slot->transaction && made.n > 1 && made.p[0] == '*' && made.p[1] != '-') {
         client_note_nested(c, slot->transaction, made, slot->open->is_error);
     }
-    const struct command *command = is_write ? &slot->noted : &request->command;
+    /* What went into the log after all has its arguments still. */
+    const struct command *command = request->command.arg_count > 0 ? &request->command : &slot->noted;
     client_note_call(c, request->row, command->arg_count > 0 ? command : NULL, slot->started_us, made,
                      slot->open && slot->open->is_error);
 }

@@ -27,7 +27,9 @@
  *     them. A CLOSE or a skipped copy confirms nothing.
  * V4  A key due at the read's time but not yet at the state's is neither there nor gone: the read waits until an entry with that
  *     time (a pulse) is applied. So a key seen expired never comes back.
- * V5  An answer to a round that was given up is void: contexts are never used twice. */
+ * V5  A vain write (client_vain.c) is a read until the state that it is confirmed for says otherwise; then it goes into the log, and those
+ *     behind it. None stands before a write of its connection: its place in the log would be taken.
+ * V6  An answer to a round that was given up is void: contexts are never used twice. */
 
 static struct request *request_of(struct list *node)
 {
@@ -210,7 +212,7 @@ void reads_on_result(struct node *n, const struct raft_read *result)
 {
     struct reads *reads = &n->reads;
     int kind = round_find(reads, result->context);
-    if (kind < 0) /* V5 */
+    if (kind < 0) /* V6 */
         return;
     struct read_round *round = &reads->round[kind];
     bool is_ready = result->status == RAFT_READ_READY && n->log_time.is_known;
@@ -299,10 +301,11 @@ static void read_refuse(struct node *n, struct request *r)
     char text[400];
     snprintf(text,
              sizeof text,
-             "%s: %s",
+             "%s%s: %s",
              n->leave.is_removed  ? "CLUSTERDOWN not answered"
              : node_has_leader(n) ? "TRYAGAIN the read was not confirmed in time"
                                   : "CLUSTERDOWN no leader",
+             r->is_vain ? ", the command was not executed" : "",
              session_why_waiting(n));
     COVER("read: refused at its deadline");
     reads_forget(n, r);
@@ -313,6 +316,23 @@ static void read_refuse(struct node *n, struct request *r)
     reads_unblock(n, c);
 }
 
+/* What the state at log time `time_ms` says of a vain write (V5). */
+enum vain_verdict { VAIN_STILL, VAIN_NO_MORE, VAIN_MET_DUE };
+
+static enum vain_verdict read_judge_vain(struct node *n, const struct request *r, int64_t time_ms)
+{
+    struct command_run run = {.view = {.keyspace = n->keyspace, .db = r->db, .time_ms = time_ms}};
+    bool is_vain = r->row->is_vain(r->row, &run, &r->command);
+    return run.view.met_due ? VAIN_MET_DUE : is_vain ? VAIN_STILL : VAIN_NO_MORE;
+}
+
+static bool read_answer_now(struct node *n, struct request *r, int64_t time_ms)
+{
+    if (r->is_vain && read_judge_vain(n, r, time_ms) == VAIN_MET_DUE)
+        return false;
+    return read_answer(n, r, time_ms, r->level != READ_STALE);
+}
+
 void reads_unblock(struct node *n, struct client *c)
 {
     for (;;) {
@@ -321,8 +341,13 @@ void reads_unblock(struct node *n, struct client *c)
             return;
         int64_t state_ms = keyspace_time_ms(n->keyspace);
         int64_t time_ms = r->read_time_ms > state_ms ? r->read_time_ms : state_ms;
+        if (r->is_vain && read_judge_vain(n, r, time_ms) == VAIN_NO_MORE) {
+            COVER("read: a vain write is in vain no more");
+            client_submit_after_all(c);
+            return;
+        }
         list_remove(&r->in_node);
-        if (!read_answer(n, r, time_ms, r->level != READ_STALE)) {
+        if (!read_answer_now(n, r, time_ms)) {
             COVER("read: waits for a pulse");
             list_append(&n->reads.pulse, &r->in_node);
             log_time_want(n, time_ms);
@@ -372,7 +397,7 @@ void reads_serve_before(struct node *n, struct request *write)
         ASSERT(r != NULL);
         if (r == write)
             return;
-        ASSERT(r->kind == REQUEST_READ); /* Earlier writes have lower seqs: decided before. */
+        ASSERT(r->kind == REQUEST_READ && !r->is_vain); /* Earlier writes have lower seqs: decided before. V5 */
         COVER("read: answered before its connection's later write");
         list_remove(&r->in_node);
         bool is_answered = read_answer(n, r, keyspace_time_ms(n->keyspace), false);

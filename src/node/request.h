@@ -39,6 +39,7 @@ struct request {
     /* Reads: arguments, kept by whoever made the request until it is decided; run_fn overrides row->run (WATCH). */
     struct command command;
     enum read_level level;
+    bool is_vain;           /* a write that would change nothing as things stand (client_vain.c) */
     void (*run_fn)(struct request *request, struct command_run *run, struct reply *reply);
     uint64_t batch;         /* of its read index */
     raft_index read_index;
@@ -51,6 +52,10 @@ struct request {
  * that node_try_read_now may be asked first. */
 void node_submit_write(struct node *n, struct request *request, const struct command *command);
 void node_submit_read(struct node *n, struct request *request);
+/* As far as this node knows, a write of that row would change nothing, and reads can be confirmed here. */
+bool node_is_vain(struct node *n, const struct command_row *row, uint32_t db, const struct command *command);
+/* A vain one that was submitted as a read goes into the log after all. No write of its client is undecided but those that went before it. */
+void node_submit_after_all(struct node *n, struct request *request);
 /* True when a read of that level can be answered this instant on this node (lease held and read after now_us was taken, or stale),
  * and fills *run; the caller has no earlier undecided request. */
 bool node_try_read_now(struct node *n, enum read_level level, uint32_t db, struct command_run *run);
@@ -85,6 +90,8 @@ const struct keyspace *node_settings(struct node *n);
 void client_reply_begin(struct request *request, struct reply *reply);
 /* What was written since begin is void (a read met a due key and is tried again later). */
 void client_reply_abort(struct request *request);
+/* The vain ones among the undecided requests of this client go into the log (node_submit_after_all), in their order. */
+void client_submit_after_all(struct client *c);
 /* Decided: the reply is complete. Frees the request and lets the replies behind it go. */
 void client_reply_end(struct request *request);
 /* A request of its waits from now on for something to pop (blocked.c). */

@@ -35,6 +35,24 @@ void node_submit_read(struct node *n, struct request *r)
     n->wake_us = n->now_us;
 }
 
+bool node_is_vain(struct node *n, const struct command_row *row, uint32_t db, const struct command *command)
+{
+    if (n->raft == NULL || node_is_blank(n) || formation_is_lone(n) || n->is_closing || n->leave.is_removed)
+        return false;
+    struct command_run run = {.view = {.keyspace = n->keyspace, .db = db, .time_ms = keyspace_time_ms(n->keyspace)}};
+    return row->is_vain(row, &run, command);
+}
+
+void node_submit_after_all(struct node *n, struct request *r)
+{
+    ASSERT(r->kind == REQUEST_READ && r->is_vain);
+    struct command command = r->command;
+    reads_forget(n, r);
+    r->is_vain = false;
+    r->kind = REQUEST_WRITE;
+    node_submit_write(n, r, &command);
+}
+
 /* The local state may answer at this instant, and at what log time. */
 static bool read_now_time(struct node *n, enum read_level level, int64_t *time_ms)
 {

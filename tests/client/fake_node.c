@@ -278,6 +278,25 @@ void node_submit_read(struct node *n, struct request *request)
     (void)fake_push(n, request);
 }
 
+bool node_is_vain(struct node *n, const struct command_row *row, uint32_t db, const struct command *command)
+{
+    struct command_run run = {.view = {.keyspace = n->keyspace, .db = db, .time_ms = 1000}};
+
+    return n->knows_vain && row->is_vain(row, &run, command);
+}
+
+void node_submit_after_all(struct node *n, struct request *request)
+{
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->queue[i].request == request) {
+            fake_drop(&n->queue[i]);
+        }
+    }
+    request->is_vain = false;
+    request->kind = REQUEST_WRITE;
+    node_submit_write(n, request, &request->command);
+}
+
 bool node_try_read_now(struct node *n, enum read_level level, uint32_t db, struct command_run *run)
 {
     if (!n->allows_read_now || level == READ_QUORUM) {

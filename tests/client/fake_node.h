@@ -34,6 +34,7 @@ struct node {
     bool has_leader;
     bool is_window_full;
     bool allows_read_now; /* node_try_read_now */
+    bool knows_vain;      /* node_is_vain: by what it holds; else none ever is */
     const char *refusal;  /* of writes with DENYOOM */
     size_t abandoned;
     raft_index other_match; /* of the second member */

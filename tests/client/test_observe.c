@@ -277,6 +277,34 @@ TEST(the_slow_log_cuts_and_keeps_the_newest)
     fake_free(n);
 }
 
+/* One that was in vain, and one that went into the log after all. */
+TEST(the_slow_log_knows_what_was_tried_as_a_read)
+{
+    struct node *n = fake_new();
+    struct client *c = fake_client(n);
+
+    n->knows_vain = true;
+    (void)fake_feed(c, "CONFIG SET slowlog-log-slower-than 1000\r\n");
+    (void)fake_output(c);
+    (void)fake_feed(c, "LPOP q\r\n");
+    CHECK(client_first_request(c)->kind == REQUEST_READ);
+    n->now_us += 5000;
+    fake_decide_all(n);
+    CHECK_EQ_STR(fake_output(c), "$-1\r\n");
+    (void)fake_feed(c, "GETDEL a\r\nSET a x\r\n");
+    CHECK(client_first_request(c)->kind == REQUEST_WRITE);
+    n->now_us += 5000;
+    fake_decide_all(n);
+    CHECK_EQ_STR(fake_output(c), "$-1\r\n+OK\r\n");
+    (void)fake_feed(c, "SLOWLOG GET\r\n");
+    CHECK_EQ_STR(fake_output(c), "*3\r\n"
+                                 "*6\r\n:2\r\n:0\r\n:5000\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nx\r\n$15\r\n127.0.0.1:50001\r\n$0\r\n\r\n"
+                                 "*6\r\n:1\r\n:0\r\n:5000\r\n*2\r\n$6\r\nGETDEL\r\n$1\r\na\r\n$15\r\n127.0.0.1:50001\r\n$0\r\n\r\n"
+                                 "*6\r\n:0\r\n:0\r\n:5000\r\n*2\r\n$4\r\nLPOP\r\n$1\r\nq\r\n$15\r\n127.0.0.1:50001\r\n$0\r\n\r\n");
+    client_close(c);
+    fake_free(n);
+}
+
 /* WAIT counts what the others hold of this connection's last write, and only that. */
 TEST(wait_counts_copies_on_disk)
 {

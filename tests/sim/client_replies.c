@@ -195,7 +195,9 @@ static void client_on_number(struct sim_client *c, struct pending *p, const stru
         client_on_increment(c, p, p->operation[0], v->integer);
         return;
     }
-    if (p->tag[0])
+    if (p->tag[0] && step_of(c, p->operation[0], 0)->f == HISTORY_SETNX)
+        oracle_setnx_done(oracle_of(c), p->tag, p->key, v->integer, p->mark);
+    else if (p->tag[0])
         oracle_write_done(oracle_of(c), p->tag, v->integer, p->mark);
     if (p->operation[0] != NO_OPERATION && step_of(c, p->operation[0], 0)->f != HISTORY_RPUSH)
         set_number(c, p->operation[0], v->integer);

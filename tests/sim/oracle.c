@@ -349,6 +349,35 @@ raft_index oracle_write_done(struct oracle *o, const char *tag, int64_t reply, r
     return e->index;
 }
 
+/* The key held something at `mark` or after an entry behind it: the first such index, 0 if there is none. */
+static raft_index first_with_value(const struct oracle *o, text_id key, raft_index mark)
+{
+    const struct version *v = version_at(o, key, mark);
+    if (v->value != TEXT_NIL && (!v->deadline_ms || o->time[mark] < v->deadline_ms))
+        return mark;
+    for (uint32_t i = 0; i < o->key[key].count; i++) {
+        v = &o->key[key].version[i];
+        if (v->index > mark && v->value != TEXT_NIL)
+            return v->index;
+    }
+    return 0;
+}
+
+void oracle_setnx_done(struct oracle *o, const char *tag, const char *key, int64_t reply, raft_index mark)
+{
+    text_id id = oracle_text(o, slice_from_cstr(tag));
+    if (o->effect[id].index != 0 || reply != 0) {
+        oracle_write_done(o, tag, reply, mark);
+        return;
+    }
+    world_count("answer: a write in vain without an entry");
+    raft_index index = first_with_value(o, oracle_text(o, slice_from_cstr(key)), mark);
+    o->effect[id].is_refused = true; /* and so it must never take effect */
+    rests_on(o, index);
+    if (index == 0)
+        world_fail(o->world, "I11 SETNX of %s found something at %s, where nothing was at entry %llu or since", tag, key, (unsigned long long)mark);
+}
+
 void oracle_write_refused(struct oracle *o, const char *tag)
 {
     text_id id = oracle_text(o, slice_from_cstr(tag));

@@ -26,6 +26,8 @@ raft_index oracle_mark(const struct oracle *o);
 /* A write that is known by its tag was answered; `reply` what it said as a number (length, 1 and 0, value of INCR). Tags: see
  * oracle.c. Returns its index, 0 after a failure. */
 raft_index oracle_write_done(struct oracle *o, const char *tag, int64_t reply, raft_index mark);
+/* The same of a SETNX. One that answers 0 needs no entry (node/client_vain.c), but a moment at which the key held something. */
+void oracle_setnx_done(struct oracle *o, const char *tag, const char *key, int64_t reply, raft_index mark);
 /* It was answered "not done": it must not have had an effect, and never have one. */
 void oracle_write_refused(struct oracle *o, const char *tag);
 /* `value`: NULL p when there is none. */
