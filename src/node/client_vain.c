@@ -23,26 +23,28 @@ static bool client_asks_vain(struct client *c)
     return c->vain_misses < VAIN_MISSES || c->vain_misses++ % VAIN_SAMPLE == 0;
 }
 
-/* From the newest back: one that is in vain stands behind no write (N2). */
-static bool client_has_undecided_write(const struct client *c)
+/* The newest undecided request that is more than a read: a write, a vain one or none (NULL). Of several undecided ones all are writes, or all are
+ * in vain (N2); so reads alone are passed over, each once for every command behind it that asks. */
+static const struct request *client_newest_write(const struct client *c)
 {
-    for (const struct list *at = c->requests.prev; at != &c->requests; at = at->prev) {
-        const struct request *r = CONTAINER_OF((struct list *)(uintptr_t)at, struct request, in_client);
+    for (struct list *at = c->requests.prev; at != &c->requests; at = at->prev) {
+        const struct request *r = CONTAINER_OF(at, struct request, in_client);
 
-        if (r->kind == REQUEST_WRITE) {
-            return true;
-        }
-        if (r->is_vain) {
-            return false;
+        if (r->kind == REQUEST_WRITE || r->is_vain) {
+            return r;
         }
     }
-    return false;
+    return NULL;
 }
 
 bool client_submit_vain(struct client *c, const struct command_row *row, const struct command *command,
                         enum reply_protocol protocol)
 {
-    if (!row->is_vain || !client_asks_vain(c) || client_has_undecided_write(c)) {
+    if (!row->is_vain || !client_asks_vain(c)) {
+        return false;
+    }
+    const struct request *newest = client_newest_write(c);
+    if (newest && !newest->is_vain) {
         return false;
     }
     if (!node_is_vain(c->node, row, c->db, command)) {
@@ -57,7 +59,9 @@ bool client_submit_vain(struct client *c, const struct command_row *row, const s
 
 void client_submit_after_all(struct client *c)
 {
-    for (struct request *r = client_first_request(c), *next; r; r = next) {
+    const struct request *newest = client_newest_write(c);
+
+    for (struct request *r = newest && newest->is_vain ? client_first_request(c) : NULL, *next; r; r = next) {
         next = client_next_request(r);
         if (r->is_vain) {
             node_submit_after_all(c->node, r);
