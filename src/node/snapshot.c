@@ -21,7 +21,8 @@
  * T2  It gets its name only when the log on this disk is durable up to its index (DESIGN §2): the entries it stands for were applied
  *     before that, and a node whose snapshot is ahead of its log could not say what it acknowledged.
  * T3  The walk takes a quarter of the loop at most, and a twentieth while entries are applied: after a slice it waits three or nineteen
- *     times as long as that took. All nodes are due at the same entry, and what they take is taken from all clients.
+ *     times as long as that took. All nodes are due at the same entry, and what they take is taken from all clients; so while entries are
+ *     applied the slices are shorter, too: an entry may meet one on each of the nodes that it waits for.
  * T4  At most SNAPSHOT_BUFFER_BYTES are encoded and not written; the walk waits for the disk. What changes keep alive meanwhile is
  *     bounded by apply, which waits for the disk too (snapshot_holds_apply).
  * T5  One at a time; taking gives way to installing (S9). */
@@ -35,6 +36,7 @@
 #define SLICE_STEPS 64
 #define REST_IDLE 3
 #define REST_BUSY 19
+#define SLICE_BUSY_PART 5
 
 void snapshot_submit(struct node *n, struct snapshot_job *job, void (*run)(struct node_job *), void (*done)(struct node *, struct node_job *))
 {
@@ -253,7 +255,8 @@ static void taking_write(struct node *n)
 static void taking_walk(struct node *n)
 {
     struct snapshot_taking *t = &n->snapshots.taking;
-    uint64_t limit_us = (uint64_t)n->options->snapshot_slice;
+    bool is_busy = n->apply.applied != t->slice_applied;
+    uint64_t limit_us = (uint64_t)n->options->snapshot_slice / (is_busy ? SLICE_BUSY_PART : 1);
     bool has_more = !t->has_ended;
     bool is_held = snapshot_holds_apply(n); /* then it is what everybody waits for */
     uint64_t kept_bytes = snapshot_kept_bytes(t);
@@ -268,7 +271,7 @@ static void taking_walk(struct node *n)
             if (now_us - begun_us >= limit_us)
                 break;
         }
-        uint64_t rest = n->apply.applied == t->slice_applied ? REST_IDLE : REST_BUSY; /* T3 */
+        uint64_t rest = is_busy ? REST_BUSY : REST_IDLE; /* T3 */
         t->slice_us = now_us + rest * (now_us - begun_us);
         t->slice_applied = n->apply.applied;
     }
