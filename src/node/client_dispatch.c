@@ -192,6 +192,7 @@ static bool slot_keeps(struct client_slot *slot, const struct command *command)
         command_copy_init(&copy, command);
         slot->block = copy.arg;
         slot->request.command = (struct command){copy.arg, copy.arg_count};
+        slot->request.size = bytes;
         return false;
     }
     uint8_t *at = slot->bytes;

@@ -79,6 +79,7 @@ void reads_submit(struct node *n, struct request *r)
 {
     struct reads *reads = &n->reads;
     reads->pending++;
+    reads->bytes += r->size;
     if (r->level == READ_STALE || formation_is_lone(n)) {
         r->state = REQUEST_CONFIRMED;
         r->read_index = 0;
@@ -94,6 +95,7 @@ void reads_forget(struct node *n, struct request *r)
 {
     list_remove(&r->in_node);
     n->reads.pending--;
+    n->reads.bytes -= r->size;
 }
 
 /* --- rounds --- */
@@ -290,6 +292,7 @@ static bool read_answer(struct node *n, struct request *r, int64_t time_ms, bool
         return false;
     }
     n->reads.pending--;
+    n->reads.bytes -= r->size;
     n->reads.served++;
     client_reply_end(r);
     return true;

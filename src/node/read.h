@@ -28,6 +28,7 @@ struct reads {
     struct list confirmed;       /* has an index, waits for apply */
     struct list pulse;           /* met a due key: waits for an entry with that time */
     uint64_t pending;            /* reads not answered, all lists */
+    size_t bytes;                /* of their arguments: request->size */
     uint64_t served;             /* answered from this node's own state */
 };
 

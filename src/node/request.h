@@ -37,7 +37,7 @@ struct request {
     bool is_unblock_error;  /* CLIENT UNBLOCK ... ERROR */
 
     /* Reads: arguments, kept by whoever made the request until it is decided; run_fn overrides row->run (WATCH). */
-    struct command command;
+    struct command command; /* what doesn't fit into a slot counts in the window, too: its bytes are `size` */
     enum read_level level;
     bool is_vain;           /* a write that would change nothing as things stand (client_vain.c) */
     void (*run_fn)(struct request *request, struct command_run *run, struct reply *reply);

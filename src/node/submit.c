@@ -114,7 +114,8 @@ struct clients *node_clients(struct node *n)
 
 bool node_window_is_full(const struct node *n)
 {
-    return n->session.window_bytes + n->session.unsent_bytes >= (size_t)n->options->forward_window_bytes;
+    size_t under_way = n->session.window_bytes + n->session.unsent_bytes + n->reads.bytes;
+    return under_way >= (size_t)n->options->forward_window_bytes;
 }
 
 bool node_has_leader(const struct node *n)

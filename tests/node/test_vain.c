@@ -172,4 +172,36 @@ TEST(a_writer_that_is_never_in_vain_is_seldom_asked)
     rig_free(r);
 }
 
+/* What is kept of them is bounded as it is of writes: forward-window-bytes. */
+TEST(long_ones_are_not_read_without_end)
+{
+    enum { EACH = 1 << 20, COUNT = 20 };
+    struct rig *r = rig_three();
+    int follower = (rig_leader(r) + 1) % 3;
+    struct rig_client c;
+    struct buf text = {0};
+    rig_connect(r, follower, &c);
+    CHECK_EQ_STR(rig_ask(&c, "SETNX lock me\r\n", 1000), ":1\r\n");
+    rig_forget(&c);
+    rig_isolate(r, follower, true);
+    buf_printf(&text, "*3\r\n$5\r\nSETNX\r\n$4\r\nlock\r\n$%d\r\n", EACH);
+    memset(buf_reserve(&text, EACH), 'v', EACH);
+    buf_commit(&text, EACH);
+    buf_append(&text, "\r\n", 3);
+    for (int i = 0; i < COUNT; i++)
+        rig_say(&c, (const char *)buf_slice(&text).p);
+    rig_run(r, 100);
+    CHECK_EQ_UINT(rig_status(r, follower).reads_pending, 8);
+    rig_isolate(r, follower, false);
+    for (int i = 0; i < 40; i++) {
+        rig_run(r, 100);
+        rig_collect(r);
+    }
+    CHECK_EQ_UINT(strlen(c.text), strlen(":0\r\n") * COUNT);
+    CHECK_EQ_UINT(rig_status(r, follower).reads_pending, 0);
+    buf_deinit(&text);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
 TEST_MAIN()
