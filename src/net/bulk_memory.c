@@ -6,6 +6,7 @@
 #include <jemalloc/jemalloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -20,6 +21,41 @@
 /* jemalloc's own name for it. What is freed is used again, however large: as a rule it gives a piece of 8 MiB back at once, and the next
  * value of that size would pay for all its pages anew. What nobody uses again for ten seconds is given back by a thread of jemalloc's. */
 const char *malloc_conf = "oversize_threshold:0,background_thread:true";
+
+/* Regions of the arena that are a ready piece and nothing else, a bit each by their address. jemalloc trusts that what follows the first
+ * extent of a region is the same arena's (it joins free neighbours without asking, where opt.retain is on): so a region goes back whole or
+ * not at all. Was one cut, and another arena's region mapped in the hole, then a free extent of that one was joined with what followed, and the
+ * two arenas' lists were spoilt. */
+#define ADDRESS_BITS 47
+static _Atomic uint64_t whole_piece[((uint64_t)1 << ADDRESS_BITS) / READY_PIECE / 64]; /* pages of it that nobody touches are not there */
+
+/* NULL: not an address of a piece. */
+static _Atomic uint64_t *piece_word(const void *at, uint64_t *bit)
+{
+    uint64_t slot = (uint64_t)(uintptr_t)at / READY_PIECE;
+
+    *bit = (uint64_t)1 << slot % 64;
+    return (uintptr_t)at % READY_PIECE == 0 && slot / 64 < sizeof whole_piece / sizeof whole_piece[0] ? &whole_piece[slot / 64] : NULL;
+}
+
+static void note_piece(const void *at)
+{
+    uint64_t bit;
+    _Atomic uint64_t *word = piece_word(at, &bit);
+
+    if (word) {
+        (void)atomic_fetch_or(word, bit);
+    }
+}
+
+/* True once. */
+static bool forget_piece(const void *at)
+{
+    uint64_t bit;
+    _Atomic uint64_t *word = piece_word(at, &bit);
+
+    return word && (atomic_fetch_and(word, ~bit) & bit) != 0;
+}
 
 /* The arena of the loop's thread. Memory goes back to its arena whenever it is freed, so arena and hooks live as long as the process: the
  * only reason for what is static here. */
@@ -41,6 +77,7 @@ bulk_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool 
         p = ready_memory_take();
     }
     if (p) {
+        note_piece(p);
         *zero = true;
         *commit = true;
         return p;
@@ -53,14 +90,14 @@ bulk_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t alignment, bool 
     return p;
 }
 
-/* Memory that has been free for long. A large piece goes back whole, so that what the data grow by next is ready again and not a hole whose
- * pages must be touched anew; holes of smaller ones stay mapped, since a process may have 65,530 mappings only. */
+/* Memory that has been free for long. A piece goes back whole, so that what the data grow by next is ready again and not a hole whose
+ * pages must be touched anew. Everything else stays mapped, without its pages: it may be a part of a region (above). */
 static bool bulk_dalloc(extent_hooks_t *hooks, void *at, size_t size, bool committed, unsigned arena)
 {
     (void)hooks;
     (void)committed;
     (void)arena;
-    return size < READY_PIECE || munmap(at, size) != 0;
+    return size != READY_PIECE || !forget_piece(at) || munmap(at, size) != 0;
 }
 
 static void arena_grow_by(size_t step)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -22,12 +23,35 @@ static struct {
     void *piece[READY_PIECES];
 } ready = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
-/* NULL: there is no memory. Mappings that touch each other become one in the kernel: a large state is not so many of them as it has pieces. */
-static void *map_piece(void)
+static char *map_bytes(char *hint, size_t size)
 {
-    void *p = mmap(NULL, READY_PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(hint, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     return p == MAP_FAILED ? NULL : p;
+}
+
+/* NULL: there is no memory. Mappings that touch each other become one in the kernel: a large state is not so many of them as it has pieces;
+ * so each is asked for below the last one, where it is aligned as well. */
+static char *map_piece(void)
+{
+    static char *below; /* this thread's alone */
+    char *p = map_bytes(below, READY_PIECE);
+    size_t over = (uintptr_t)p % READY_PIECE;
+
+    if (over != 0) {
+        (void)munmap(p, READY_PIECE);
+        p = map_bytes(NULL, 2 * READY_PIECE);
+        over = (uintptr_t)p % READY_PIECE;
+        if (over != 0) {
+            (void)munmap(p, READY_PIECE - over);
+            p += READY_PIECE - over;
+            (void)munmap(p + READY_PIECE, over);
+        } else if (p) {
+            (void)munmap(p + READY_PIECE, READY_PIECE);
+        }
+    }
+    below = p ? p - READY_PIECE : NULL;
+    return p;
 }
 
 /* Under the mutex, which it lets go of meanwhile. */

@@ -9,7 +9,7 @@
  * its clients. So a thread of its own touches a few pieces ahead; it begins when a piece has been asked for, and gives back what nobody has
  * taken for a second. One per process, and as long-lived, since what it serves is the allocator. */
 
-/* Bytes of a piece. It is aligned to a page. */
+/* Bytes of a piece, and what it is aligned to. */
 #define READY_PIECE ((size_t)1 << 20)
 
 /* Starts the thread. Once, before the first ready_memory_take. False: there is none, and never a piece. */
