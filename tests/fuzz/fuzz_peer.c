@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "node/node_internal.h"
 #include "node/peer_message.h"
+#include "raft/raft_internal.h"
 #include "tests/fuzz/arena.h"
 #include "tests/fuzz/harness.h"
 #include "tests/node/rig.h"
@@ -86,8 +87,8 @@ static void connect_peer(struct play *p, int peer, int which)
     }
 }
 
-/* Raft trusts its members: a second leader of a term stops the node (S3), and so does one that takes back what is committed (C4). Not
- * a fault of bytes, so not said here. */
+/* Raft trusts its members: a second leader of a term stops the node (S3), and so does one that takes back what is committed (C4), or what it said
+ * itself in its term. Not a fault of bytes, so not said here. */
 static bool is_lie(const struct play *p, int peer, struct slice bytes)
 {
     static struct raft_entry entry[RAFT_APPEND_ENTRIES];
@@ -107,7 +108,8 @@ static bool is_lie(const struct play *p, int peer, struct slice bytes)
         return true;
     }
     for (uint32_t i = 0; m.type == RAFT_APPEND && i < m.u.append.entry_count; i++) {
-        if (entry[i].index <= status.commit && raft_get_term(p->node->raft, entry[i].index) != entry[i].term) {
+        bool is_said = entry[i].index <= status.commit || (m.term == status.term && entry[i].index <= p->node->raft->verified_index);
+        if (is_said && raft_get_term(p->node->raft, entry[i].index) != entry[i].term) {
             return true;
         }
     }
