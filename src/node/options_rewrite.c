@@ -65,19 +65,22 @@ static bool same_value(const struct options *a, const struct options *b, const s
     return is_same;
 }
 
-/* The option a line sets; NULL for comments and anything else. */
+/* The option a line sets; NULL for comments and anything else. Its first word counts as it is read: quotes are no part of it. */
 static const struct option_row *row_of_line(struct slice line)
 {
+    struct word_list words;
+    const struct option_row *row = NULL;
     size_t start = 0;
 
     while (start < line.n && word_is_blank(line.p[start])) {
         start++;
     }
-    size_t end = start;
-    while (end < line.n && !word_is_blank(line.p[end])) {
-        end++;
+    word_list_init(&words);
+    if (start < line.n && line.p[start] != '#' && word_list_split(&words, line) && words.count > 0) {
+        row = options_find(words.word[0]);
     }
-    return end > start && line.p[start] != '#' ? options_find((struct slice){line.p + start, end - start}) : NULL;
+    word_list_deinit(&words);
+    return row;
 }
 
 /* Does this line alone give the option its present value? */

@@ -327,6 +327,8 @@ TEST(a_rewritten_file_keeps_its_shape)
     CHECK_EQ_STR(rewritten("requirepass \" a\"\n", "requirepass b\n", &out), "requirepass \" a\"\n");
     CHECK_EQ_STR(rewritten("requirepass \"a  b\"\n", "requirepass b\n", &out), "requirepass \"a  b\"\n");
     CHECK_EQ_STR(rewritten("requirepass \"a b\"\n", "requirepass b\n", &out), "requirepass a b\n");
+    /* A name in quotes is a name (found by the fuzzer). */
+    CHECK_EQ_STR(rewritten("port 7001\n", "port 7000\n\"port\" 7002\nport\"\" 7003\n", &out), "port 7001\n");
     buf_deinit(&out);
 }
 
