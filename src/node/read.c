@@ -329,13 +329,6 @@ static enum vain_verdict read_judge_vain(struct node *n, const struct request *r
     return run.view.met_due ? VAIN_MET_DUE : is_vain ? VAIN_STILL : VAIN_NO_MORE;
 }
 
-static bool read_answer_now(struct node *n, struct request *r, int64_t time_ms)
-{
-    if (r->is_vain && read_judge_vain(n, r, time_ms) == VAIN_MET_DUE)
-        return false;
-    return read_answer(n, r, time_ms, r->level != READ_STALE);
-}
-
 void reads_unblock(struct node *n, struct client *c)
 {
     for (;;) {
@@ -344,13 +337,14 @@ void reads_unblock(struct node *n, struct client *c)
             return;
         int64_t state_ms = keyspace_time_ms(n->keyspace);
         int64_t time_ms = r->read_time_ms > state_ms ? r->read_time_ms : state_ms;
-        if (r->is_vain && read_judge_vain(n, r, time_ms) == VAIN_NO_MORE) {
+        enum vain_verdict verdict = r->is_vain ? read_judge_vain(n, r, time_ms) : VAIN_STILL;
+        if (verdict == VAIN_NO_MORE) {
             COVER("read: a vain write is in vain no more");
             client_submit_after_all(c);
             return;
         }
         list_remove(&r->in_node);
-        if (!read_answer_now(n, r, time_ms)) {
+        if (verdict == VAIN_MET_DUE || !read_answer(n, r, time_ms, r->level != READ_STALE)) {
             COVER("read: waits for a pulse");
             list_append(&n->reads.pulse, &r->in_node);
             log_time_want(n, time_ms);
