@@ -65,11 +65,20 @@ bool election_may_campaign(const struct raft *r)
     return false;
 }
 
+bool election_is_tainted(const struct raft *r)
+{
+    return r->may_not_vote || r->vote_only_above > 0 || r->vote_last_term > 0;
+}
+
+/* What its lost acknowledgements may have committed must be on its disk again. Entries of earlier terms: the leader has them, as it was
+ * elected without this node's vote; an entry committed in its own term stands behind them all. Entries of this term: the leader
+ * committed them before it first reached this log as it is now, since from then on it counts what is really there. What a snapshot of
+ * this node's own says is committed is no such word: behind it others may be, by its acknowledgement. */
 void election_lift_taint(struct raft *r)
 {
-    bool is_tainted = r->may_not_vote || r->vote_only_above > 0 || r->vote_last_term > 0;
-    if (is_tainted && raft_log_term(&r->log, r->commit) == r->term &&
-        r->log.durable_index >= r->commit) {
+    raft_index held = r->commit < r->log.durable_index ? r->commit : r->log.durable_index;
+    bool has_all = r->role == RAFT_LEADER || (r->is_matched && held >= r->matched_commit);
+    if (election_is_tainted(r) && (has_all || MUT(53)) && raft_log_term(&r->log, held) == r->term) {
         COVER("raft: a damaged log has caught up and votes again");
         r->may_not_vote = false;
         r->vote_only_above = 0;

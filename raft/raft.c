@@ -64,6 +64,7 @@ void raft_set_term(struct raft *r, raft_term term, raft_id vote)
     if (term > r->term) {
         r->heard_commit = 0;
         r->verified_index = 0;
+        r->is_matched = false;
     }
     r->term = term;
     r->vote = vote;

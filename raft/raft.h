@@ -241,6 +241,7 @@ struct raft_status {
     uint64_t leader_contact_us; /* when the leader was last heard; 0 never */
     bool is_transferring;
     bool can_vote;
+    bool is_tainted; /* the log was damaged and has not caught up: votes are restricted (P9) */
 };
 void raft_get_status(const struct raft *r, struct raft_status *status);
 

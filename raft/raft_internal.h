@@ -75,6 +75,8 @@ struct raft {
     raft_index applied;
     raft_index heard_commit;    /* follower: highest commit heard in this term */
     raft_index verified_index;  /* follower: highest index verified by an append of this term */
+    bool is_matched;            /* follower: an append of this term was accepted, in this life ... */
+    raft_index matched_commit;  /* ... and what the first one said was committed (P9) */
     uint64_t uncommitted_bytes; /* of entries above commit in memory */
 
     /* The effective configuration's members but this node, and, until it is committed, those of the
@@ -165,6 +167,7 @@ void election_on_reply(struct raft *r, const struct raft_message *m);
 void election_on_leader_lost(struct raft *r, raft_id peer);
 void election_on_removed(struct raft *r, const struct raft_message *m);
 /* The vote restriction of a damaged log lifts once it has caught up (P9). */
+bool election_is_tainted(const struct raft *r);
 void election_lift_taint(struct raft *r);
 
 /* replication.c */

@@ -379,6 +379,10 @@ void replication_on_append(struct raft *r, const struct raft_message *m)
     }
     r->verified_index = match > r->verified_index ? match : r->verified_index;
     r->heard_commit = m->u.append.commit > r->heard_commit ? m->u.append.commit : r->heard_commit;
+    if (!r->is_matched) {
+        r->is_matched = true;
+        r->matched_commit = m->u.append.commit;
+    }
     match = prev_index + m->u.append.entry_count;
     uint64_t after = replication_ack_token(r, match);
     struct raft_message *ack = raft_send(r, RAFT_APPEND_ACK, m->from, after);
@@ -386,6 +390,7 @@ void replication_on_append(struct raft *r, const struct raft_message *m)
     ack->u.append_ack.prev_index = prev_index;
     ack->u.append_ack.match = match;
     replication_follower_commit(r);
+    election_lift_taint(r);
 }
 
 void replication_on_control_commit(struct raft *r, raft_index commit)

@@ -24,6 +24,7 @@ void raft_get_status(const struct raft *r, struct raft_status *status)
         .leader_contact_us = r->leader_contact_us,
         .is_transferring = r->transfer_to != 0,
         .can_vote = !r->may_not_vote,
+        .is_tainted = election_is_tainted(r),
     };
 }
 

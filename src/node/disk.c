@@ -247,8 +247,7 @@ void disk_add_formation(struct node *n,
 void disk_heal(struct node *n)
 {
     struct disk *d = &n->disk;
-    const struct raft_status *s = &n->driver.status;
-    if (!d->is_tainted || s->commit == 0 || raft_get_term(n->raft, s->commit) != s->term || s->durable_index < s->commit)
+    if (!d->is_tainted || n->driver.status.is_tainted)
         return;
     COVER("disk: a damaged log is healed");
     log_line(&n->env.log, LOG_NOTICE, "The damaged log has caught up; this node votes again.");

@@ -4,21 +4,23 @@
 #include "tests/test.h"
 
 /* Node 1 of `voters` (bit set), with a log of entries of the given terms; entry 1 is the
- * configuration. */
-void solo_start(struct solo *s,
-                struct raft_options options,
-                struct raft_hard_state hard,
-                uint32_t voters,
-                const raft_term *term,
-                uint32_t count)
+ * configuration. `start` says the rest. */
+static void solo_build(struct solo *s,
+                       struct raft_options options,
+                       struct raft_start start,
+                       uint32_t voters,
+                       const raft_term *term,
+                       uint32_t count)
 {
     struct raft_conf conf;
     const raft_index conf_index = 1;
-    struct raft_start start = {
-        .hard_state = hard, .first_index = 1, .last_index = count, .conf_count = 1, .conf = &conf};
     struct raft_entry entry[16];
     size_t at[16];
     struct buf payload = {0};
+    start.first_index = 1;
+    start.last_index = count;
+    start.conf_count = 1;
+    start.conf = &conf;
     memset(s, 0, sizeof(*s));
     cluster_conf(&conf, voters, 0);
     raft_conf_encode(&conf, &payload);
@@ -46,11 +48,28 @@ void solo_start(struct solo *s,
     buf_deinit(&payload);
 }
 
+void solo_start(struct solo *s,
+                struct raft_options options,
+                struct raft_hard_state hard,
+                uint32_t voters,
+                const raft_term *term,
+                uint32_t count)
+{
+    solo_build(s, options, (struct raft_start){.hard_state = hard}, voters, term, count);
+}
+
+static const raft_term three[] = {1, 1, 2};
+
 /* Three nodes, a log of three entries of terms 1, 1, 2; the node is in term 2. */
 void solo_three(struct solo *s)
 {
-    static const raft_term term[] = {1, 1, 2};
-    solo_start(s, cluster_options(), (struct raft_hard_state){.term = 2}, 0xe, term, 3);
+    solo_start(s, cluster_options(), (struct raft_hard_state){.term = 2}, 0xe, three, 3);
+}
+
+void solo_damaged(struct solo *s)
+{
+    const struct raft_start start = {.hard_state = {.term = 2}, .may_not_vote = true, .commit = 3};
+    solo_build(s, cluster_options(), start, 0xe, three, 3);
 }
 
 void solo_end(struct solo *s)

@@ -29,6 +29,7 @@ void solo_start(struct solo *s,
                 const raft_term *term,
                 uint32_t count);
 void solo_three(struct solo *s);
+void solo_damaged(struct solo *s); /* solo_three, but the log is damaged (P9), and its snapshot says that all it has left is committed */
 void solo_end(struct solo *s);
 enum err solo_step(struct solo *s, struct raft_event *event);
 void solo_persisted(struct solo *s);

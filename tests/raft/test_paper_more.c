@@ -512,4 +512,50 @@ TEST(p9_a_suspect_log_votes_only_above_its_footer)
     solo_end(&s);
 }
 
+TEST(p9_a_damaged_log_waits_for_what_was_committed_without_it)
+{
+    /* Its snapshot is of the present term; that is not a leader's word. */
+    struct solo s;
+    const raft_term more[] = {2, 2};
+    solo_damaged(&s);
+    CHECK(solo_status(&s).is_tainted);
+    solo_heartbeat(&s, 2, 2, 1, 3);
+    solo_persisted(&s);
+    CHECK(solo_status(&s).is_tainted);
+    /* Nor is an append that it can't take, however much is committed. */
+    solo_append(&s, 2, 2, 5, 2, 5, NULL, 0);
+    CHECK(solo_status(&s).is_tainted);
+    /* It holds what matches, committed as far as it goes; two entries that it had acknowledged are missing. */
+    solo_append(&s, 2, 2, 3, 2, 5, NULL, 0);
+    CHECK_EQ_UINT(solo_status(&s).commit, 3);
+    CHECK(solo_status(&s).is_tainted);
+    solo_append(&s, 2, 2, 3, 2, 6, more, 2);
+    CHECK_EQ_UINT(solo_status(&s).commit, 5);
+    CHECK(solo_status(&s).is_tainted); /* not on its disk yet */
+    solo_persisted(&s);
+    CHECK(!solo_status(&s).is_tainted && solo_status(&s).can_vote);
+    solo_end(&s);
+}
+
+TEST(p9_a_new_leader_must_have_committed_in_its_own_term)
+{
+    /* What a leader of term 3 had committed when it first reached this node may be less than others before it had. */
+    struct solo s;
+    const raft_term own = 3;
+    solo_damaged(&s);
+    solo_append(&s, 2, 2, 3, 2, 3, NULL, 0);
+    CHECK(!solo_status(&s).is_tainted);
+    solo_end(&s);
+    solo_damaged(&s);
+    solo_append(&s, 2, 3, 3, 2, 3, NULL, 0);
+    solo_persisted(&s);
+    CHECK(solo_status(&s).is_tainted);
+    solo_append(&s, 2, 3, 3, 2, 3, &own, 1);
+    solo_persisted(&s);
+    CHECK(solo_status(&s).is_tainted);
+    solo_append(&s, 2, 3, 4, 3, 4, NULL, 0);
+    CHECK(!solo_status(&s).is_tainted);
+    solo_end(&s);
+}
+
 TEST_MAIN()

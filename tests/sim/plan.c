@@ -181,14 +181,6 @@ static void profile_power(struct sim_plan *plan, struct prng *p)
     plan->has_crash_in_write = true;
 }
 
-/* One node's disk rots, at every chance (the fault atlas: never another's). */
-static void profile_corruption(struct sim_plan *plan, struct prng *p)
-{
-    plan->host_count = 3 + 2 * (uint32_t)prng_below(p, 2);
-    plan->rot_every_us = 700000 + prng_below(p, 1500000);
-    plan->disk_full_every_us = 0;
-}
-
 /* Every membership command there is (churn.c), with nodes to spare. */
 static void profile_churn(struct sim_plan *plan, struct prng *p)
 {
@@ -214,6 +206,16 @@ static void profile_compact(struct sim_plan *plan, struct prng *p)
     plan->rot_every_us = 0; /* a node whose snapshot is damaged stops for good: an operator's work, not simulated yet */
     if (plan->crash_every_us == 0)
         plan->crash_every_us = 500000 + prng_below(p, 3000000);
+}
+
+/* One node's disk rots, at every chance (the fault atlas: never another's); where there are snapshots it is the log's files that do. */
+static void profile_corruption(struct sim_plan *plan, struct prng *p)
+{
+    if (prng_below(p, 3) == 0)
+        profile_compact(plan, p);
+    plan->host_count = 3 + 2 * (uint32_t)prng_below(p, 2);
+    plan->rot_every_us = 700000 + prng_below(p, 1500000);
+    plan->disk_full_every_us = 0;
 }
 
 /* Clients that wait for what others push. */

@@ -531,6 +531,26 @@ TEST(the_vote_in_a_footer_of_the_same_term_counts)
     rig_free(g);
 }
 
+/* The batch behind the log's very first one (so does a log begin that a snapshot took the place of) is damaged: that is no torn
+ * write, its footer is evidence already. */
+TEST(the_second_batch_of_a_log_is_missed)
+{
+    struct rig *g = rig_new(7, 512, 1 << 20);
+    struct wal_node_state state = g->recovery.state;
+    state.hard = (struct raft_hard_state){.term = 5, .vote = 2};
+    CHECK_EQ_INT(wal_append(g->wal, &(struct wal_append){.state = &state}), ERR_OK);
+    char name[WAL_NAME_BYTES];
+    wal_segment_name(1, name);
+    uint64_t body = last_batch_offset(sim_disk_file(g->disk, name)) + WAL_BATCH_HEADER_BYTES;
+    sim_disk_crash(g->disk);
+    CHECK(sim_disk_corrupt(g->disk, name, body, 1, SIM_ROT_FLIP_BIT));
+    CHECK_EQ_INT(rig_reopen(g), ERR_OK);
+    CHECK_EQ_INT(g->recovery.health, WAL_SUSPECT);
+    CHECK_EQ_UINT(g->recovery.state.hard.term, 5);
+    CHECK_EQ_UINT(g->recovery.state.hard.vote, 2);
+    rig_free(g);
+}
+
 TEST(files_of_two_nodes_are_refused)
 {
     struct sim_disk *a = sim_disk_new(1, 512);
