@@ -112,64 +112,85 @@ static bool host_is_in_cluster(const struct sim_host *h)
 }
 
 /* A random host; `is_member` as the ghost knows. SIM_HOSTS: none found. */
-static uint32_t pick(struct sim *s, bool is_member)
+static uint32_t pick(struct sim *s, struct prng *p, bool is_member)
 {
     for (int i = 0; i < 12; i++) {
-        uint32_t slot = (uint32_t)world_below(&s->world, s->plan.host_count);
+        uint32_t slot = (uint32_t)prng_below(p, s->plan.host_count);
         if (ghost_is_member(s->ghost, slot) == is_member)
             return slot;
     }
     return SIM_HOSTS;
 }
 
-static uint32_t draw_command(struct sim *s, struct churn_ask *a)
+static void draw_command(struct sim *s, struct prng *p, char *line, size_t size)
 {
-    uint32_t in = pick(s, false);
-    uint32_t out = pick(s, true);
-    uint64_t dice = world_below(&s->world, 100);
-    a->voter = a->stranger = SIM_HOSTS;
-    if (dice < 35 && in < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT ADD %s", s->host[in].address);
-        a->voter = in;
-    } else if (dice < 42 && in < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT ADD LEARNER %s", s->host[in].address);
-    } else if (dice < 60 && out < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT REMOVE %s", s->host[out].address);
-        a->stranger = out;
-    } else if (dice < 70 && in < SIM_HOSTS && out < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT REPLACE %s %s", s->host[out].address, s->host[in].address);
-        a->stranger = out;
-    } else if (dice < 78 && in < SIM_HOSTS && out < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT ADD %s REMOVE %s", s->host[in].address, s->host[out].address);
-        a->voter = in;
-        a->stranger = out;
-    } else if (dice < 83 && out < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT DEMOTE %s", s->host[out].address);
-    } else if (dice < 89 && out < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT PROMOTE %s", s->host[out].address);
-        a->voter = out;
-    } else if (dice < 97 && out < SIM_HOSTS) {
-        snprintf(a->line, sizeof a->line, "RAFT TRANSFER %s", s->host[out].address);
-    } else {
-        snprintf(a->line, sizeof a->line, "RAFT CANCEL");
-    }
-    if (a->stranger < SIM_HOSTS)
-        a->stranger_id = ghost_member_id(s->ghost, a->stranger);
-    return (uint32_t)world_below(&s->world, s->plan.host_count);
+    uint32_t in = pick(s, p, false);
+    uint32_t out = pick(s, p, true);
+    uint64_t dice = prng_below(p, 100);
+    if (dice < 35 && in < SIM_HOSTS)
+        snprintf(line, size, "RAFT ADD %s", s->host[in].address);
+    else if (dice < 42 && in < SIM_HOSTS)
+        snprintf(line, size, "RAFT ADD LEARNER %s", s->host[in].address);
+    else if (dice < 60 && out < SIM_HOSTS)
+        snprintf(line, size, "RAFT REMOVE %s", s->host[out].address);
+    else if (dice < 70 && in < SIM_HOSTS && out < SIM_HOSTS)
+        snprintf(line, size, "RAFT REPLACE %s %s", s->host[out].address, s->host[in].address);
+    else if (dice < 78 && in < SIM_HOSTS && out < SIM_HOSTS)
+        snprintf(line, size, "RAFT ADD %s REMOVE %s", s->host[in].address, s->host[out].address);
+    else if (dice < 83 && out < SIM_HOSTS)
+        snprintf(line, size, "RAFT DEMOTE %s", s->host[out].address);
+    else if (dice < 89 && out < SIM_HOSTS)
+        snprintf(line, size, "RAFT PROMOTE %s", s->host[out].address);
+    else if (dice < 97 && out < SIM_HOSTS)
+        snprintf(line, size, "RAFT TRANSFER %s", s->host[out].address);
+    else
+        snprintf(line, size, "RAFT CANCEL");
 }
 
-void churn_strike(struct sim *s)
+static struct churn_ask *free_ask(struct churn *c)
 {
-    struct churn_ask *a = NULL;
-    for (int i = 0; i < ASKS && !a; i++)
-        a = s->churn->ask[i].client ? NULL : &s->churn->ask[i];
-    if (!a)
-        return;
-    uint32_t slot = draw_command(s, a);
-    if (!host_is_in_cluster(&s->host[slot]))
+    for (int i = 0; i < ASKS; i++)
+        if (!c->ask[i].client)
+            return &c->ask[i];
+    return NULL;
+}
+
+bool churn_draw(struct sim *s, struct prng *p, uint32_t *slot, char *line, size_t size)
+{
+    if (!free_ask(s->churn))
+        return false;
+    draw_command(s, p, line, size);
+    *slot = (uint32_t)prng_below(p, s->plan.host_count);
+    return host_is_in_cluster(&s->host[*slot]);
+}
+
+/* The host whose address stands behind `word`; SIM_HOSTS: none does. */
+static uint32_t host_behind(const struct sim *s, const char *line, const char *word)
+{
+    const char *at = strstr(line, word);
+    for (uint32_t i = 0; at && i < s->plan.host_count; i++) {
+        size_t n = strlen(s->host[i].address);
+        if (strncmp(at + strlen(word), s->host[i].address, n) == 0 && strchr(" ", at[strlen(word) + n]))
+            return i;
+    }
+    return SIM_HOSTS;
+}
+
+void churn_ask(struct sim *s, uint32_t slot, const char *line)
+{
+    struct churn_ask *a = s->churn ? free_ask(s->churn) : NULL;
+    if (!a || !host_is_in_cluster(&s->host[slot]))
         return;
     world_count("change asked for");
-    world_trace(&s->world, "node %u is asked %s", slot, a->line);
+    a->voter = host_behind(s, line, " ADD ");
+    if (a->voter == SIM_HOSTS)
+        a->voter = host_behind(s, line, " PROMOTE ");
+    a->stranger = host_behind(s, line, " REMOVE ");
+    if (a->stranger == SIM_HOSTS)
+        a->stranger = host_behind(s, line, " REPLACE ");
+    if (a->stranger < SIM_HOSTS)
+        a->stranger_id = ghost_member_id(s->ghost, a->stranger);
+    snprintf(a->line, sizeof a->line, "%s", line);
     a->slot = slot;
     a->asked_us = s->world.now_us;
     a->client = manual_open(s, slot);

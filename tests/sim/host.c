@@ -216,7 +216,7 @@ void host_kick(struct sim_host *h)
     if (h->is_iterating || !h->node)
         return;
     h->is_iterating = true;
-    world_at(&h->sim->world, world_between(&h->sim->world, 2, 40), host_iterate, h, h->life, 0);
+    world_at(&h->sim->world, h->slow_us + world_between(&h->sim->world, 2, 40), host_iterate, h, h->life, 0);
 }
 
 /* --- life and death --- */

@@ -15,6 +15,7 @@
 #include "base/mutant.h"
 #include "check/check.h"
 #include "node/rows.h"
+#include "script.h"
 
 /* coracle-sim: whole clusters on virtual time, network and disk. Same seed, same run, same trace hash. */
 
@@ -26,6 +27,8 @@ struct run_options {
     uint64_t seconds;
     const char *counts_file;
     const char *history_file;
+    const char *record_file;
+    const char *script_file;
     const char *set[64]; /* --set field=value */
     size_t set_count;
     bool prints_plan;
@@ -46,7 +49,10 @@ static void print_failure(const struct sim *s, const char *profile)
         printf("%s\n", w->trace[i % WORLD_TRACE_LINES]);
     printf("FAIL seed %llu profile %s: %s\n", (unsigned long long)s->seed, profile,
            w->failure ? w->failure : "I16 the process aborted");
-    printf("replay: build/sim/coracle-sim --seed %llu --profile %s --verbose", (unsigned long long)s->seed, profile);
+    if (options && options->script_file)
+        printf("replay: build/sim/coracle-sim --script %s --verbose", options->script_file);
+    else
+        printf("replay: build/sim/coracle-sim --seed %llu --profile %s --verbose", (unsigned long long)s->seed, profile);
     if (options && options->seconds)
         printf(" --seconds %llu", (unsigned long long)options->seconds);
     for (size_t i = 0; options && i < options->set_count; i++)
@@ -213,6 +219,8 @@ void sim_teardown(struct sim *s)
     sim_clients_free(s);
     history_deinit(&s->history);
     churn_free(s->churn);
+    faults_free(s);
+    script_record_end(s);
     ghost_free(s->ghost);
     world_deinit(&s->world);
 }
@@ -248,26 +256,33 @@ static void check_histories(struct sim *s, const struct run_options *options)
         world_fail(&s->world, "I11 not linearizable: %s", report.text);
 }
 
-static bool run_seed(uint64_t seed, const struct run_options *options, const struct command_table *table)
+static bool run_seed(uint64_t seed, struct script *script, const struct run_options *options, const struct command_table *table)
 {
     struct sim *s = mem_alloc_zero(sizeof *s);
-    struct sim_plan plan;
-    struct prng prng;
-    prng_seed(&prng, seed ^ 0x706c616e);
-    plan_draw(&plan, &prng, options->profile);
+    struct sim_plan plan = {0};
+    const char *profile = script ? script->profile : options->profile;
+    if (script)
+        plan = script->plan;
+    else
+        plan_of_seed(&plan, seed, profile);
     for (size_t i = 0; i < options->set_count; i++)
         plan_set(&plan, options->set[i]);
-    if (options->prints_plan)
-        plan_print(&plan, stdout);
     if (options->seconds)
         plan.duration_us = options->seconds * 1000000;
+    if (options->prints_plan)
+        plan_print(&plan, stdout);
     current.sim = s;
-    current.profile = options->profile;
+    current.profile = profile;
     current.options = options;
     sim_build(s, seed, &plan, table, options->is_verbose);
     struct world *w = &s->world;
+    if (options->record_file)
+        script_record(s, options->record_file, profile);
     sim_clients_start(s);
-    faults_start(s);
+    if (script)
+        script_start(s, script);
+    else
+        faults_start(s);
     sim_run(s, s->plan.duration_us);
     if (!w->failure)
         run_liveness(s);
@@ -279,7 +294,7 @@ static bool run_seed(uint64_t seed, const struct run_options *options, const str
     if (ghost_changes_under_load(s->ghost) > 0)
         world_count("histories with a leader change under load");
     if (!is_ok)
-        print_failure(s, options->profile);
+        print_failure(s, profile);
     else if (options->seed_count == 1)
         printf("seed %llu: %u nodes, %llu events, %zu commands done, %zu not done, %zu unknown, %llu leader changes, hash %016llx\n",
                (unsigned long long)seed, s->plan.host_count, (unsigned long long)w->events_run,
@@ -313,11 +328,13 @@ static void write_counts(const char *name)
 static void usage(void)
 {
     printf("usage: coracle-sim [--seed N] [--seeds COUNT] [--profile P] [--seconds N] [--mutant K] [--verbose]\n"
-           "                   [--plan] [--set FIELD=VALUE]... [--history FILE] [--counts FILE]\n"
+           "                   [--plan] [--set FIELD=VALUE]... [--history FILE] [--counts FILE] [--record SCRIPT]\n"
+           "       coracle-sim --script SCRIPT [...]\n"
            "       coracle-sim --scenario NAME|all\n"
            "P: ");
     plan_print_profiles(stdout);
-    printf("\n--plan prints what the seed drew; --set changes a field of it; --history writes what clients saw (docs/HISTORY.md).\n");
+    printf("\n--plan prints what the seed drew; --set changes a field of it; --history writes what clients saw (docs/HISTORY.md).\n"
+           "--record writes down what struck when; --script plays that, or what you write (docs/TESTING.md).\n");
 }
 
 /* Simulated disks come and go by the megabyte: their memory is kept, in huge pages where there are some. The kernel's work for
@@ -345,6 +362,8 @@ int main(int argc, char **argv)
         {"mutant", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
         {"counts", required_argument, NULL, 'o'},
         {"history", required_argument, NULL, 'H'},
+        {"record", required_argument, NULL, 'r'},
+        {"script", required_argument, NULL, 'x'},
         {"set", required_argument, NULL, 'S'},
         {"plan", no_argument, NULL, 'P'},
         {"scenario", required_argument, NULL, 'c'},
@@ -370,6 +389,8 @@ int main(int argc, char **argv)
             options.set[options.set_count++] = optarg;
             break;
         case 'H': options.history_file = optarg; break;
+        case 'r': options.record_file = optarg; break;
+        case 'x': options.script_file = optarg; break;
         case 'c': scenario = optarg; break;
         case 'm':
 #ifdef CORACLE_MUTANTS
@@ -379,7 +400,7 @@ int main(int argc, char **argv)
         default: usage(); return c == 'h' ? 0 : 2;
         }
     }
-    if (!plan_draw(&(struct sim_plan){0}, &(struct prng){{1, 2, 3, 4}}, options.profile)) {
+    if (!plan_of_seed(&(struct sim_plan){0}, 1, options.profile)) {
         fprintf(stderr, "coracle-sim: there is no profile %s\n", options.profile);
         usage();
         return 2;
@@ -395,11 +416,20 @@ int main(int argc, char **argv)
         command_table_free(commands);
         return failed ? 1 : 0;
     }
-    for (uint64_t i = 0; i < options.seed_count && failed == 0; i++)
-        failed += !run_seed(options.first_seed + i, &options, commands);
+    struct script script;
+    if (options.script_file && !script_read(options.script_file, &script)) {
+        command_table_free(commands);
+        return 2;
+    }
+    if (options.script_file) {
+        failed += !run_seed(script.seed, &script, &options, commands);
+        script_deinit(&script);
+    }
+    for (uint64_t i = 0; !options.script_file && i < options.seed_count && failed == 0; i++)
+        failed += !run_seed(options.first_seed + i, NULL, &options, commands);
     if (options.counts_file)
         write_counts(options.counts_file);
-    if (options.seed_count > 1) {
+    if (options.seed_count > 1 && !options.script_file) {
         printf("%s sim: seeds %llu to %llu, profile %s\n", failed ? "FAIL" : "ok", (unsigned long long)options.first_seed,
                (unsigned long long)(options.first_seed + options.seed_count - 1), options.profile);
     }

@@ -33,6 +33,7 @@ static void draw_faults(struct sim_plan *plan, struct prng *p)
     plan->crash_every_us = draw_mean(p, 500000, 8000000);
     plan->power_every_us = draw_mean(p, 500000, 8000000);
     plan->pause_every_us = draw_mean(p, 500000, 8000000);
+    plan->slow_every_us = draw_mean(p, 500000, 8000000);
     plan->all_down_every_us = draw_mean(p, 4000000, 20000000);
     plan->clock_jump_every_us = draw_mean(p, 1000000, 10000000);
     plan->disk_full_every_us = draw_mean(p, 2000000, 10000000);
@@ -65,7 +66,8 @@ static void draw_load(struct sim_plan *plan, struct prng *p)
     plan->has_expiry = prng_below(p, 2);
     plan->has_big_values = prng_below(p, 4) == 0;
     plan->has_transactions = prng_below(p, 2);
-    plan->clock_rate_ppm = prng_below(p, 2) ? 10000 : 100;
+    bool has_leases = plan->read_level_mix & 2;
+    plan->clock_rate_ppm = prng_below(p, 2) ? 100 : has_leases ? 10000 : 100000; /* nobody else relies on clocks that agree */
 }
 
 /* --- profiles --- */
@@ -103,7 +105,7 @@ static void profile_single(struct sim_plan *plan, struct prng *p)
     struct sim_plan drawn = *plan;
     profile_calm(plan, p);
     plan->cut_shapes = (1u << CUT_SHAPES) - 1;
-    switch (prng_below(p, 14)) {
+    switch (prng_below(p, 15)) {
     case 0: plan->drop = 20000 + (uint32_t)prng_below(p, 100000); break;
     case 1: plan->duplicate = 200000; break;
     case 2: plan->reorder = 200000; break;
@@ -117,6 +119,7 @@ static void profile_single(struct sim_plan *plan, struct prng *p)
     case 10: plan->disk_full_every_us = 2000000; break;
     case 11: plan->disk_stall_every_us = 1000000; break;
     case 12: plan->sync_error_every_us = 2000000; break;
+    case 13: plan->slow_every_us = 800000; break;
     default: plan->abort_every_us = 800000; break;
     }
     plan->has_crash_in_write = drawn.has_crash_in_write;
@@ -273,7 +276,7 @@ static const struct {
     {"memory", profile_memory}, {"blocking", profile_blocking},   {"observers", profile_observers},
 };
 
-bool plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
+static bool plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
 {
     memset(plan, 0, sizeof *plan);
     draw_load(plan, p);
@@ -285,6 +288,13 @@ bool plan_draw(struct sim_plan *plan, struct prng *p, const char *profile)
         }
     }
     return false;
+}
+
+bool plan_of_seed(struct sim_plan *plan, uint64_t seed, const char *profile)
+{
+    struct prng p;
+    prng_seed(&p, seed ^ 0x706c616e);
+    return plan_draw(plan, &p, profile);
 }
 
 void plan_print_profiles(FILE *out)
@@ -303,9 +313,9 @@ static const struct {
 } fields[] = {
     FIELD(host_count), FIELD(client_count), FIELD(duration_us), FIELD(key_count), FIELD(think_us), FIELD(latency_us), FIELD(drop),
     FIELD(duplicate), FIELD(reorder), FIELD(reset), FIELD(partition_every_us), FIELD(crash_every_us), FIELD(power_every_us),
-    FIELD(pause_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
+    FIELD(pause_every_us), FIELD(slow_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
     FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us), FIELD(memory_out_every_us),
-    FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
+    FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(sector_bytes), FIELD(segment_bytes), FIELD(log_memory_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
     FIELD(stream_window), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_blocking), FIELD(has_observers), FIELD(has_crash_in_write),
 };
 #undef FIELD

@@ -1,4 +1,5 @@
 #include "scenarios.h"
+#include "strike.h"
 
 /* How many elections there are, and how long they take (checklist E4, E6). */
 
@@ -77,7 +78,7 @@ static void story_elections(struct story *t, raft_term before, raft_term most, c
 /* Stopped for so long; its process goes on where it was, with all that came in meanwhile still to be read. */
 static void pause_once(struct story *t, uint32_t slot, uint64_t us)
 {
-    faults_pause(&t->sim->host[slot], us);
+    strike_host(t->sim, STRIKE_PAUSE, slot, (int64_t)us);
     sim_run(t->sim, us + 3 * SECOND);
 }
 

@@ -19,6 +19,8 @@ struct sim;
 struct ghost;
 struct oracle;
 struct churn;
+struct faults;
+struct script;
 struct blocking;
 struct observers;
 
@@ -41,6 +43,7 @@ struct sim_plan {
     uint64_t crash_every_us;
     uint64_t power_every_us;
     uint64_t pause_every_us;
+    uint64_t slow_every_us;       /* a node's loop has little processor time */
     uint64_t all_down_every_us;   /* all nodes lose power at once */
     uint64_t clock_jump_every_us; /* wall clock */
     uint64_t disk_full_every_us;
@@ -96,6 +99,7 @@ struct sim_host {
     const char *fatal_reason;     /* node called fatal: it is taken down after the event */
     char fatal_text[256];
     uint64_t allocations_left;    /* so many more and memory has run out (allocation.c); 0: there is enough */
+    uint64_t slow_us;             /* each turn of its loop takes so much longer */
     uint64_t calls_left;          /* it ends after so many more calls to the outside; 0: no such end is near */
 };
 
@@ -122,6 +126,9 @@ struct sim {
     uint64_t delay_us[SIM_HOSTS][SIM_HOSTS]; /* [from][to]: on top of the latency, of what is sent from now on */
     bool has_alias[SIM_HOSTS];    /* this host's address leads to another host */
     uint32_t alias[SIM_HOSTS];
+    struct faults *faults;        /* NULL: nothing strikes by chance */
+    struct script *script;        /* NULL: none is played */
+    FILE *record;                 /* each strike becomes a line of a script (script.h); NULL: none does */
     bool is_calm;                 /* no new faults: the liveness phase */
     bool is_quiet;                /* clients stop sending */
     uint32_t touched;             /* bits of hosts that the present event did something to */
@@ -175,7 +182,9 @@ void manual_close(struct sim_client *c);
 /* churn.c: membership commands at random */
 void churn_start(struct sim *s);
 void churn_free(struct churn *c);
-void churn_strike(struct sim *s);
+/* A command, and the host that is told; false: not now. */
+bool churn_draw(struct sim *s, struct prng *p, uint32_t *slot, char *line, size_t size);
+void churn_ask(struct sim *s, uint32_t slot, const char *line); /* its answer must come, and be true */
 void churn_poll(struct sim *s);
 bool churn_is_idle(const struct sim *s);
 void churn_host_died(struct sim *s, uint32_t slot);
@@ -192,16 +201,16 @@ void sim_teardown(struct sim *s);
 int scenarios_run(const char *pattern, const struct command_table *table, bool is_verbose);
 
 /* plan.c */
-bool plan_draw(struct sim_plan *plan, struct prng *prng, const char *profile); /* false: no such profile */
+bool plan_of_seed(struct sim_plan *plan, uint64_t seed, const char *profile); /* false: no such profile */
 bool plan_set(struct sim_plan *plan, const char *assignment); /* "host_count=3"; false: no such field */
 void plan_print(const struct sim_plan *plan, FILE *out);
 void plan_print_profiles(FILE *out);
 
-/* faults.c */
+/* faults.c: what strikes by chance */
 void faults_start(struct sim *s);
 void faults_new_leader(struct sim *s, uint32_t slot);
-void faults_pause(struct sim_host *h, uint64_t us); /* as SIGSTOP and SIGCONT do; it is up */
 void faults_stop(struct sim *s); /* heals everything and starts what is down */
+void faults_free(struct sim *s);
 
 /* ghost.c: what is checked after every event */
 struct ghost *ghost_new(struct sim *s);

@@ -53,15 +53,25 @@ static void heap_down(struct world *w)
     }
 }
 
-void world_at(struct world *w, uint64_t delay_us, world_fn *fn, void *ctx, uint64_t a, uint64_t b)
+static void schedule(struct world *w, struct world_event e)
 {
     if (w->event_count == w->event_capacity) {
         w->event_capacity = w->event_capacity ? 2 * w->event_capacity : 256;
         w->event = mem_realloc_array(w->event, w->event_capacity, sizeof *w->event);
     }
-    w->event[w->event_count] =
-        (struct world_event){w->now_us + delay_us, prng_next(&w->prng), fn, ctx, a, b};
+    w->event[w->event_count] = e;
     heap_up(w, w->event_count++);
+}
+
+void world_at(struct world *w, uint64_t delay_us, world_fn *fn, void *ctx, uint64_t a, uint64_t b)
+{
+    uint64_t order = (uint64_t)1 << 63 | prng_next(&w->prng) >> 1;
+    schedule(w, (struct world_event){w->now_us + delay_us, order, fn, ctx, a, b});
+}
+
+void world_at_first(struct world *w, uint64_t delay_us, world_fn *fn, void *ctx, uint64_t a, uint64_t b)
+{
+    schedule(w, (struct world_event){w->now_us + delay_us, w->first_count++, fn, ctx, a, b});
 }
 
 void world_run(struct world *w, uint64_t until_us, void (*after)(void *ctx), void *ctx)
@@ -122,11 +132,13 @@ bool world_chance(struct world *w, uint32_t millionths)
     return prng_chance(&w->prng, millionths) != 0;
 }
 
-uint64_t world_exponential(struct world *w, uint64_t mean)
+uint64_t world_exponential(struct world *w, uint64_t mean) { return draw_exponential(&w->prng, mean); }
+
+uint64_t draw_exponential(struct prng *p, uint64_t mean)
 {
     /* -ln(u) in 16.16 fixed point: the leading zeros of u give the halvings (geometric, times ln 2), a
      * linear piece in between. Libm would differ between builds. */
-    uint64_t u = prng_next(&w->prng) | 1;
+    uint64_t u = prng_next(p) | 1;
     unsigned halvings = (unsigned)__builtin_clzll(u);
     uint64_t fraction = halvings < 63 ? (u << (halvings + 1)) >> 48 : 0; /* 0..65535: how far above the power of two */
     uint64_t log_units = ((uint64_t)(halvings + 1) << 16) - fraction;    /* about -log2(u) * 65536 */

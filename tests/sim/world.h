@@ -18,7 +18,7 @@ typedef void world_fn(struct world *w, void *ctx, uint64_t a, uint64_t b);
 
 struct world_event {
     uint64_t time_us;
-    uint64_t order; /* random: breaks ties */
+    uint64_t order; /* breaks ties: random, above all of world_at_first */
     world_fn *fn;
     void *ctx;
     uint64_t a;
@@ -31,6 +31,7 @@ struct world {
     struct world_event *event; /* binary heap */
     size_t event_count;
     size_t event_capacity;
+    uint64_t first_count;     /* of world_at_first */
     uint64_t events_run;
     uint64_t trace_hash;      /* same seed, same hash: on every compiler and build */
     char trace[WORLD_TRACE_LINES][WORLD_TRACE_BYTES];
@@ -42,6 +43,8 @@ struct world {
 void world_init(struct world *w, uint64_t seed);
 void world_deinit(struct world *w);
 void world_at(struct world *w, uint64_t delay_us, world_fn *fn, void *ctx, uint64_t a, uint64_t b);
+/* The same, but before all others of its instant, in the order of these calls, and without a draw: who schedules so changes nothing else. */
+void world_at_first(struct world *w, uint64_t delay_us, world_fn *fn, void *ctx, uint64_t a, uint64_t b);
 /* Runs events until `until_us`, a failure, or none is left; calls `after` after each. */
 void world_run(struct world *w, uint64_t until_us, void (*after)(void *ctx), void *ctx);
 /* Adds a line to the trace and its hash. Must not hold pointers or anything that differs between builds. */
@@ -55,6 +58,7 @@ uint64_t world_between(struct world *w, uint64_t low, uint64_t high); /* inclusi
 bool world_chance(struct world *w, uint32_t millionths);
 /* Exponential with that mean, at least 1, at most 20 means. Integer arithmetic only. */
 uint64_t world_exponential(struct world *w, uint64_t mean);
+uint64_t draw_exponential(struct prng *p, uint64_t mean); /* from another stream */
 
 /* Counters of what fired: printed at the end, by name. */
 void world_count(const char *name);
