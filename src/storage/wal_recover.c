@@ -247,7 +247,7 @@ static enum err replay_segment(struct recovery *r, uint32_t position, uint64_t l
             wal_verdict_add(&r->verdict, limit == UINT64_MAX ? WAL_CLEAN : WAL_CORRUPT);
             /* The log's identity is taken from its first batch when the next one is good. */
             const struct wal_identity *owner =
-                r->w->identity.node_id != 0 ? &r->w->identity : &meta->head.identity;
+                r->w->identity.node_id != 0 || MUT(54) ? &r->w->identity : &meta->head.identity;
             wal_verdict_judge(&r->verdict, buf_slice(image), owner, key, meta->id, offset);
             return ERR_OK;
         }
