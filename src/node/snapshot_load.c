@@ -377,6 +377,12 @@ static enum err reset_log(struct node *n, const struct snapshot_meta *meta, stru
         .reset_conf_index = meta->conf_index,
         .may_use_reserve = true,
     };
+    /* Its term may be one that was heard and not durable yet: no vote of it has got out (V2). */
+    if (start->hard_state.term < meta->term) {
+        start->hard_state = (struct raft_hard_state){.term = meta->term};
+        n->disk.state.hard = start->hard_state;
+        append.state = &n->disk.state;
+    }
     COVER("snapshot: the log is begun anew behind one at start");
     enum err e = wal_append(n->wal, &append);
     start->first_index = meta->index + 1;
