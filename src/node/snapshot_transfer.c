@@ -421,11 +421,22 @@ static void receiving_publish(struct node *n)
     }
 }
 
+/* The log brought meanwhile what it was for, from another leader: nobody sends the rest, and no own one is taken while it waits. */
+static void receiving_forget(struct node *n)
+{
+    struct snapshot_receiving *r = &n->snapshots.receiving;
+    if (r->id.index == 0 || r->id.index > n->driver.status.commit || r->is_loading || r->is_publishing || r->job.job.is_submitted)
+        return;
+    COVER("snapshot: the log was faster than the rest of one");
+    receiving_drop(n);
+}
+
 void snapshot_transfer_pump(struct node *n)
 {
     struct snapshots *s = &n->snapshots;
     sending_pump(n);
     receiving_publish(n);
+    receiving_forget(n);
     if (s->receiving_owes_answer && buf_size(&s->receiving.waiting) == 0) {
         const struct snapshot_receiving *r = &s->receiving;
         s->receiving_owes_answer = false;
