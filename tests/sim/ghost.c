@@ -243,8 +243,10 @@ static void ghost_read_snapshot(struct ghost *g, uint32_t slot, const struct raf
     for (raft_index i = h->seen_first > 0 ? h->seen_first : 1; i < status->first_index && i <= g->committed.last; i++) {
         struct ghost_entry e = g->committed.entry[i - 1];
         bool is_known = i <= h->log.last && h->log.entry[i - 1].term == e.term && h->log.entry[i - 1].crc == e.crc;
-        if (!is_known)
-            ghost_log_set(&h->log, i, e);
+        if (is_known)
+            continue;
+        ghost_log_set(&h->log, i, e);
+        ghost_conf_skipped(g->conf, slot, i, e.crc);
     }
     h->seen_first = status->first_index;
 }
@@ -254,9 +256,10 @@ static void ghost_read_snapshot(struct ghost *g, uint32_t slot, const struct raf
 static void ghost_read_below_memory(struct ghost *g, uint32_t slot, const struct raft *r, raft_index from, raft_index first)
 {
     struct ghost_log *log = &g->host[slot].log;
+    const raft_index known = log->last; /* what stands behind it is left over from before */
     for (raft_index i = from; i >= first && i > 0; i--) {
         const struct ghost_pair *p = ghost_pair_slot(g, i, raft_get_term(r, i));
-        bool is_known = i <= log->last && log->entry[i - 1].term == p->term && log->entry[i - 1].crc == p->crc;
+        bool is_known = i <= known && log->entry[i - 1].term == p->term && log->entry[i - 1].crc == p->crc;
         if (is_known || !p->index)
             return;
         ghost_log_set(log, i, (struct ghost_entry){p->term, p->crc});

@@ -64,6 +64,19 @@ static const struct raft_conf *seen_find(const struct ghost_conf *c, uint32_t cr
     return NULL;
 }
 
+static void note_conf(struct ghost_conf *c, uint32_t slot, raft_index index, uint32_t crc)
+{
+    while (c->host[slot].count > 0 && c->host[slot].index[c->host[slot].count - 1] >= index)
+        c->host[slot].count--;
+    if (c->host[slot].count == HOST_CONFS) {
+        memmove(c->host[slot].index, c->host[slot].index + 1, (HOST_CONFS - 1) * sizeof c->host[slot].index[0]);
+        memmove(c->host[slot].crc, c->host[slot].crc + 1, (HOST_CONFS - 1) * sizeof c->host[slot].crc[0]);
+        c->host[slot].count--;
+    }
+    c->host[slot].index[c->host[slot].count] = index;
+    c->host[slot].crc[c->host[slot].count++] = crc;
+}
+
 void ghost_conf_saw(struct ghost_conf *c, uint32_t slot, const struct raft_entry *e)
 {
     struct raft_conf conf;
@@ -78,15 +91,13 @@ void ghost_conf_saw(struct ghost_conf *c, uint32_t slot, const struct raft_entry
         }
         c->seen[c->seen_count++] = (struct seen_conf){crc, conf};
     }
-    while (c->host[slot].count > 0 && c->host[slot].index[c->host[slot].count - 1] >= e->index)
-        c->host[slot].count--;
-    if (c->host[slot].count == HOST_CONFS) {
-        memmove(c->host[slot].index, c->host[slot].index + 1, (HOST_CONFS - 1) * sizeof c->host[slot].index[0]);
-        memmove(c->host[slot].crc, c->host[slot].crc + 1, (HOST_CONFS - 1) * sizeof c->host[slot].crc[0]);
-        c->host[slot].count--;
-    }
-    c->host[slot].index[c->host[slot].count] = e->index;
-    c->host[slot].crc[c->host[slot].count++] = crc;
+    note_conf(c, slot, e->index, crc);
+}
+
+void ghost_conf_skipped(struct ghost_conf *c, uint32_t slot, raft_index index, uint32_t crc)
+{
+    if (seen_find(c, crc))
+        note_conf(c, slot, index, crc);
 }
 
 void ghost_conf_wiped(struct ghost_conf *c, uint32_t slot)

@@ -241,6 +241,8 @@ void ghost_conf_free(struct ghost_conf *c);
 void ghost_conf_forget(struct ghost_conf *c);
 /* An entry of a node's log was looked at; its log ends at `last` now; its disk is gone. */
 void ghost_conf_saw(struct ghost_conf *c, uint32_t slot, const struct raft_entry *e);
+/* A snapshot stands for an entry that this node never had: perhaps a configuration. */
+void ghost_conf_skipped(struct ghost_conf *c, uint32_t slot, raft_index index, uint32_t crc);
 void ghost_conf_wiped(struct ghost_conf *c, uint32_t slot);
 /* I8: what node `slot` takes for its configuration is the newest in its log. `crc` is of entry [i] of that log. */
 void ghost_conf_check(struct ghost_conf *c, uint32_t slot, const struct raft *r, raft_index last, uint32_t (*crc)(void *ctx, raft_index i),
