@@ -1,5 +1,6 @@
 #include "strike.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,15 @@ static const struct {
 };
 #define ROTS (sizeof rots / sizeof rots[0])
 
+static void __attribute__((format(printf, 2, 3))) append(char *text, const char *format, ...)
+{
+    const size_t n = strlen(text);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text + n, STRIKE_TEXT_BYTES - n, format, list);
+    va_end(list);
+}
+
 static void print_links(uint64_t links, char *text)
 {
     for (uint32_t from = 0; from < SIM_HOSTS; from++) {
@@ -54,27 +64,30 @@ static void print_links(uint64_t links, char *text)
             bool is_there = links & strike_link(from, to);
             bool is_both = is_there && (links & strike_link(to, from));
             if (is_there && !(is_both && to < from))
-                text += sprintf(text, " %u%c%u", from, is_both ? '-' : '>', to);
+                append(text, " %u%c%u", from, is_both ? '-' : '>', to);
         }
     }
 }
 
 void strike_print(const struct strike *what, char *text)
 {
-    text += sprintf(text, "%s", words[what->kind].verb);
-    switch (words[what->kind].shape) {
-    case SHAPE_HOST: sprintf(text, " %u", what->host); break;
-    case SHAPE_AMOUNT: sprintf(text, " %u %lld", what->host, (long long)what->amount); break;
+    const enum strike_shape shape = words[what->kind].shape;
+    snprintf(text, STRIKE_TEXT_BYTES, "%s", words[what->kind].verb);
+    if (shape != SHAPE_LINKS && shape != SHAPE_NOTHING)
+        append(text, " %u", what->host);
+    switch (shape) {
     case SHAPE_ROOM:
-        if (what->amount < 0)
-            sprintf(text, " %u all", what->host);
+    case SHAPE_AMOUNT:
+        if (shape == SHAPE_ROOM && what->amount < 0)
+            append(text, " all");
         else
-            sprintf(text, " %u %lld", what->host, (long long)what->amount);
+            append(text, " %lld", (long long)what->amount);
         break;
-    case SHAPE_ROT: sprintf(text, " %u %s", what->host, rots[what->amount].word); break;
+    case SHAPE_ROT: append(text, " %s", rots[what->amount].word); break;
     case SHAPE_LINKS: print_links(what->links, text); break;
+    case SHAPE_LINE: append(text, " %s", what->line); break;
+    case SHAPE_HOST:
     case SHAPE_NOTHING: break;
-    case SHAPE_LINE: sprintf(text, " %u %s", what->host, what->line); break;
     }
 }
 
