@@ -109,12 +109,16 @@ static void check_peers(const struct raft *r)
     for (uint32_t i = 0; i < r->peers.count; i++) {
         const struct raft_peer *peer = &r->peers.item[i];
         uint64_t bytes = 0;
+        uint64_t newest = 0;
         ASSERT(peer->match < peer->next); /* R4 */
         ASSERT(r->role != RAFT_LEADER || peer->next <= r->log.last_index + 1);
         for (uint32_t k = 0; k < peer->window_count; k++) {
-            bytes += peer->window[(peer->window_start + k) % peer->window_capacity].bytes;
+            newest = peer->window[(peer->window_start + k) % peer->window_capacity].bytes;
+            bytes += newest;
         }
         ASSERT(bytes == peer->window_bytes);
+        ASSERT(peer->window_count <= peer->window_capacity); /* I14: full is reached, not passed */
+        ASSERT(peer->window_count == 0 || bytes - newest < r->options.inflight_bytes);
     }
 }
 

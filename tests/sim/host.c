@@ -254,6 +254,11 @@ void host_init(struct sim *s, uint32_t slot, const char *cluster_list)
     h->options.log_memory = (int64_t)s->plan.log_memory_bytes;
     h->options.disk_reserve = 0;
     h->options.peer_append_bytes = s->plan.append_bytes ? (int64_t)s->plan.append_bytes : 258048;
+    if (s->plan.window_bytes > 0) {
+        h->options.forward_window_bytes = (int64_t)s->plan.window_bytes;
+        h->options.uncommitted_bytes = (int64_t)s->plan.window_bytes;
+        h->options.peer_inflight_bytes = (int64_t)s->plan.window_bytes;
+    }
     if (s->plan.snapshot_log_bytes > 0) {
         h->options.snapshot_log_size = (int64_t)s->plan.snapshot_log_bytes;
         h->options.snapshot_log_ratio = 0;

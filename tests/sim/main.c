@@ -260,7 +260,7 @@ static bool run_seed(uint64_t seed, struct script *script, const struct run_opti
 {
     struct sim *s = mem_alloc_zero(sizeof *s);
     struct sim_plan plan = {0};
-    const char *profile = script ? script->profile : options->profile;
+    const char *profile = script ? "script" : options->profile;
     if (script)
         plan = script->plan;
     else

@@ -284,6 +284,7 @@ static bool plan_draw(struct sim_plan *plan, struct prng *p, const char *profile
     for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
         if (strcmp(profile, profiles[i].name) == 0) {
             profiles[i].change(plan, p);
+            plan->window_bytes = prng_below(p, 4) || strcmp(profile, "bench") == 0 ? 0 : (uint64_t)200 << prng_below(p, 8);
             return true;
         }
     }
@@ -316,7 +317,7 @@ static const struct {
     FIELD(pause_every_us), FIELD(slow_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
     FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us), FIELD(memory_out_every_us),
     FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(sector_bytes), FIELD(segment_bytes), FIELD(log_memory_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
-    FIELD(stream_window), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_blocking), FIELD(has_observers), FIELD(has_crash_in_write),
+    FIELD(stream_window), FIELD(window_bytes), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_blocking), FIELD(has_observers), FIELD(has_crash_in_write),
 };
 #undef FIELD
 

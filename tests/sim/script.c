@@ -7,7 +7,7 @@
 
 static void redraw_plan(struct script *out, bool *is_good)
 {
-    *is_good = plan_of_seed(&out->plan, out->seed, out->profile) && *is_good;
+    *is_good = out->profile[0] == '\0' || plan_of_seed(&out->plan, out->seed, out->profile);
 }
 
 /* "12.5 kill 2" */
@@ -42,7 +42,8 @@ static bool read_line(struct script *out, char *text)
         out->seed = strtoull(text + 5, NULL, 0);
         redraw_plan(out, &is_good);
     } else if (strncmp(text, "profile ", 8) == 0) {
-        is_good = snprintf(out->profile, sizeof out->profile, "%s", text + 8) < (int)sizeof out->profile;
+        is_good = strlen(text + 8) < sizeof out->profile;
+        memcpy(out->profile, text + 8, is_good ? strlen(text + 8) + 1 : 0);
         redraw_plan(out, &is_good);
     } else {
         is_good = plan_set(&out->plan, text) && out->plan.host_count >= 1 && out->plan.host_count <= SIM_HOSTS;
@@ -52,9 +53,8 @@ static bool read_line(struct script *out, char *text)
 
 bool script_read(const char *name, struct script *out)
 {
-    *out = (struct script){.seed = 1, .profile = "calm"};
+    *out = (struct script){.seed = 1};
     bool is_good = true;
-    redraw_plan(out, &is_good);
     FILE *in = fopen(name, "r");
     if (!in) {
         perror(name);
@@ -108,7 +108,7 @@ bool script_record(struct sim *s, const char *name, const char *profile)
         return false;
     }
     setvbuf(s->record, NULL, _IOLBF, BUFSIZ); /* the process may abort */
-    fprintf(s->record, "seed %llu\nprofile %s\n", (unsigned long long)s->seed, profile);
+    fprintf(s->record, "# of profile %s\nseed %llu\n", profile, (unsigned long long)s->seed); /* every field follows: a later plan's are off */
     plan_print(&s->plan, s->record);
     return true;
 }

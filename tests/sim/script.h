@@ -8,7 +8,7 @@
  *
  *     # a comment
  *     seed 17
- *     profile swarm           the plan is what these two draw,
+ *     profile swarm           the plan is what these two draw (without a profile: all zero),
  *     host_count=3            but for fields that are given (coracle-sim --plan lists them)
  *     at 1.250000 kill 2      seconds, and a strike (strike.h), in order of time
  *

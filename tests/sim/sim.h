@@ -65,6 +65,7 @@ struct sim_plan {
     uint64_t segment_bytes;
     uint64_t log_memory_bytes;
     uint32_t read_level_mix;      /* bits: 1 quorum, 2 lease, 4 stale */
+    uint64_t window_bytes;        /* of what may be under way: commands of a node, uncommitted entries, appends to a peer; 0: as the server has it */
     bool has_expiry;
     bool has_big_values;
     bool has_transactions;
