@@ -474,9 +474,9 @@ static bool replication_fetched_is_sound(const struct raft *r, const struct raft
 void replication_on_fetched(struct raft *r, const struct raft_event *event)
 {
     struct raft_peer *peer = members_find(r, event->u.fetched.peer);
-    if (r->role != RAFT_LEADER || peer == NULL || !peer->is_fetching ||
-        event->u.fetched.prev_index != peer->next - 1) {
-        return; /* For another leadership, or given up since. */
+    if (r->role != RAFT_LEADER || peer == NULL || peer->state != PROGRESS_REPLICATE ||
+        !peer->is_fetching || event->u.fetched.prev_index != peer->next - 1) {
+        return; /* For another leadership, or given up since, perhaps for a snapshot. */
     }
     peer->is_fetching = false;
     if (peer->is_link_down || progress_window_full(peer, r->options.inflight_bytes) ||

@@ -166,14 +166,27 @@ static void disk_truncate(struct disk *d, raft_index from)
     w->has_work = true;
 }
 
+static void work_drop_log(struct disk_work *w)
+{
+    while (w->entry_count > 0)
+        work_pop(w);
+    w->truncate_from = 0;
+}
+
+/* What waits for room on a full disk is void once a snapshot takes the log's place, and until that is written the log may lose entries that
+ * a truncation counts on (compact.c). The state in it is not; and what its token stands for the snapshot holds. */
+static void disk_drop_void(struct disk *d)
+{
+    if (!d->append.is_submitted && d->pending.reset_index != 0)
+        work_drop_log(&d->append.work);
+}
+
 /* The log goes on behind a snapshot that is durable. */
 static void disk_reset(struct node *n, const struct raft_update *update)
 {
     struct disk *d = &n->disk;
     struct disk_work *w = &d->pending;
-    while (w->entry_count > 0)
-        work_pop(w);
-    w->truncate_from = 0;
+    work_drop_log(w);
     w->reset_index = update->reset_index;
     w->reset_term = update->reset_term;
     mem_free(w->reset_conf);
@@ -181,6 +194,7 @@ static void disk_reset(struct node *n, const struct raft_update *update)
     *w->reset_conf = n->snapshots.conf;
     w->reset_conf_index = n->snapshots.conf_index;
     d->last_index = update->reset_index;
+    disk_drop_void(d);
 }
 
 void disk_add(struct node *n, const struct raft_update *update)
@@ -329,6 +343,7 @@ static void disk_on_appended(struct node *n, struct node_job *job)
         d->retry_us = n->now_us + (d->is_full ? DISK_RETRY_US : 0);
         d->is_full = true;
         d->look_us = n->now_us + DISK_RETRY_US;
+        disk_drop_void(d);
         return;
     }
     if (job->result != ERR_OK) {

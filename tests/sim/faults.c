@@ -1,29 +1,18 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "strike.h"
+#include "faults.h"
+#include "trouble.h"
 
 /* What strikes, and when: classes of faults, each at exponential distances, each drawing from a stream of its own. So a class that is
  * switched off takes nothing from the others, and none takes from the cluster: whoever knows the strikes has the run. Which classes, and how often:
  * plan.c. Their events come before all others of an instant, in the order in which they were scheduled: as the lines of a script do. */
 
-enum fault_class {
-    FAULT_PARTITION, FAULT_CRASH, FAULT_POWER, FAULT_PAUSE, FAULT_SLOW, FAULT_ALL_DOWN, FAULT_CLOCK, FAULT_DISK_FULL, FAULT_DISK_STALL,
-    FAULT_SYNC_ERROR, FAULT_ROT, FAULT_RECEIVED_ROT, FAULT_DISK_ERROR, FAULT_ABORT, FAULT_TRANSFER, FAULT_MEMORY, FAULT_CHANGE,
-    FAULT_PERIODIC, /* the ones before come again and again; the ones from here on when something happens */
-    FAULT_LEADER_FALLS = FAULT_PERIODIC, FAULT_RESTART,
-    FAULT_CLASSES
-};
-
-struct faults {
-    struct prng stream[FAULT_CLASSES];
-};
-
 static uint32_t draw_host(struct sim *s, struct prng *p) { return (uint32_t)prng_below(p, s->plan.host_count); }
 
 /* --- nodes --- */
 
-static void start_later(struct world *w, void *ctx, uint64_t slot, uint64_t b)
+void faults_start_later(struct world *w, void *ctx, uint64_t slot, uint64_t b)
 {
     struct sim *s = ctx;
     (void)w;
@@ -37,7 +26,7 @@ static void take_down(struct sim *s, enum strike_kind how, uint32_t slot, uint64
     if (!s->host[slot].node)
         return;
     strike_host(s, how, slot, 0);
-    world_at_first(&s->world, down_us, start_later, s, slot, 0);
+    world_at_first(&s->world, down_us, faults_start_later, s, slot, 0);
 }
 
 static void fault_crash(struct sim *s, struct prng *p)
@@ -118,7 +107,7 @@ static void cut(struct sim *s, uint64_t links)
 
 static void heal(struct sim *s) { strike(s, &(struct strike){.kind = STRIKE_HEAL}); }
 
-static void partition_ends(struct world *w, void *ctx, uint64_t a, uint64_t b)
+void faults_heal_later(struct world *w, void *ctx, uint64_t a, uint64_t b)
 {
     (void)w;
     (void)a;
@@ -245,12 +234,12 @@ static void fault_partition(struct sim *s, struct prng *p)
     heal(s);
     world_count(name[shape]);
     fault_cut(s, p, (enum cut_shape)shape);
-    world_at_first(&s->world, 100000 + draw_exponential(p, 1500000), partition_ends, s, 0, 0);
+    world_at_first(&s->world, 100000 + draw_exponential(p, 1500000), faults_heal_later, s, 0, 0);
 }
 
 /* --- disks --- */
 
-static void disk_full_ends(struct world *w, void *ctx, uint64_t slot, uint64_t b)
+void faults_room_later(struct world *w, void *ctx, uint64_t slot, uint64_t b)
 {
     (void)w;
     (void)b;
@@ -261,7 +250,7 @@ static void fault_disk_full(struct sim *s, struct prng *p)
 {
     uint32_t slot = draw_host(s, p);
     strike_host(s, STRIKE_DISK_ROOM, slot, (int64_t)prng_below(p, 20000));
-    world_at_first(&s->world, draw_exponential(p, 1500000), disk_full_ends, s, slot, 0);
+    world_at_first(&s->world, draw_exponential(p, 1500000), faults_room_later, s, slot, 0);
 }
 
 static void fault_disk_stall(struct sim *s, struct prng *p)
@@ -286,7 +275,7 @@ static void fault_rot(struct sim *s, struct prng *p)
     if (!s->host[slot].node)
         return;
     strike_host(s, STRIKE_ROT, slot, kind[prng_below(p, 3)]);
-    world_at_first(&s->world, draw_exponential(p, 500000), start_later, s, slot, 0);
+    world_at_first(&s->world, draw_exponential(p, 500000), faults_start_later, s, slot, 0);
 }
 
 /* A bit of what was stored so far of a snapshot that is being received: it must not be taken, and the next attempt is. */
@@ -357,7 +346,7 @@ static void faults_restart(struct world *w, void *ctx, uint64_t a, uint64_t b)
     (void)b;
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         if (!s->host[i].node)
-            world_at_first(w, draw_exponential(&s->faults->stream[FAULT_RESTART], 500000), start_later, s, i, 0);
+            world_at_first(w, draw_exponential(&s->faults->stream[FAULT_RESTART], 500000), faults_start_later, s, i, 0);
     }
     if (!s->is_calm)
         world_at_first(w, 1000000, faults_restart, s, 0, 0);
@@ -414,6 +403,7 @@ void faults_start(struct sim *s)
             world_at_first(&s->world, 500000 + draw_exponential(&s->faults->stream[i], fault_mean(s, i)), fault_comes, s, i, 0);
     }
     world_at_first(&s->world, 1000000, faults_restart, s, 0, 0);
+    trouble_start(s);
 }
 
 void faults_stop(struct sim *s)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/checksum.h"
 #include "keyspace/keyspace_internal.h"
+#include "cells.h"
 #include "ghost_disk.h"
 #include "keyspace/keyspace_running.h"
 #include "node/peer_message.h"
@@ -656,6 +657,7 @@ void ghost_check_host(struct ghost *g, uint32_t slot)
     h->seen_term = status.term;
     h->seen_role = status.role;
     ghost_check_digest(g, slot);
+    cells_look(g->sim, slot);
 }
 
 void ghost_check(struct ghost *g)
@@ -692,6 +694,12 @@ void ghost_finish(struct ghost *g)
 }
 
 /* --- membership, as committed --- */
+
+bool ghost_is_committed(const struct ghost *g, uint32_t slot, raft_index index)
+{
+    raft_term term = raft_get_term(node_raft(g->sim->host[slot].node), index);
+    return index <= g->committed.last && (index == 0 || term == 0 || term == g->committed.entry[index - 1].term);
+}
 
 raft_id ghost_member_id(const struct ghost *g, uint32_t slot)
 {

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "cells.h"
 #include "check/check.h"
 #include "node/rows.h"
 #include "script.h"
@@ -83,6 +84,8 @@ static void after_event(void *ctx)
             host_stop(h, HOST_KILL);
             h->calls_left = 0;
         }
+        if (h->fatal_reason)
+            cells_look(s, i);
         if (!h->fatal_reason || (s->churn && churn_on_fatal(s, i)))
             continue;
         if (!h->fatal_expected)
@@ -319,6 +322,7 @@ static void write_counts(const char *name)
     if (!out)
         return;
     world_print_counts(out);
+    cells_print(out);
 #ifdef CORACLE_COVER
     cover_for_each(print_mark, out);
 #endif

@@ -211,6 +211,31 @@ static void profile_compact(struct sim_plan *plan, struct prng *p)
         plan->crash_every_us = 500000 + prng_below(p, 3000000);
 }
 
+/* Everything at once that is a dimension of the matrix (cells.c): members come and go while they take and send snapshots, leadership
+ * is given away, and disks fail. */
+static void profile_cells(struct sim_plan *plan, struct prng *p)
+{
+    profile_churn(plan, p);
+    profile_compact(plan, p);
+    plan->spare_count = 2 + (uint32_t)prng_below(p, 2);
+    plan->host_count = plan->spare_count + 3 + (uint32_t)prng_below(p, 2);
+    /* Big states take several chunks. They are taken more seldom: of what takes longer than until the next one, several at once receive none. */
+    plan->has_big_values = prng_below(p, 3) == 0;
+    plan->snapshot_log_bytes = (uint64_t)1 << (plan->has_big_values ? 15 + prng_below(p, 2) : 9 + prng_below(p, 5));
+    plan->change_every_us = 30000 + prng_below(p, 200000);
+    plan->disk_full_every_us = 300000 + prng_below(p, 1500000);
+    plan->disk_stall_every_us = 200000 + prng_below(p, 1500000);
+    plan->sync_error_every_us = 200000 + prng_below(p, 1500000);
+    plan->log_damage_every_us = 100000 + prng_below(p, 1000000);
+    plan->aim_every_us = 1000 + prng_below(p, 6000);
+    plan->aims = (uint32_t)prng_below(p, 32);
+    plan->leader_isolation_us = prng_below(p, 3) ? 0 : 100000 + prng_below(p, 2000000);
+    plan->latency_us = 500 + prng_below(p, 20000);
+    plan->disk_us = 50 + prng_below(p, 20000);
+    plan->think_us += 100000;
+    plan->client_count = 10; /* a few may wait at nodes that were taken in and forgotten, up to the end */
+}
+
 /* One node's disk rots, at every chance (the fault atlas: never another's); where there are snapshots it is the log's files that do. */
 static void profile_corruption(struct sim_plan *plan, struct prng *p)
 {
@@ -273,6 +298,7 @@ static const struct {
     {"storm", profile_storm},   {"fig8", profile_fig8},       {"island", profile_island},         {"bridge", profile_bridge},
     {"swizzle", profile_swizzle}, {"mystery", profile_mystery}, {"power-loss-all", profile_power}, {"corruption", profile_corruption},
     {"churn", profile_churn},   {"compact", profile_compact},   {"stream", profile_stream},
+    {"cells", profile_cells},
     {"memory", profile_memory}, {"blocking", profile_blocking},   {"observers", profile_observers},
 };
 
@@ -315,7 +341,7 @@ static const struct {
     FIELD(host_count), FIELD(client_count), FIELD(duration_us), FIELD(key_count), FIELD(think_us), FIELD(latency_us), FIELD(drop),
     FIELD(duplicate), FIELD(reorder), FIELD(reset), FIELD(partition_every_us), FIELD(crash_every_us), FIELD(power_every_us),
     FIELD(pause_every_us), FIELD(slow_every_us), FIELD(all_down_every_us), FIELD(clock_jump_every_us), FIELD(disk_full_every_us), FIELD(disk_stall_every_us),
-    FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us), FIELD(memory_out_every_us),
+    FIELD(sync_error_every_us), FIELD(rot_every_us), FIELD(received_rot_every_us), FIELD(log_damage_every_us), FIELD(aim_every_us), FIELD(aims), FIELD(disk_error_every_us), FIELD(abort_every_us), FIELD(transfer_every_us), FIELD(memory_out_every_us),
     FIELD(change_every_us), FIELD(spare_count), FIELD(snapshot_log_bytes), FIELD(retention_entries), FIELD(leader_isolation_us), FIELD(append_bytes), FIELD(sector_bytes), FIELD(segment_bytes), FIELD(log_memory_bytes), FIELD(cut_shapes), FIELD(clock_rate_ppm), FIELD(disk_us),
     FIELD(stream_window), FIELD(window_bytes), FIELD(read_level_mix), FIELD(has_expiry), FIELD(has_big_values), FIELD(has_transactions), FIELD(has_blocking), FIELD(has_observers), FIELD(has_crash_in_write),
 };

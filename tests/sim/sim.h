@@ -51,6 +51,9 @@ struct sim_plan {
     uint64_t sync_error_every_us;
     uint64_t rot_every_us;
     uint64_t received_rot_every_us; /* of a snapshot that is being received */
+    uint64_t log_damage_every_us; /* the end of one node's log, at rest (trouble.c) */
+    uint64_t aim_every_us;        /* looks for nodes in the middle of something, and sometimes strikes (trouble.c) ... */
+    uint32_t aims;                /* ... in these ways */
     uint64_t change_every_us;     /* commands about membership (churn.c) */
     uint64_t disk_error_every_us; /* EIO from write or read */
     uint64_t abort_every_us;      /* the process ends inside an iteration */
@@ -227,6 +230,8 @@ struct vfs *ghost_watch_disk(struct ghost *g, uint32_t slot, struct vfs *inner);
 void ghost_check_message(struct ghost *g, uint32_t from, uint32_t to, struct slice bytes); /* as it is sent */
 void ghost_finish(struct ghost *g); /* end of the run: all nodes equal, everything acknowledged there */
 uint64_t ghost_leader_changes(const struct ghost *g);
+/* Entry `index` of that node's log, whether it knows it or not; it runs and has left BLANK. 0: nothing, which is. */
+bool ghost_is_committed(const struct ghost *g, uint32_t slot, raft_index index);
 /* As the newest committed configuration that the ghost has seen says. */
 bool ghost_is_member(const struct ghost *g, uint32_t slot);
 raft_id ghost_member_id(const struct ghost *g, uint32_t slot); /* 0: it is none */

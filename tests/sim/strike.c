@@ -31,6 +31,7 @@ static const struct {
     [STRIKE_WRITE_ERROR] = {"write-error", SHAPE_HOST},
     [STRIKE_READ_ERROR] = {"read-error", SHAPE_HOST},
     [STRIKE_ROT] = {"rot", SHAPE_ROT},
+    [STRIKE_ROT_END] = {"rot-end", SHAPE_ROT},
     [STRIKE_ROT_RECEIVED] = {"rot-received", SHAPE_AMOUNT},
     [STRIKE_END_IN] = {"end-in", SHAPE_AMOUNT},
     [STRIKE_MEMORY] = {"memory", SHAPE_AMOUNT},
@@ -239,6 +240,14 @@ static void strike_rot(struct sim_host *h, enum sim_rot how)
         world_count(rots[how].count);
 }
 
+static void strike_rot_end(struct sim_host *h, enum sim_rot how)
+{
+    host_stop(h, HOST_KILL);
+    ghost_host_rots(h->sim->ghost, h->slot);
+    if (sim_disk_corrupt_newest(h->disk, how, 1))
+        world_count("rot: the log's end");
+}
+
 static void strike_rot_received(struct sim_host *h, uint64_t at)
 {
     if (sim_disk_corrupt(h->disk, SNAPSHOT_RECEIVED_NAME, at, 1, SIM_ROT_FLIP_BIT))
@@ -273,7 +282,7 @@ static void strike_tell(struct sim_host *h, const char *line)
 /* The others are done to a disk, a link, a machine. */
 static bool needs_process(enum strike_kind kind)
 {
-    return kind == STRIKE_KILL || kind == STRIKE_POWER || kind == STRIKE_PAUSE || kind == STRIKE_ROT || kind == STRIKE_ROT_RECEIVED ||
+    return kind == STRIKE_KILL || kind == STRIKE_POWER || kind == STRIKE_PAUSE || kind == STRIKE_ROT || kind == STRIKE_ROT_END || kind == STRIKE_ROT_RECEIVED ||
            kind == STRIKE_END_IN || kind == STRIKE_TELL || kind == STRIKE_ASK;
 }
 
@@ -318,6 +327,7 @@ void strike(struct sim *s, const struct strike *what)
     case STRIKE_WRITE_ERROR:
     case STRIKE_READ_ERROR: strike_disk_error(h, what->kind); break;
     case STRIKE_ROT: strike_rot(h, (enum sim_rot)what->amount); break;
+    case STRIKE_ROT_END: strike_rot_end(h, (enum sim_rot)what->amount); break;
     case STRIKE_ROT_RECEIVED: strike_rot_received(h, amount); break;
     case STRIKE_END_IN: h->calls_left = 1 + amount; break;
     case STRIKE_MEMORY: h->allocations_left = 1 + amount; break;

@@ -25,6 +25,7 @@ enum strike_kind {
     STRIKE_WRITE_ERROR,  /* write-error N: the next write takes a part, and fails */
     STRIKE_READ_ERROR,   /* read-error N */
     STRIKE_ROT,          /* rot N bit|garbage|misplaced: it is killed, and a sector at rest is not what was written */
+    STRIKE_ROT_END,      /* rot-end N bit|garbage: the same, of its log's newest batch */
     STRIKE_ROT_RECEIVED, /* rot-received N OFFSET: a bit of a snapshot that is being received */
     STRIKE_END_IN,       /* end-in N CALLS: the process ends at its call to the outside but so many */
     STRIKE_MEMORY,       /* memory N ALLOCATIONS: so many more, and one fails */
