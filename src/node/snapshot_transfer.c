@@ -231,10 +231,12 @@ static void run_drop(struct node_job *base)
 
 static void on_dropped(struct node *n, struct node_job *base)
 {
+    struct snapshot_receiving *r = &n->snapshots.receiving;
     (void)base;
-    n->snapshots.receiving.id.index = 0;
-    n->snapshots.receiving.offset = 0;
-    n->snapshots.receiving.accepted = 0;
+    r->id.index = 0;
+    r->offset = 0;
+    r->accepted = 0;
+    buf_clear(&r->waiting, 0); /* of chunks that came meanwhile: with one that waits no other would ever be taken */
 }
 
 /* Back to nothing; the next chunk begins anew. */

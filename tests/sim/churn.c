@@ -155,9 +155,23 @@ static struct churn_ask *free_ask(struct churn *c)
     return NULL;
 }
 
+/* While the one node whose log is damaged (trouble.c) may not vote, nobody makes its vote the one that counts: an operator's mistake
+ * that no cluster can undo. */
+static bool is_one_damaged(const struct sim *s)
+{
+    struct node_status status;
+    const struct sim_host *h = &s->host[s->seed % s->plan.host_count];
+    if (!s->plan.log_damage_every_us)
+        return false;
+    if (!h->node)
+        return true;
+    node_get_status(h->node, &status);
+    return status.raft.is_tainted;
+}
+
 bool churn_draw(struct sim *s, struct prng *p, uint32_t *slot, char *line, size_t size)
 {
-    if (!free_ask(s->churn))
+    if (!free_ask(s->churn) || is_one_damaged(s))
         return false;
     draw_command(s, p, line, size);
     *slot = (uint32_t)prng_below(p, s->plan.host_count);
