@@ -10,6 +10,7 @@
 #include "cells.h"
 #include "ghost_disk.h"
 #include "keyspace/keyspace_running.h"
+#include "node/node_internal.h"
 #include "node/peer_message.h"
 #include "node/proposal.h"
 #include "oracle.h"
@@ -617,16 +618,15 @@ static void ghost_check_windows(struct ghost *g, uint32_t slot, const struct raf
     const struct sim *s = g->sim;
     const struct options *o = &s->host[slot].options;
     const uint64_t one = s->plan.has_big_values ? BIG_COMMAND_BYTES : COMMAND_BYTES;
-    struct node_status node;
-    node_get_status(s->host[slot].node, &node);
-    if (node.forward_bytes > (uint64_t)o->forward_window_bytes + one)
-        world_fail(&g->sim->world, "I14 node %u has %llu bytes of commands under way", slot, (unsigned long long)node.forward_bytes);
+    const uint64_t forward_bytes = s->host[slot].node->session.window_bytes;
+    if (forward_bytes > (uint64_t)o->forward_window_bytes + one)
+        world_fail(&g->sim->world, "I14 node %u has %llu bytes of commands under way", slot, (unsigned long long)forward_bytes);
     /* Where nothing is uncommitted a batch is taken whatever its size: the windows of all nodes may come in one. A new leader takes over
      * what it does not know to be committed, after a restart its whole log. */
     const bool has_own = status->role == RAFT_LEADER && status->commit >= status->term_start;
     if (has_own && status->uncommitted_bytes > (uint64_t)o->uncommitted_bytes + s->plan.host_count * ((uint64_t)o->forward_window_bytes + one))
         world_fail(&g->sim->world, "I14 node %u has %llu bytes of entries uncommitted", slot, (unsigned long long)status->uncommitted_bytes);
-    if (s->plan.window_bytes > 0 && node.forward_bytes >= s->plan.window_bytes)
+    if (s->plan.window_bytes > 0 && forward_bytes >= s->plan.window_bytes)
         world_count("a node's window is full");
     if (s->plan.window_bytes > 0 && status->uncommitted_bytes >= s->plan.window_bytes)
         world_count("a leader's uncommitted entries fill their window");
