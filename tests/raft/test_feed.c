@@ -120,6 +120,32 @@ TEST(a_fetch_of_too_much_is_cut)
     solo_end(&s);
 }
 
+/* What was read for a peer comes when the log in front of it is gone and it is sent a snapshot, for which something is read as well. */
+TEST(a_fetch_comes_late_for_a_snapshot)
+{
+    static const raft_term term[] = {1, 2, 3, 3, 3};
+    struct raft_entry entry[5];
+    struct solo s;
+    lead_without_memory(&s, 2);
+    solo_ack(&s, 3, 3, 1);
+    REQUIRE(s.u.fetch_count == 1 && s.u.fetch[0].first == 2);
+    struct raft_event compacted = {.type = RAFT_EVENT_COMPACTED, .u.first_index = 6};
+    REQUIRE(solo_step(&s, &compacted) == ERR_OK);
+    solo_tick(&s, 60000);
+    REQUIRE(s.u.chunk_request_count == 1);
+    for (raft_index i = 0; i < 5; i++) {
+        entry[i] = (struct raft_entry){.index = i + 2, .term = term[i], .bytes = SLICE_LITERAL("bytes")};
+    }
+    struct raft_event event = {.type = RAFT_EVENT_FETCHED};
+    event.u.fetched.peer = 3;
+    event.u.fetched.prev_index = 1;
+    event.u.fetched.entry = entry;
+    event.u.fetched.entry_count = 5;
+    REQUIRE(solo_step(&s, &event) == ERR_OK);
+    CHECK(!has_sent(&s, RAFT_APPEND, 3));
+    solo_end(&s);
+}
+
 /* C6: what has been sent a moment ago is not asked about, however long nothing was sent before. */
 TEST(a_probe_waits_a_heartbeat_from_the_first_of_a_window)
 {
