@@ -99,8 +99,14 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
     l->is_up = true;
     l->backoff_us = 0;
     p->fault_us = 0;
-    if (theirs->incarnation != p->incarnation)
+    if (theirs->incarnation != p->incarnation) {
         p->last_theirs = p->bulk_theirs = 0; /* It counts its links anew. */
+        /* What is under way on the other link is of its former life: an acknowledgement of what that had on its disk may be one of what a
+         * damaged disk has lost since, and Raft forgets those only with the bulk link (replication.c may_have_lost). */
+        const int other = which == PEER_CONTROL ? PEER_BULK : PEER_CONTROL;
+        if (p->link[other].is_up)
+            peers_hang_up(n, p, other, "its node was started again");
+    }
     p->incarnation = theirs->incarnation;
     snprintf(p->announced, sizeof p->announced, "%s", theirs->address);
     p->heard_us = n->now_us;

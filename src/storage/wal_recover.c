@@ -579,11 +579,13 @@ static enum err report(struct recovery *r, struct wal_recovery *out)
 }
 
 /* No head verifies anywhere: a new directory, the remains of one whose creation was interrupted, or
- * a ruin. */
+ * a ruin. A first segment that is not number 1 had others before it, which are removed only once a
+ * head is durable: however it looks, it is a ruin. */
 static enum err begin_new(struct recovery *r, raft_id node_id_if_new, struct wal_recovery *out)
 {
     struct wal *w = r->w;
-    if (r->verdict.health == WAL_CLEAN && !r->has_later_bytes) {
+    const bool had_head = r->survey.segment_count > 0 && r->survey.segment[0].id > 1;
+    if (r->verdict.health == WAL_CLEAN && !r->has_later_bytes && !had_head) {
         out->was_blank_directory = true;
         w->identity = (struct wal_identity){.node_id = node_id_if_new};
         return ERR_OK;

@@ -113,6 +113,37 @@ TEST(an_entry_of_another_program_stops_the_node)
     rig_free(r);
 }
 
+/* P9, R4: with the first link of a member's new life the other one of its former life ends, and what comes on it late with it: the leader
+ * would take an old acknowledgement for one of what a damaged disk may have lost. A second link of the same life ends nothing. */
+TEST(a_new_life_ends_both_links_of_the_one_before)
+{
+    static const struct {
+        enum link_role role;
+        int which;
+    } link[] = {{LINK_BULK, PEER_BULK}, {LINK_CONTROL, PEER_CONTROL}};
+    for (int first = 0; first < 2; first++) {
+        struct rig *r = rig_three();
+        struct node *n = r->host[0].node;
+        struct peer_hello theirs;
+        link_id id = 0;
+        link_id second = 0;
+        char reason[256] = "";
+        const int then = 1 - first;
+        node_get_hello(r->host[1].node, link[first].role, &theirs);
+        theirs.expected_id = n->identity.node_id;
+        theirs.incarnation++;
+        const struct peer *peer = peers_find(n, theirs.id);
+        REQUIRE(peer != NULL && peer_is_up(peer, PEER_CONTROL) && peer_is_up(peer, PEER_BULK));
+        CHECK(node_link_up(n, &id, true, &theirs, reason));
+        CHECK(peer_is_up(peer, link[first].which) && peer->link[link[first].which].id == id);
+        CHECK(!peer_is_up(peer, link[then].which));
+        theirs.role = link[then].role;
+        CHECK(node_link_up(n, &second, true, &theirs, reason));
+        CHECK(peer_is_up(peer, link[then].which) && peer->link[link[first].which].id == id);
+        rig_free(r);
+    }
+}
+
 /* P18: the same member twice. The one that was started later counts, whichever calls last. */
 TEST(a_copy_of_a_data_directory_is_told_by_its_incarnation)
 {

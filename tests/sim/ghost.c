@@ -10,17 +10,12 @@
 #include "cells.h"
 #include "ghost_disk.h"
 #include "keyspace/keyspace_running.h"
-#include "node/node_internal.h"
 #include "node/peer_message.h"
 #include "node/proposal.h"
 #include "oracle.h"
 
 /* The ghost: what a being that sees all nodes at once knows, and the invariants of the checklist (§3.4) that it checks after
  * every event. It reads nodes' states and the bytes that reach their disks; it never asks the code under test whether it is right. */
-
-/* The largest command of the simulated clients, and what a batch of small ones that fills a window may hold (client_commands.c). */
-#define BIG_COMMAND_BYTES 400000u
-#define COMMAND_BYTES 8192u
 
 struct ghost_entry {
     raft_term term;
@@ -612,26 +607,6 @@ static uint32_t ghost_crc(void *ctx, raft_index i)
     return i > 0 && i <= log->last ? log->entry[i - 1].crc : 0;
 }
 
-/* What is under way keeps within its window, but for the command that filled it. */
-static void ghost_check_windows(struct ghost *g, uint32_t slot, const struct raft_status *status)
-{
-    const struct sim *s = g->sim;
-    const struct options *o = &s->host[slot].options;
-    const uint64_t one = s->plan.has_big_values ? BIG_COMMAND_BYTES : COMMAND_BYTES;
-    const uint64_t forward_bytes = s->host[slot].node->session.window_bytes;
-    if (forward_bytes > (uint64_t)o->forward_window_bytes + one)
-        world_fail(&g->sim->world, "I14 node %u has %llu bytes of commands under way", slot, (unsigned long long)forward_bytes);
-    /* Where nothing is uncommitted a batch is taken whatever its size: the windows of all nodes may come in one. A new leader takes over
-     * what it does not know to be committed, after a restart its whole log. */
-    const bool has_own = status->role == RAFT_LEADER && status->commit >= status->term_start;
-    if (has_own && status->uncommitted_bytes > (uint64_t)o->uncommitted_bytes + s->plan.host_count * ((uint64_t)o->forward_window_bytes + one))
-        world_fail(&g->sim->world, "I14 node %u has %llu bytes of entries uncommitted", slot, (unsigned long long)status->uncommitted_bytes);
-    if (s->plan.window_bytes > 0 && forward_bytes >= s->plan.window_bytes)
-        world_count("a node's window is full");
-    if (s->plan.window_bytes > 0 && status->uncommitted_bytes >= s->plan.window_bytes)
-        world_count("a leader's uncommitted entries fill their window");
-}
-
 void ghost_check_host(struct ghost *g, uint32_t slot)
 {
     struct sim_host *host = &g->sim->host[slot];
@@ -652,7 +627,7 @@ void ghost_check_host(struct ghost *g, uint32_t slot)
                    (unsigned long long)early);
     ghost_check_leader(g, slot, &status);
     ghost_check_commit(g, slot, r, &status);
-    ghost_check_windows(g, slot, &status);
+    ghost_check_windows(g->sim, slot, &status);
     struct ghost_host *h = &g->host[slot];
     h->seen_term = status.term;
     h->seen_role = status.role;

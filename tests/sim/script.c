@@ -69,6 +69,11 @@ bool script_read(const char *name, struct script *out)
             fprintf(stderr, "%s:%u: not a comment, seed, profile, field of a plan, or strike in order of time: %s", name, number, copy);
     }
     fclose(in);
+    const struct sim_plan *plan = &out->plan;
+    if (is_good && (plan->host_count == 0 || plan->client_count == 0 || plan->key_count == 0 || plan->sector_bytes == 0 || plan->segment_bytes == 0)) {
+        fprintf(stderr, "%s: a plan without nodes, clients, keys or disks: name a profile, or every field\n", name);
+        is_good = false;
+    }
     if (!is_good)
         script_deinit(out);
     return is_good;

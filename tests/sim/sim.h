@@ -259,6 +259,8 @@ const struct raft_conf *ghost_conf_now(const struct ghost_conf *c); /* NULL: non
 uint64_t ghost_conf_voter_until(const struct ghost_conf *c, uint32_t slot);
 uint64_t ghost_conf_absent_until(const struct ghost_conf *c, raft_id id);
 bool ghost_conf_left(const struct ghost_conf *c, raft_id id);
+/* ghost_windows.c: I14 */
+void ghost_check_windows(struct sim *s, uint32_t slot, const struct raft_status *status);
 uint64_t ghost_changes_under_load(const struct ghost *g);
 
 #endif

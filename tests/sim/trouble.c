@@ -1,12 +1,8 @@
 #include "trouble.h"
 
-#include <string.h>
-
 #include "faults.h"
 #include "node/node_internal.h"
 #include "raft/raft_internal.h"
-#include "storage/wal_format.h"
-#include "storage/wal_segment.h"
 
 /* --- the log's end is damaged, at rest ----------------------------------------------------------- */
 
@@ -138,7 +134,7 @@ static void aim_at(struct sim *s, struct sim_host *h)
     bool is_receiving = h->node->snapshots.receiving.id.index != 0;
     /* Its log is as good as the others' already; while its disk stalls it is a leader like any other, and can't know that. */
     if (is_damaged && h->disk_stalled_until_us <= s->world.now_us && aims(s, AIM_DAMAGED, 900000))
-        h->disk_stalled_until_us = s->world.now_us + 200000 + draw_exponential(p, 700000);
+        strike_host(s, STRIKE_DISK_STALL, h->slot, 200000 + (int64_t)draw_exponential(p, 700000));
     if (is_leader && aims(s, AIM_HAND_OVER, is_damaged ? 100000 : is_changing ? 20000 : 3000))
         tell_to_hand_over(s, h->slot);
     if ((is_receiving || r->transfer_to != 0) && aims(s, AIM_DISK, is_certain ? 50000 : 300000))

