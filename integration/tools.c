@@ -432,9 +432,12 @@ ITEST(info_of_a_process, ITEST_CLUSTER, 60)
     CHECK(info_field(&leader, "instantaneous_output_repl_kbps") > 0);
     double user = info_field(&leader, "used_cpu_user_main_thread");
     double system = info_field(&leader, "used_cpu_sys_main_thread");
-    CHECK(user >= 0 && user <= info_field(&leader, "used_cpu_user"));
-    CHECK(system >= 0 && system <= info_field(&leader, "used_cpu_sys"));
-    CHECK(user + system > 0);
+    double of_all = info_field(&leader, "used_cpu_user");
+    of_all += info_field(&leader, "used_cpu_sys");
+    /* Only the sums can be compared: the kernel measures the time of a thread and of its process, and estimates
+       from ticks, for each by itself, what share of it was user's. */
+    CHECK(user >= 0 && system >= 0 && user + system > 0);
+    CHECK(user + system <= of_all);
     /* What is only address space is no memory. */
     CHECK(info_field(&leader, "used_memory") <= 2 * info_field(&leader, "used_memory_rss"));
     CHECK(strstr(wire_call(&leader, "INFO server"), "\r\nos:Linux ") != NULL);
