@@ -102,7 +102,7 @@ void compact_pump(struct node *n)
     struct snapshots *s = &n->snapshots;
     raft_index index = s->newest.index; /* C1 */
     if (!n->raft || index == 0 || s->compact.job.is_submitted || s->loading.is_active || n->driver.status.durable_index < index ||
-        n->apply.applied < index)
+        n->apply.applied < index || n->disk.stats.is_tainted)
         return;
     raft_index kept = index + 1;
     uint64_t keep_bytes = (uint64_t)n->options->log_retention;

@@ -49,7 +49,8 @@
  *      what is appended beside it: one batch, so both or neither.
  *  W9  Names of segments are durable before anything in them is reported as durable (P10, M20).
  *  W10 Damage is a state of the log: `taint` stands in the head that recovery writes and in each
- *      later state record, until an append clears it. Until then damaged files are kept.
+ *      later state record, until an append clears it. Until then all files are kept: if that head
+ *      is damaged in its turn, they tell of the first damage again.
  *  W11 A reset (a snapshot takes the place of the log) is the head of a new segment without a
  *      predecessor: the chain begins there, and older files are garbage from the moment it is
  *      durable. What it says instead of them (index, term, configuration) is the snapshot's.
@@ -429,16 +430,15 @@ static enum err remove_segment_file(struct wal *w, uint64_t id)
     return e == ERR_OK || e == ERR_NOT_FOUND ? sync_names(w) : wal_fail(w, ERR_IO);
 }
 
-/* Files that the chain doesn't lead through. */
+/* Files that the chain doesn't lead through, the oldest first (W7). */
 static enum err remove_garbage(struct wal *w)
 {
-    while (w->garbage_count > 0) {
-        enum err e = remove_segment_file(w, w->garbage[--w->garbage_count]);
-        if (e != ERR_OK) {
-            return e;
-        }
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; i < w->garbage_count && e == ERR_OK; i++) {
+        e = remove_segment_file(w, w->garbage[i]);
     }
-    return ERR_OK;
+    w->garbage_count = 0; /* After an error nothing else is done with this log. */
+    return e;
 }
 
 enum err wal_append(struct wal *w, const struct wal_append *a)
@@ -502,11 +502,6 @@ enum err wal_append(struct wal *w, const struct wal_append *a)
     return e;
 }
 
-bool wal_is_tainted(const struct wal *w)
-{
-    return w->taint.health != WAL_CLEAN;
-}
-
 /* ---- Preparing and dropping ---- */
 
 static bool prepare_failed(struct wal *w, enum err e)
@@ -566,6 +561,9 @@ enum err wal_drop_front(struct wal *w, raft_index first_kept)
 {
     if (w->failed != ERR_OK) {
         return w->failed;
+    }
+    if (w->taint.health != WAL_CLEAN) {
+        return ERR_OK; /* What a lost head would be judged by stays (W10). */
     }
     uint32_t drop_count = 0;
     while (drop_count + 1 < w->segment_count && w->segment[drop_count]->end <= first_kept) {
@@ -679,4 +677,5 @@ void wal_get_stats(const struct wal *w, struct wal_stats *stats)
     stats->first_index = w->segment[0]->start;
     stats->last_index = w->last_index;
     stats->free_bytes = w->free_bytes;
+    stats->is_tainted = w->taint.health != WAL_CLEAN;
 }

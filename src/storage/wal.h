@@ -98,9 +98,6 @@ struct wal_append {
 };
 MUST_CHECK enum err wal_append(struct wal *w, const struct wal_append *append);
 
-/* True while the log is SUSPECT or CORRUPT; survives restarts until an append says clear_taint. */
-bool wal_is_tainted(const struct wal *w);
-
 /* Reads entries from `first` on, at least one and at most max_bytes, into `out` (encoded, back to
  * back); *count of them; *prev_term = term of first - 1. ERR_COMPACTED below first_index,
  * ERR_NOT_FOUND past the end, ERR_CORRUPT. */
@@ -118,7 +115,7 @@ MUST_CHECK enum err wal_read(struct wal *w,
 uint64_t wal_ahead_bytes(uint64_t segment_bytes); /* half of a small segment */
 /* Does a bounded piece of that; true when there is more to do. Called when idle. */
 bool wal_prepare_ahead(struct wal *w);
-/* Drops whole segments whose entries are all below `first_kept` (f). */
+/* Drops whole segments whose entries are all below `first_kept` (f); none while the log is tainted. */
 MUST_CHECK enum err wal_drop_front(struct wal *w, raft_index first_kept);
 
 /* The lowest index so that the segments from its own on take at most `bytes`. */
@@ -134,6 +131,7 @@ struct wal_stats {
     raft_index first_index;
     raft_index last_index;
     uint64_t free_bytes; /* of the file system, as of the last look */
+    bool is_tainted; /* SUSPECT or CORRUPT; survives restarts until an append says clear_taint */
 };
 void wal_get_stats(const struct wal *w, struct wal_stats *stats);
 

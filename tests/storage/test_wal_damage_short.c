@@ -8,21 +8,26 @@
 #include "tests/test.h"
 
 /* Damage of what was durable, in short logs: every row of a few steps (a start, a vote, entries, a cluster's identity, a snapshot in
- * the log's place, zeros ahead) makes one, and each of its sectors is damaged in turn. A long log's damage, and damage upon damage, is
- * test_wal_damage.c's. What must hold (P9, W4):
+ * the log's place, zeros ahead) makes one, and each of its sectors is damaged in turn; then what was made of that goes on for some
+ * steps, and is damaged in its turn. A long log's damage is test_wal_damage.c's. What must hold (P9, W4):
  *  - CLEAN means that nothing is missing, unless what was damaged is of the log's last batch and reads as zeros (W4 b);
+ *  - what is not CLEAN stays so, whatever happens to it (W10);
  *  - otherwise term, vote, session number and incarnation do not go back, nor does what a SUSPECT log says of its end. */
 
 enum { NODE = MODEL_NODE_ID, FILES = 16 };
+
+struct end {
+    raft_term term;
+    raft_index index;
+};
 
 /* What was reported as durable. */
 struct truth {
     struct wal_identity identity;
     struct wal_node_state state;
-    raft_index first;
-    raft_index last;
-    raft_term last_term;
+    struct end reach; /* the furthest that it ever held */
     enum wal_health health;
+    raft_term suspect_term;
     raft_term suspect_last_term;
     raft_index suspect_last_index;
 };
@@ -30,8 +35,23 @@ struct truth {
 struct log {
     struct sim_disk *disk;
     struct wal *wal;
+    struct end end; /* what it holds now: of a damaged one, what is left */
     struct truth truth;
 };
+
+static bool is_before(struct end a, struct end b)
+{
+    return a.term < b.term || (a.term == b.term && a.index < b.index);
+}
+
+/* It holds more now. */
+static void extend(struct log *l, raft_term term, raft_index index)
+{
+    l->end = (struct end){term, index};
+    if (is_before(l->truth.reach, l->end)) {
+        l->truth.reach = l->end;
+    }
+}
 
 static struct raft_conf conf_of_three(void)
 {
@@ -63,9 +83,9 @@ static void append_entries(struct log *l, struct wal_append *a, uint32_t count)
     const raft_term term = a->state ? a->state->hard.term : l->truth.state.hard.term;
     for (uint32_t i = 0; i < count; i++) {
         entry_begin(bytes[i], RAFT_ENTRY_COMMAND, 5, sizeof(bytes[i]) - ENTRY_HEADER_BYTES);
-        entry_seal(bytes[i], ++l->truth.last, term);
+        extend(l, term, l->end.index + 1);
+        entry_seal(bytes[i], l->end.index, term);
         entry[i] = (struct slice){bytes[i], sizeof(bytes[i])};
-        l->truth.last_term = term;
     }
     a->entry = entry;
     a->entry_count = count;
@@ -82,7 +102,7 @@ static void do_step(struct log *l, char step)
     case 'o': { /* a start */
         struct wal_recovery r;
         REQUIRE(start(l, &r) == ERR_OK);
-        CHECK(r.health == t->health && r.last_index == t->last);
+        CHECK(r.health == t->health && r.last_index == l->end.index);
         CHECK(memcmp(&r.state, &t->state, sizeof(r.state)) == 0);
         CHECK(r.identity.incarnation > t->identity.incarnation);
         t->identity = r.identity;
@@ -117,13 +137,11 @@ static void do_step(struct log *l, char step)
         break;
     }
     case 'r': /* a snapshot takes the log's place */
-        a.reset_index = t->last + 10;
+        a.reset_index = t->reach.index + 10;
         a.reset_term = t->state.hard.term;
         a.reset_conf = &conf;
-        a.reset_conf_index = t->last + 1;
-        t->last = a.reset_index;
-        t->last_term = a.reset_term;
-        t->first = t->last + 1;
+        a.reset_conf_index = t->reach.index + 1;
+        extend(l, a.reset_term, a.reset_index);
         append_entries(l, &a, 0);
         break;
     case 'p': /* zeros are written ahead */
@@ -131,7 +149,7 @@ static void do_step(struct log *l, char step)
         }
         break;
     case 'd': /* what a snapshot covers goes */
-        CHECK_EQ_INT(wal_drop_front(l->wal, t->last + 1), ERR_OK);
+        CHECK_EQ_INT(wal_drop_front(l->wal, l->end.index + 1), ERR_OK);
         break;
     default:
         CHECK(false);
@@ -146,7 +164,7 @@ static void log_free(struct log *l)
 
 static struct log log_build(const char *steps)
 {
-    struct log l = {.disk = sim_disk_new(1, 512), .truth = {.first = 1}};
+    struct log l = {.disk = sim_disk_new(1, 512), .truth = {.health = WAL_CLEAN}};
     struct wal_recovery r;
     REQUIRE(start(&l, &r) == ERR_OK);
     l.truth.identity = r.identity;
@@ -197,11 +215,6 @@ static void last_batch(const struct sim_disk *d, const struct names *n, uint32_t
     }
 }
 
-static bool reaches(const struct truth *t, raft_term term, raft_index index)
-{
-    return term > t->last_term || (term == t->last_term && index >= t->last);
-}
-
 /* Opens the damaged log; `t` becomes what is known now. False when it refuses to start. */
 static bool examine(struct log *l, bool may_be_cut)
 {
@@ -213,11 +226,15 @@ static bool examine(struct log *l, bool may_be_cut)
         return false;
     }
     const bool is_clean = r.health == WAL_CLEAN;
-    const bool is_complete = r.last_index == t->last && r.last_term == t->last_term &&
+    const struct end end = {r.last_term, r.last_index};
+    const struct end suspected = {r.suspect_last_term, r.suspect_last_index};
+    const raft_term suspect_least = t->health == WAL_CLEAN ? t->state.hard.term : t->suspect_term;
+    const bool is_complete = r.last_index == l->end.index && r.last_term == l->end.term &&
                              memcmp(&r.state, &t->state, sizeof(r.state)) == 0 &&
                              r.identity.cluster_id == t->identity.cluster_id;
     CHECK(may_be_cut || !is_clean || (is_complete && t->health == WAL_CLEAN));
     CHECK(may_be_cut || r.health >= t->health);
+    CHECK(t->health == WAL_CLEAN || !is_clean);
     if (!may_be_cut || !is_clean) {
         CHECK(r.identity.node_id == NODE && r.identity.cluster_id == t->identity.cluster_id &&
               r.identity.hash_seed[1] == t->identity.hash_seed[1]);
@@ -227,36 +244,85 @@ static bool examine(struct log *l, bool may_be_cut)
         CHECK(r.state.hard.term >= t->state.hard.term);
         CHECK(r.state.hard.term > t->state.hard.term || r.state.hard.vote == t->state.hard.vote);
         CHECK(r.state.session_number >= t->state.session_number);
-        CHECK(r.health != WAL_SUSPECT || r.suspect_term >= t->state.hard.term);
-        CHECK(r.health != WAL_SUSPECT || reaches(t, r.suspect_last_term, r.suspect_last_index) ||
-              reaches(t, r.last_term, r.last_index));
+        CHECK(r.health != WAL_SUSPECT || r.suspect_term >= suspect_least);
+        CHECK(r.health != WAL_SUSPECT || !is_before(suspected, t->reach) || !is_before(end, t->reach));
         CHECK(r.suspect_last_term >= t->suspect_last_term);
     }
-    CHECK(r.last_index <= t->last);
+    CHECK(!is_before(t->reach, end));
     CHECK(!r.was_blank_directory || t->identity.cluster_id == 0);
     t->identity = r.identity;
     t->state = r.state;
     t->health = r.health;
+    t->suspect_term = r.suspect_term;
     t->suspect_last_term = r.suspect_last_term;
     t->suspect_last_index = r.suspect_last_index;
+    l->end = end;
     if (is_clean) {
-        t->last = r.last_index;
-        t->last_term = r.last_term;
+        t->reach = end;
     } /* otherwise what it once held counts */
-    t->first = r.first_index;
     model_recovery_free(&r);
     return true;
 }
 
+/* A sector is damaged in so many ways. */
+enum { ZEROS, GARBAGE, FIRST_FLIP, WAYS_BRIEF = FIRST_FLIP, WAYS = FIRST_FLIP + 8 };
+
 struct damage {
     const char *steps;
+    int ways;
+    const char *const *then; /* then these steps, and damage again; NULL: no */
     uint32_t tried;
     uint32_t refused;
 };
 
+static void damage_sector(struct sim_disk *d, const char *name, uint64_t at, int way)
+{
+    static const uint16_t flipped[] = {0, 9, 33, 70, 127, 131, 200, 500};
+    const bool ok = way == ZEROS     ? sim_disk_corrupt(d, name, at, 512, SIM_ROT_ZERO)
+                    : way == GARBAGE ? sim_disk_corrupt(d, name, at, 512, SIM_ROT_GARBAGE)
+                                     : sim_disk_corrupt(d, name, at + flipped[way - FIRST_FLIP], 1, SIM_ROT_FLIP_BIT);
+    CHECK(ok);
+}
+
+static void damage_each(struct damage *d, const struct log *l);
+
+static void damage_again(struct damage *d, struct log *l, const char *what, const char *then)
+{
+    char steps[192];
+    for (const char *step = then; *step; step++) {
+        do_step(l, *step);
+    }
+    (void)snprintf(steps, sizeof(steps), "%s, then %s", what, then);
+    struct damage again = {.steps = steps, .ways = WAYS_BRIEF};
+    damage_each(&again, l);
+    d->tried += again.tried;
+    d->refused += again.refused;
+}
+
+/* A sector of a copy is damaged, and what is left is examined; and goes on, if so. */
+static void damage_one(struct damage *d, const struct log *l, const char *name, uint64_t at, int way, bool may_be_cut)
+{
+    static const char *const nothing[] = {NULL};
+    const char *const *then = d->then ? d->then : nothing;
+    char what[160];
+    (void)snprintf(what, sizeof(what), "[%s] %s at %u, %d", d->steps, name, (unsigned)at, way);
+    bool is_up = true;
+    do {
+        struct log copy = {.disk = sim_disk_copy(l->disk, at + (uint64_t)way), .truth = l->truth, .end = l->end};
+        test_context("%s", what);
+        damage_sector(copy.disk, name, at, way);
+        is_up = examine(&copy, may_be_cut);
+        if (is_up && *then) {
+            damage_again(d, &copy, what, *then);
+        }
+        log_free(&copy);
+    } while (is_up && *then && *++then);
+    d->tried++;
+    d->refused += !is_up;
+}
+
 static void damage_each(struct damage *d, const struct log *l)
 {
-    static const uint16_t bytes[] = {0, 9, 33, 70, 127, 131, 200, 500};
     const struct names n = names_of(l->disk);
     uint32_t last_file = 0;
     uint64_t last_offset = 0;
@@ -264,18 +330,8 @@ static void damage_each(struct damage *d, const struct log *l)
     for (uint32_t f = 0; f < n.count; f++) {
         const uint64_t size = sim_disk_file(l->disk, n.name[f]).n;
         for (uint64_t at = 0; at + 512 <= size && at < 16384; at += 512) {
-            for (uint32_t how = 0; how < 2 + sizeof(bytes) / sizeof(bytes[0]); how++) {
-                struct log copy = {.disk = sim_disk_copy(l->disk, at + how), .truth = l->truth};
-                const bool ok =
-                    how == 0   ? sim_disk_corrupt(copy.disk, n.name[f], at, 512, SIM_ROT_ZERO)
-                    : how == 1 ? sim_disk_corrupt(copy.disk, n.name[f], at, 512, SIM_ROT_GARBAGE)
-                               : sim_disk_corrupt(copy.disk, n.name[f], at + bytes[how - 2], 1, SIM_ROT_FLIP_BIT);
-                CHECK(ok);
-                test_context("[%s] %s at %u, %u", d->steps, n.name[f], (unsigned)at, how);
-                const bool may_be_cut = how == 0 && f == last_file && at >= last_offset;
-                d->tried++;
-                d->refused += !examine(&copy, may_be_cut);
-                log_free(&copy);
+            for (int way = 0; way < d->ways; way++) {
+                damage_one(d, l, n.name[f], at, way, way == ZEROS && f == last_file && at >= last_offset);
             }
         }
     }
@@ -283,8 +339,9 @@ static void damage_each(struct damage *d, const struct log *l)
 }
 
 /* Every row of so many steps. */
-static void each_row(uint32_t length, const char *alphabet, struct damage *sum)
+static void each_row(uint32_t length, struct damage how, struct damage *sum)
 {
+    static const char alphabet[] = "ovefrp";
     uint64_t count = 1;
     const uint64_t kinds = strlen(alphabet);
     for (uint32_t i = 0; i < length; i++) {
@@ -297,7 +354,8 @@ static void each_row(uint32_t length, const char *alphabet, struct damage *sum)
             steps[i] = alphabet[rest % kinds];
         }
         struct log l = log_build(steps);
-        struct damage d = {.steps = steps};
+        struct damage d = how;
+        d.steps = steps;
         damage_each(&d, &l);
         sum->tried += d.tried;
         sum->refused += d.refused;
@@ -309,10 +367,20 @@ TEST(damage_of_a_short_log_is_never_silent)
 {
     struct damage sum = {0};
     for (uint32_t length = 0; length <= 3; length++) {
-        each_row(length, "ovefrp", &sum);
+        each_row(length, (struct damage){.ways = WAYS}, &sum);
     }
     /* A log of three voters starts, unless the only head there is reads as zeros. */
     CHECK(sum.tried > 20000 && sum.refused < 100);
+}
+
+TEST(damage_upon_damage_is_never_silent)
+{
+    static const char *const then[] = {"", "e", "v", "d", "ed", "r", "o", "er", NULL};
+    struct damage sum = {0};
+    for (uint32_t length = 0; length <= 2; length++) {
+        each_row(length, (struct damage){.ways = WAYS_BRIEF, .then = then}, &sum);
+    }
+    CHECK(sum.tried > 60000);
 }
 
 TEST_MAIN()

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "tests/sim/sim_disk.h"
 #include "storage/wal.h"
+#include "storage/wal_segment.h"
 #include "tests/test.h"
 
 enum { NODE = 77 };
@@ -157,6 +158,48 @@ TEST(the_front_is_dropped_after_a_reset)
         CHECK(l.recovery.first_index > 250);
         log_free(&l);
     }
+}
+
+static void note_name(void *ctx, const char *name)
+{
+    uint64_t *ids = ctx;
+    const uint64_t id = wal_segment_id_of(name);
+    if (id != 0 && id < 64) {
+        *ids |= UINT64_C(1) << id;
+    }
+}
+
+static uint64_t segments_of(const struct sim_disk *d)
+{
+    uint64_t ids = 0;
+    sim_disk_each(d, note_name, &ids);
+    return ids;
+}
+
+/* Each removal is durable before the next, so of those that the reset made garbage the oldest go first, wherever the process ends (W7). */
+TEST(garbage_goes_oldest_first)
+{
+    int in_between = 0;
+    bool survived = false;
+    for (uint64_t call = 0; !survived; call++) {
+        struct log l = {.disk = sim_disk_new(200 + call, 512)};
+        test_context("call %d", (int)call);
+        REQUIRE(log_open(&l) == ERR_OK && begin(&l) == ERR_OK);
+        const uint64_t before = segments_of(l.disk);
+        sim_disk_power_fail_after(l.disk, call);
+        (void)reset_to(&l, 200, 1); /* fails, but in the last round */
+        survived = !sim_disk_is_dead(l.disk);
+        log_close(&l);
+        sim_disk_power_fail_after(l.disk, UINT64_MAX);
+        sim_disk_power_loss(l.disk);
+        const uint64_t left = segments_of(l.disk) & before;
+        const uint64_t gone = before & ~left;
+        CHECK(left == 0 || gone < (left & -left)); /* each that is gone is older than the oldest left */
+        in_between += left != 0 && gone != 0;
+        log_free(&l);
+    }
+    CHECK(in_between > 2);
+    test_context("%s", "");
 }
 
 /* Power fails inside every call of a reset and of what comes after it. */
