@@ -7,6 +7,7 @@
 /* A snapshot on its way from the leader to a member (raft/snapshot.c says when; here are the files).
  *
  * X1  The sender keeps its file open: a newer snapshot takes the name, not the bytes. The log behind it stays meanwhile (compact.c C2).
+ *     Who needs one while others receive that file gets it too, or they would make each other begin anew with each new snapshot.
  * X2  One chunk at a time to each receiver, on the bulk link, no faster than `snapshot-transfer-rate`: what the cluster needs to live
  *     goes on the control link, and entries for others on links of their own. Nobody waits for a disk between two chunks: the sender
  *     reads the next one while this one is under way (`ahead`), the receiver asks for it while this one is written (X3).
@@ -168,6 +169,15 @@ static bool sending_serve_ahead(struct node *n, const struct raft_chunk_request 
     return true;
 }
 
+/* The file that is open will do: it is the one asked for, or others receive it still and the log leads on from it. */
+static bool sending_has_open(const struct node *n, const struct raft_snapshot_id *asked)
+{
+    const struct snapshot_sending *s = &n->snapshots.sending;
+    if (s->id.index == 0 || id_is_same(&s->id, asked))
+        return s->id.index != 0;
+    return snapshot_pinned(n) != 0 && s->id.index + 1 >= n->driver.status.first_index;
+}
+
 static void sending_pump(struct node *n)
 {
     struct snapshots *all = &n->snapshots;
@@ -184,11 +194,10 @@ static void sending_pump(struct node *n)
         mem_free(job);
         return;
     }
-    bool is_open = s->id.index != 0 && id_is_same(&s->id, &job->request.id);
     job->file = &s->file;
     job->id = s->id;
     job->most = CHUNK_BYTES;
-    job->name = is_open ? NULL : SNAPSHOT_NAME;
+    job->name = sending_has_open(n, &job->request.id) ? NULL : SNAPSHOT_NAME;
     s->running = job;
     s->used_us = n->now_us;
     COVER("snapshot: a chunk is sent");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "keyspace/keyspace.h"
 #include "tests/lib/whole_table.h"
 #include "tests/test.h"
 
@@ -383,6 +384,38 @@ struct node_status rig_status(struct rig *r, int slot)
     return s;
 }
 
+struct node_snapshot_status rig_snapshot(struct rig *r, int slot)
+{
+    struct node_snapshot_status s;
+    node_get_snapshot(r->host[slot].node, &s);
+    return s;
+}
+
+bool rig_has_snapshots(struct rig *r)
+{
+    for (int i = 0; i < r->count; i++)
+        if (r->host[i].node && (rig_snapshot(r, i).index == 0 || rig_snapshot(r, i).is_running))
+            return false;
+    return true;
+}
+
+bool rig_is_equal(struct rig *r)
+{
+    int first = -1;
+    for (int i = 0; i < r->count; i++) {
+        if (!r->host[i].node)
+            continue;
+        if (first < 0)
+            first = i;
+        struct node_status a = rig_status(r, first);
+        struct node_status b = rig_status(r, i);
+        if (a.applied != b.applied || a.raft.commit != b.raft.commit ||
+            keyspace_digest(node_keyspace(r->host[first].node)) != keyspace_digest(node_keyspace(r->host[i].node)))
+            return false;
+    }
+    return true;
+}
+
 int rig_leader(struct rig *r)
 {
     for (int i = 0; i < r->count; i++)
@@ -405,6 +438,16 @@ bool rig_has_leader(struct rig *r)
             return false;
     }
     return true;
+}
+
+struct rig *rig_three(void)
+{
+    struct rig *r = rig_new(3, "n1:7000,n2:7000,n3:7000");
+    for (int i = 0; i < 3; i++)
+        rig_start(r, i);
+    if (!CHECK(rig_until(r, rig_has_leader, 5000)))
+        test_leave();
+    return r;
 }
 
 void rig_isolate(struct rig *r, int slot, bool yes)

@@ -71,6 +71,8 @@ struct rig {
 };
 
 struct rig *rig_new(int count, const char *cluster);
+/* Three, with a leader; the test ends if they find none. */
+struct rig *rig_three(void);
 void rig_free(struct rig *r);
 void rig_start(struct rig *r, int slot);
 enum rig_end { RIG_KILL, RIG_POWER_LOSS, RIG_WIPE };
@@ -85,6 +87,9 @@ bool rig_has_leader(struct rig *r);  /* one, known to all that run, with open se
 int rig_leader(struct rig *r);       /* slot, -1: none */
 void rig_isolate(struct rig *r, int slot, bool yes);
 struct node_status rig_status(struct rig *r, int slot);
+struct node_snapshot_status rig_snapshot(struct rig *r, int slot);
+bool rig_has_snapshots(struct rig *r); /* all that run, and none is being taken */
+bool rig_is_equal(struct rig *r);      /* all that run applied the same and hold the same */
 
 /* A client connection to a node. */
 struct rig_client {

@@ -15,15 +15,6 @@ static const char *ask(struct rig *r, int slot, const char *line)
     return text;
 }
 
-static struct rig *rig_of_three(void)
-{
-    struct rig *r = rig_new(3, "n1:7000,n2:7000,n3:7000");
-    for (int i = 0; i < 3; i++)
-        rig_start(r, i);
-    CHECK(rig_until(r, rig_has_leader, 10000));
-    return r;
-}
-
 /* A waiter on a follower that is cut off until the leader has logged SUSPEND, and an element that is pushed then. */
 static int cut_off_waiter(struct rig *r, struct rig_client *waiter)
 {
@@ -40,7 +31,7 @@ static int cut_off_waiter(struct rig *r, struct rig_client *waiter)
 
 TEST(a_member_that_comes_back_resumes_its_waiters)
 {
-    struct rig *r = rig_of_three();
+    struct rig *r = rig_three();
     struct rig_client waiter;
     int member = cut_off_waiter(r, &waiter);
     rig_isolate(r, member, false);
@@ -54,7 +45,7 @@ TEST(a_member_that_comes_back_resumes_its_waiters)
 
 TEST(nothing_is_popped_for_who_left_meanwhile)
 {
-    struct rig *r = rig_of_three();
+    struct rig *r = rig_three();
     struct rig_client waiter;
     int member = cut_off_waiter(r, &waiter);
     rig_disconnect(&waiter);

@@ -6,16 +6,6 @@
 
 #define THREE "n1:7000,n2:7000,n3:7000"
 
-static struct rig *rig_three(void)
-{
-    struct rig *r = rig_new(3, THREE);
-    for (int i = 0; i < 3; i++)
-        rig_start(r, i);
-    if (!CHECK(rig_until(r, rig_has_leader, 5000)))
-        test_leave();
-    return r;
-}
-
 static int follower_of(struct rig *r)
 {
     return rig_leader(r) == 0 ? 1 : 0;

@@ -98,26 +98,11 @@ TEST(every_field_of_redis_is_there)
     rig_free(r);
 }
 
-static struct node_snapshot_status snapshot_of(struct rig *r, int slot)
-{
-    struct node_snapshot_status s;
-    node_get_snapshot(r->host[slot].node, &s);
-    return s;
-}
-
-static bool are_saved(struct rig *r)
-{
-    for (int i = 0; i < r->count; i++)
-        if (r->host[i].node && (snapshot_of(r, i).index == 0 || snapshot_of(r, i).is_running))
-            return false;
-    return true;
-}
-
 static int lagging;
 
 static bool is_receiving(struct rig *r)
 {
-    return snapshot_of(r, lagging).is_receiving;
+    return rig_snapshot(r, lagging).is_receiving;
 }
 
 TEST(a_snapshot_on_its_way_is_a_synchronisation)
@@ -131,7 +116,7 @@ TEST(a_snapshot_on_its_way_is_a_synchronisation)
     for (int i = 0; i < 3; i++)
         if (r->host[i].node)
             node_snapshot(r->host[i].node);
-    REQUIRE(rig_until(r, are_saved, 5000));
+    REQUIRE(rig_until(r, rig_has_snapshots, 5000));
     rig_write_keys(r, rig_leader(r), 60, 70);
     rig_start(r, lagging);
     for (int i = 0; i < 5000 && !is_receiving(r); i++)
@@ -162,7 +147,7 @@ TEST(a_node_that_saves_says_how_far_it_is_and_what_it_loads)
         rig_run(r, 1);
     CHECK_EQ_UINT(number_of(r, 0, "current_save_keys_total"), 50);
     r->host[0].is_disk_held = false;
-    REQUIRE(rig_until(r, are_saved, 5000));
+    REQUIRE(rig_until(r, rig_has_snapshots, 5000));
     CHECK_EQ_UINT(number_of(r, 0, "current_save_keys_total"), 0);
     CHECK_EQ_UINT(number_of(r, 0, "rdb_saves"), 1);
     CHECK_EQ_UINT(number_of(r, 0, "rdb_last_load_keys_loaded"), 0);

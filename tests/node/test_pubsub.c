@@ -5,21 +5,9 @@
 
 #include "tests/test.h"
 
-#define THREE "n1:7000,n2:7000,n3:7000"
-
-static struct rig *started(void)
-{
-    struct rig *r = rig_new(3, THREE);
-    for (int i = 0; i < 3; i++) {
-        rig_start(r, i);
-    }
-    REQUIRE(rig_until(r, rig_has_leader, 10000));
-    return r;
-}
-
 TEST(a_message_reaches_subscribers_on_every_node_and_all_are_counted)
 {
-    struct rig *r = started();
+    struct rig *r = rig_three();
     struct rig_client sub[3];
     struct rig_client p;
     for (int i = 0; i < 3; i++) {
@@ -50,7 +38,7 @@ TEST(a_message_reaches_subscribers_on_every_node_and_all_are_counted)
 /* One that doesn't answer costs one election timeout, once; then nobody waits for it. */
 TEST(a_member_that_is_cut_off_is_not_counted_nor_waited_for)
 {
-    struct rig *r = started();
+    struct rig *r = rig_three();
     struct rig_client sub;
     struct rig_client p;
     int leader = rig_leader(r);
@@ -79,7 +67,7 @@ TEST(a_member_that_is_cut_off_is_not_counted_nor_waited_for)
 
 TEST(a_message_that_is_too_long_is_refused)
 {
-    struct rig *r = started();
+    struct rig *r = rig_three();
     struct rig_client p;
     static char text[300];
     rig_connect(r, 0, &p);

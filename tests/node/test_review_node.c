@@ -7,16 +7,6 @@
 /* Rules of the checklist with whole nodes: stalls, full disks, links that come back. */
 #define THREE "n1:7000,n2:7000,n3:7000"
 
-static struct rig *rig_three(void)
-{
-    struct rig *r = rig_new(3, THREE);
-    for (int i = 0; i < 3; i++)
-        rig_start(r, i);
-    if (!CHECK(rig_until(r, rig_has_leader, 5000)))
-        test_leave();
-    return r;
-}
-
 static int other_than(int a, int b)
 {
     for (int i = 0; i < 3; i++)

@@ -10,16 +10,6 @@
 /* Rules of the checklist that one look at whole nodes shows: who decides about memory (C12), entries of another program (C13), a copied data
  * directory (P18). */
 
-static struct rig *rig_three(void)
-{
-    struct rig *r = rig_new(3, "n1:7000,n2:7000,n3:7000");
-    for (int i = 0; i < 3; i++)
-        rig_start(r, i);
-    if (!CHECK(rig_until(r, rig_has_leader, 5000)))
-        test_leave();
-    return r;
-}
-
 static uint64_t digest(struct rig *r, int slot)
 {
     return keyspace_digest(node_keyspace(r->host[slot].node));

@@ -9,48 +9,16 @@
 
 static const char three[] = "n1:7000,n2:7000,n3:7000";
 
-static struct node_snapshot_status snapshot_of(struct rig *r, int slot)
-{
-    struct node_snapshot_status s;
-    node_get_snapshot(r->host[slot].node, &s);
-    return s;
-}
-
 static uint64_t digest_of(struct rig *r, int slot)
 {
     return keyspace_digest(node_keyspace(r->host[slot].node));
 }
 
-static bool has_snapshot(struct rig *r)
-{
-    for (int i = 0; i < r->count; i++)
-        if (r->host[i].node && (snapshot_of(r, i).index == 0 || snapshot_of(r, i).is_running))
-            return false;
-    return true;
-}
-
 static bool has_loaded(struct rig *r)
 {
     for (int i = 0; i < r->count; i++)
-        if (r->host[i].node && snapshot_of(r, i).is_loading)
+        if (r->host[i].node && rig_snapshot(r, i).is_loading)
             return false;
-    return true;
-}
-
-/* Everybody applied the same and has the same state. */
-static bool are_equal(struct rig *r)
-{
-    int first = -1;
-    for (int i = 0; i < r->count; i++) {
-        if (!r->host[i].node)
-            continue;
-        if (first < 0)
-            first = i;
-        struct node_status a = rig_status(r, first);
-        struct node_status b = rig_status(r, i);
-        if (a.applied != b.applied || a.raft.commit != b.raft.commit || digest_of(r, first) != digest_of(r, i))
-            return false;
-    }
     return true;
 }
 
@@ -63,13 +31,13 @@ TEST(a_lone_node_starts_from_its_snapshot)
     rig_client_write_keys(&c, 0, 50);
     CHECK_EQ_STR(rig_ask(&c, "PEXPIREAT key7 99999999999999\r\n", 1000), ":1\r\n");
     CHECK_EQ_STR(rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000), "+OK\r\n");
-    REQUIRE(rig_until(r, has_snapshot, 5000));
+    REQUIRE(rig_until(r, rig_has_snapshots, 5000));
     CHECK_EQ_STR(rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000), "+OK\r\n"); /* nothing new: true at once */
     rig_run(r, 50);
-    CHECK_EQ_UINT(snapshot_of(r, 0).taken, 1);
+    CHECK_EQ_UINT(rig_snapshot(r, 0).taken, 1);
     rig_client_write_keys(&c, 50, 60);
     uint64_t digest = digest_of(r, 0);
-    raft_index index = snapshot_of(r, 0).index;
+    raft_index index = rig_snapshot(r, 0).index;
     CHECK(rig_status(r, 0).raft.first_index == index + 1);
     rig_disconnect(&c);
     for (int how = 0; how < 2; how++) {
@@ -81,7 +49,7 @@ TEST(a_lone_node_starts_from_its_snapshot)
         CHECK_EQ_STR(rig_ask(&c, "GET key55\r\n", 3000), "$7\r\nvalue55\r\n");
         CHECK_EQ_STR(rig_ask(&c, "GET key3\r\n", 3000), "$6\r\nvalue3\r\n");
         CHECK_EQ_STR(rig_ask(&c, "PEXPIRETIME key7\r\n", 3000), ":99999999999999\r\n");
-        CHECK_EQ_UINT(snapshot_of(r, 0).index, index);
+        CHECK_EQ_UINT(rig_snapshot(r, 0).index, index);
         rig_disconnect(&c);
     }
     CHECK(digest_of(r, 0) != digest); /* sessions were opened since */
@@ -97,7 +65,7 @@ TEST(data_commands_are_answered_loading)
     rig_connect(r, 0, &c);
     rig_client_write_keys(&c, 0, 20);
     rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000);
-    REQUIRE(rig_until(r, has_snapshot, 5000));
+    REQUIRE(rig_until(r, rig_has_snapshots, 5000));
     rig_disconnect(&c);
     rig_stop(r, 0, RIG_KILL);
     r->host[0].is_disk_held = true;
@@ -190,7 +158,7 @@ static struct rig *cluster_with_snapshots(int *lagging, bool keeps_entries)
     for (int i = 0; i < 3; i++)
         if (r->host[i].node)
             node_snapshot(r->host[i].node);
-    REQUIRE(rig_until(r, has_snapshot, 5000));
+    REQUIRE(rig_until(r, rig_has_snapshots, 5000));
     rig_client_write_keys(&c, 60, 70);
     rig_disconnect(&c);
     return r;
@@ -203,11 +171,11 @@ TEST(a_member_that_lags_gets_the_snapshot)
     int leader = rig_leader(r);
     raft_index first = rig_status(r, leader).raft.first_index;
     CHECK(first > 50);
-    CHECK_EQ_UINT(first, snapshot_of(r, leader).index); /* one entry is kept */
+    CHECK_EQ_UINT(first, rig_snapshot(r, leader).index); /* one entry is kept */
     rig_start(r, lagging);
-    REQUIRE(rig_until(r, are_equal, 20000));
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
     CHECK(rig_status(r, lagging).raft.first_index > 50);
-    CHECK(snapshot_of(r, lagging).index > 0 && snapshot_of(r, lagging).taken == 0);
+    CHECK(rig_snapshot(r, lagging).index > 0 && rig_snapshot(r, lagging).taken == 0);
     struct rig_client c;
     rig_connect(r, lagging, &c);
     CHECK_EQ_STR(rig_ask(&c, "GET key42\r\n", 5000), "$7\r\nvalue42\r\n");
@@ -217,7 +185,7 @@ TEST(a_member_that_lags_gets_the_snapshot)
     rig_stop(r, lagging, RIG_POWER_LOSS);
     rig_start(r, lagging);
     REQUIRE(r->host[lagging].node != NULL);
-    REQUIRE(rig_until(r, are_equal, 20000));
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
     rig_free(r);
 }
 
@@ -226,8 +194,8 @@ TEST(a_member_that_lags_within_the_retention_gets_entries)
     int lagging;
     struct rig *r = cluster_with_snapshots(&lagging, true);
     rig_start(r, lagging);
-    REQUIRE(rig_until(r, are_equal, 20000));
-    CHECK_EQ_UINT(snapshot_of(r, lagging).index, 0);
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
+    CHECK_EQ_UINT(rig_snapshot(r, lagging).index, 0);
     rig_free(r);
 }
 
@@ -270,8 +238,8 @@ TEST(clients_of_a_node_that_got_a_snapshot_are_told)
     CHECK_EQ_STR(rig_ask(&cached, "GET a\r\n", 1000), "$1\r\n1\r\n");
     rig_forget(&cached);
     rig_isolate(r, slot, false);
-    REQUIRE(rig_until(r, are_equal, 20000));
-    CHECK(snapshot_of(r, slot).index > 0 && snapshot_of(r, slot).taken == 0);
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
+    CHECK(rig_snapshot(r, slot).index > 0 && rig_snapshot(r, slot).taken == 0);
     rig_collect(r);
     CHECK_EQ_STR(cached.text, ">2\r\n$10\r\ninvalidate\r\n_\r\n");
     rig_ask(&changed, "MULTI\r\n", 1000);
@@ -280,7 +248,7 @@ TEST(clients_of_a_node_that_got_a_snapshot_are_told)
     rig_ask(&same, "MULTI\r\n", 1000);
     rig_ask(&same, "INCR b\r\n", 1000);
     CHECK_EQ_STR(rig_ask(&same, "EXEC\r\n", 5000), "*1\r\n:2\r\n");
-    REQUIRE(rig_until(r, are_equal, 20000));
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
     CHECK(strstr(rig_ask(&c, "RAFT VERIFY\r\n", 5000), "verdict\r\n$5\r\nequal\r\n") != NULL);
     rig_disconnect(&cached);
     rig_disconnect(&changed);
@@ -301,7 +269,7 @@ TEST(power_failures_at_every_call_of_an_installation)
         test_context("call %d", (int)call);
         rig_start(r, lagging);
         sim_disk_power_fail_after(r->host[lagging].disk, call);
-        for (int ms = 0; ms < 20000 && !sim_disk_is_dead(r->host[lagging].disk) && !(ms > 500 && are_equal(r)); ms += 10)
+        for (int ms = 0; ms < 20000 && !sim_disk_is_dead(r->host[lagging].disk) && !(ms > 500 && rig_is_equal(r)); ms += 10)
             rig_run(r, 10);
         survived = !sim_disk_is_dead(r->host[lagging].disk);
         sim_disk_power_fail_after(r->host[lagging].disk, UINT64_MAX);
@@ -310,7 +278,7 @@ TEST(power_failures_at_every_call_of_an_installation)
         r->host[lagging].fatal[0] = '\0';
         rig_start(r, lagging);
         REQUIRE(r->host[lagging].node != NULL);
-        REQUIRE(rig_until(r, are_equal, 20000));
+        REQUIRE(rig_until(r, rig_is_equal, 20000));
         rig_free(r);
         runs++;
     }
@@ -334,7 +302,7 @@ TEST(power_failures_at_every_call_of_making_one)
             rig_client_write_keys(&c, 50 * round, 50 * round + 50);
             node_snapshot(r->host[0].node);
             if (round == 0)
-                REQUIRE(rig_until(r, has_snapshot, 5000));
+                REQUIRE(rig_until(r, rig_has_snapshots, 5000));
         }
         sim_disk_power_fail_after(r->host[0].disk, call);
         rig_run(r, 300);
@@ -382,16 +350,16 @@ TEST(a_full_disk_puts_a_snapshot_off)
     sim_disk_set_quota(d, quota);
     CHECK_EQ_STR(rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000), "+OK\r\n");
     rig_run(r, 300);
-    struct node_snapshot_status s = snapshot_of(r, 0);
+    struct node_snapshot_status s = rig_snapshot(r, 0);
     CHECK(s.last_failed && s.index == 0 && s.taken == 0);
     CHECK(sim_disk_used(d) + reserve <= quota);
     rig_client_write_keys(&c, 0, 5);
     CHECK_EQ_STR(r->host[0].fatal, "");
     rig_run(r, 6000);
-    CHECK_EQ_UINT(snapshot_of(r, 0).taken, 0);
+    CHECK_EQ_UINT(rig_snapshot(r, 0).taken, 0);
     sim_disk_set_quota(d, UINT64_MAX);
-    REQUIRE(rig_until(r, has_snapshot, 10000));
-    CHECK(!snapshot_of(r, 0).last_failed);
+    REQUIRE(rig_until(r, rig_has_snapshots, 10000));
+    CHECK(!rig_snapshot(r, 0).last_failed);
     rig_disconnect(&c);
     rig_free(r);
 }
@@ -407,10 +375,10 @@ TEST(a_member_without_room_for_a_snapshot_stays_behind_until_there_is)
     rig_run(r, 3000);
     CHECK_EQ_STR(r->host[lagging].fatal, "");
     CHECK(rig_status(r, lagging).applied < rig_status(r, rig_leader(r)).applied);
-    CHECK_EQ_UINT(snapshot_of(r, lagging).index, 0);
+    CHECK_EQ_UINT(rig_snapshot(r, lagging).index, 0);
     sim_disk_set_quota(d, UINT64_MAX);
-    REQUIRE(rig_until(r, are_equal, 20000));
-    CHECK(snapshot_of(r, lagging).index > 0);
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
+    CHECK(rig_snapshot(r, lagging).index > 0);
     rig_free(r);
 }
 
@@ -446,7 +414,7 @@ TEST(a_snapshot_that_cannot_be_loaded_changes_nothing)
     REQUIRE(spoiled == 1);
     rig_run(r, 20);
     CHECK(rig_status(r, lagging).applied == applied || rig_status(r, lagging).applied < 20);
-    REQUIRE(rig_until(r, are_equal, 20000));
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
     rig_free(r);
 }
 
@@ -458,8 +426,8 @@ TEST(a_damaged_snapshot_stops_the_start)
     rig_connect(r, 0, &c);
     rig_client_write_keys(&c, 0, 50);
     rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000);
-    REQUIRE(rig_until(r, has_snapshot, 5000));
-    uint64_t size = snapshot_of(r, 0).bytes;
+    REQUIRE(rig_until(r, rig_has_snapshots, 5000));
+    uint64_t size = rig_snapshot(r, 0).bytes;
     rig_disconnect(&c);
     rig_stop(r, 0, RIG_KILL);
     REQUIRE(sim_disk_corrupt(r->host[0].disk, SNAPSHOT_NAME, size / 2, 1, SIM_ROT_FLIP_BIT));
@@ -486,7 +454,7 @@ TEST(a_missing_snapshot_or_a_gap_stops_the_start)
     rig_connect(r, 0, &c);
     rig_client_write_keys(&c, 0, 80);
     rig_ask(&c, "RAFT SNAPSHOT\r\n", 1000);
-    REQUIRE(rig_until(r, has_snapshot, 5000));
+    REQUIRE(rig_until(r, rig_has_snapshots, 5000));
     rig_client_write_keys(&c, 80, 200);
     rig_disconnect(&c);
     rig_stop(r, 0, RIG_KILL);
@@ -520,7 +488,7 @@ TEST(a_new_leader_goes_on_with_a_snapshot_of_its_own)
     rig_run(r, 3000);
     rig_start(r, leader);
     REQUIRE(rig_until(r, rig_has_leader, 20000));
-    REQUIRE(rig_until(r, are_equal, 20000));
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
     (void)others_of;
     rig_free(r);
 }

@@ -8,13 +8,9 @@
 /* Writes that would change nothing (node/client_vain.c): what they answer, that they make no entry, and that they take their place in
  * the log where the state says otherwise. */
 
-static struct rig *rig_three(void)
+static struct rig *rig_at_rest(void)
 {
-    struct rig *r = rig_new(3, "n1:7000,n2:7000,n3:7000");
-    for (int i = 0; i < 3; i++)
-        rig_start(r, i);
-    if (!CHECK(rig_until(r, rig_has_leader, 5000)))
-        test_leave();
+    struct rig *r = rig_three();
     rig_run(r, 300);
     return r;
 }
@@ -29,7 +25,7 @@ static raft_index entries_of(struct rig_client *c, const char *text, const char 
 
 TEST(nothing_to_do_makes_no_entry_on_any_node)
 {
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     int leader = rig_leader(r);
     for (int i = 0; i < 3; i++) {
         struct rig_client c;
@@ -52,7 +48,7 @@ TEST(nothing_to_do_makes_no_entry_on_any_node)
 
 TEST(a_connection_s_order_is_kept)
 {
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     for (int i = 0; i < 3; i++) {
         struct rig_client c;
         rig_connect(r, i, &c);
@@ -75,7 +71,7 @@ static void let_follower_lag(struct rig *r, int leader, int follower, bool yes)
 
 TEST(a_node_that_lags_answers_what_is_true)
 {
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     int leader = rig_leader(r);
     int follower = (leader + 1) % 3;
     struct rig_client c;
@@ -102,7 +98,7 @@ TEST(a_node_that_lags_answers_what_is_true)
 /* Who reads stale still writes what is true. */
 TEST(stale_readers_too)
 {
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     int follower = (rig_leader(r) + 1) % 3;
     struct rig_client c;
     rig_connect(r, follower, &c);
@@ -119,7 +115,7 @@ TEST(stale_readers_too)
 
 TEST(a_lock_that_ran_out_is_free)
 {
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     for (int i = 0; i < 3; i++) {
         struct rig_client c;
         rig_connect(r, i, &c);
@@ -136,7 +132,7 @@ TEST(a_lock_that_ran_out_is_free)
 /* At level `lease` the leader answers in the same turn. */
 TEST(a_lease_is_enough_where_it_is_for_reads)
 {
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     struct rig_client c;
     rig_connect(r, rig_leader(r), &c);
     CHECK_EQ_STR(rig_ask(&c, "RAFT CONSISTENCY lease\r\n", 1000), "+OK\r\n");
@@ -155,7 +151,7 @@ TEST(a_lease_is_enough_where_it_is_for_reads)
 /* Who never writes in vain is asked less and less; who does, at once. */
 TEST(a_writer_that_is_never_in_vain_is_seldom_asked)
 {
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     struct rig_client c;
     char text[64];
     rig_connect(r, rig_leader(r), &c);
@@ -176,7 +172,7 @@ TEST(a_writer_that_is_never_in_vain_is_seldom_asked)
 TEST(long_ones_are_not_read_without_end)
 {
     enum { EACH = 1 << 20, COUNT = 20 };
-    struct rig *r = rig_three();
+    struct rig *r = rig_at_rest();
     int follower = (rig_leader(r) + 1) % 3;
     struct rig_client c;
     struct buf text = {0};
