@@ -83,10 +83,17 @@ static void check_log(const struct raft *r)
     raft_index index = raft_log_memory_first(log) + first;
     ASSERT(log->first_index - 1 <= log->durable_index); /* G1 */
     ASSERT(log->durable_index <= log->last_index);
+    size_t run = log->run_count; /* its term, and those before it, as for raft_log_term */
+    while (run > 0 && log->run[run - 1].first > index) {
+        run--;
+    }
     for (size_t i = first; i < log->slot_count; i++, index++) { /* G2 */
         const struct raft_entry *entry = &log->slot[log->slot_start + i];
-        ASSERT(entry->index == index);
-        ASSERT(entry->term == raft_log_term(log, index));
+        while (run < log->run_count && log->run[run].first <= index) {
+            run++;
+        }
+        ASSERT(entry->index == index && index <= log->last_index);
+        ASSERT(run > 0 && entry->term == log->run[run - 1].term);
         ASSERT(entry->chunk->ref_count > 0);
     }
     for (size_t i = 1; i < log->run_count; i++) { /* G4 */
