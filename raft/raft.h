@@ -173,7 +173,7 @@ struct raft_fetch {
 };
 
 /* A chunk of the node's snapshot file for a peer: of `id`, or of the newest if that is gone (index 0: of any). Answered by
- * RAFT_EVENT_CHUNK. */
+ * RAFT_EVENT_CHUNK; one with index 0 says that there is none for now, and Raft asks again after a heartbeat. */
 struct raft_chunk_request {
     raft_id peer;
     struct raft_snapshot_id id;

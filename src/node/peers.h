@@ -16,6 +16,14 @@ struct peer_link {
     uint64_t lost_us;   /* when it was last lost, or the peer became known */
     uint32_t backoff_us;
 };
+/* The chunk of a snapshot that it was sent last (snapshot_transfer.c X2). */
+struct peer_chunk {
+    raft_index index;  /* of the snapshot */
+    uint64_t offset;
+    uint64_t sent;     /* bulk_sent behind it ... */
+    uint32_t link;     /* ... on the link of this bulk_number */
+};
+
 struct peer {
     raft_id id;
     char address[LIMIT_ADDRESS_BYTES];
@@ -42,6 +50,7 @@ struct peer {
     uint64_t in_progress_us;  /* the same for what it says it sent */
     bool is_starved;
     bool is_full;             /* Raft was told that the link takes no more for now */
+    struct peer_chunk chunk;
     /* Commit advances it waits for (forwards, read indices). */
     raft_index nudge_index;
     raft_index nudged_commit;

@@ -96,6 +96,7 @@ struct snapshot_sending {
     struct list requests;          /* struct snapshot_job, waiting */
     struct snapshot_job *running;
     struct snapshot_job ahead;     /* what will be asked for next, of the file `ahead.id` at `ahead.offset` */
+    uint64_t sent;                 /* up to where, to whom it went last */
     uint64_t used_us;
     uint64_t next_us;              /* throttle */
 };

@@ -7,10 +7,12 @@
 /* A snapshot on its way from the leader to a member (raft/snapshot.c says when; here are the files).
  *
  * X1  The sender keeps its file open: a newer snapshot takes the name, not the bytes. The log behind it stays meanwhile (compact.c C2).
- *     Who needs one while others receive that file gets it too, or they would make each other begin anew with each new snapshot.
+ *     Who needs one while somebody is in the middle of that file gets it too, or they would make each other begin anew with each new one.
  * X2  One chunk at a time to each receiver, on the bulk link, no faster than `snapshot-transfer-rate`: what the cluster needs to live
- *     goes on the control link, and entries for others on links of their own. Nobody waits for a disk between two chunks: the sender
- *     reads the next one while this one is under way (`ahead`), the receiver asks for it while this one is written (X3).
+ *     goes on the control link, and entries for others on links of their own. It is not sent again before that link has brought it: on a
+ *     slow one copies would pile up, and the entries behind them wait until the next snapshot is needed. Nobody waits for a disk between
+ *     two chunks: the sender reads the next one while this one is under way (`ahead`), the receiver asks for it while this one is
+ *     written (X3).
  * X3  The receiver writes to a file of another name. What it has of it it knows as long as it runs: a transfer goes on after the
  *     link broke, also with another chunk than the one expected, and begins anew after a restart. A chunk is accepted, and the next one
  *     asked for, when the one before it is written: one is being written, one waits, there is never a third. The last one is answered
@@ -96,17 +98,27 @@ static void sending_read_ahead(struct node *n, uint64_t offset)
     snapshot_submit(n, &s->ahead, run_ahead, on_ahead);
 }
 
-static void sending_send(struct node *n, const struct raft_chunk_request *request, struct slice data)
+/* `id` of index 0: nothing for now. */
+static void sending_answer(struct node *n, const struct raft_chunk_request *request, const struct raft_snapshot_id *id, struct slice data)
 {
-    struct snapshot_sending *s = &n->snapshots.sending;
-    uint64_t rate = (uint64_t)n->options->snapshot_transfer_rate;
     struct raft_event event = {.type = RAFT_EVENT_CHUNK};
     event.u.chunk.peer = request->peer;
-    event.u.chunk.id = s->id;
+    event.u.chunk.id = *id;
     event.u.chunk.offset = request->offset;
     event.u.chunk.data = data;
     if (driver_step(n, &event) != ERR_OK)
         log_line(&n->env.log, LOG_DEBUG, "A chunk of a snapshot was not wanted any more.");
+}
+
+static void sending_send(struct node *n, const struct raft_chunk_request *request, struct slice data)
+{
+    struct snapshot_sending *s = &n->snapshots.sending;
+    uint64_t rate = (uint64_t)n->options->snapshot_transfer_rate;
+    sending_answer(n, request, &s->id, data);
+    struct peer *p = peers_find(n, request->peer);
+    if (p)
+        p->chunk = (struct peer_chunk){s->id.index, request->offset, p->bulk_sent, p->bulk_number};
+    s->sent = request->offset + data.n;
     if (rate > 0)
         s->next_us = n->now_us + data.n * 1000000 / rate;
 }
@@ -169,13 +181,21 @@ static bool sending_serve_ahead(struct node *n, const struct raft_chunk_request 
     return true;
 }
 
-/* The file that is open will do: it is the one asked for, or others receive it still and the log leads on from it. */
+/* The file that is open will do: it is the one asked for, or somebody is in the middle of it and the log leads on from it. */
 static bool sending_has_open(const struct node *n, const struct raft_snapshot_id *asked)
 {
     const struct snapshot_sending *s = &n->snapshots.sending;
     if (s->id.index == 0 || id_is_same(&s->id, asked))
         return s->id.index != 0;
-    return snapshot_pinned(n) != 0 && s->id.index + 1 >= n->driver.status.first_index;
+    return s->sent < s->id.size && snapshot_pinned(n) != 0 && s->id.index + 1 >= n->driver.status.first_index;
+}
+
+/* What is asked for is what it was sent last, and that has not arrived. */
+static bool chunk_is_under_way(struct node *n, const struct raft_chunk_request *request)
+{
+    const struct peer *p = peers_find(n, request->peer);
+    return p && p->link[PEER_BULK].is_up && p->chunk.link == p->bulk_number && p->acked < p->chunk.sent &&
+           p->chunk.offset == request->offset && (request->id.index == 0 || request->id.index == p->chunk.index);
 }
 
 static void sending_pump(struct node *n)
@@ -190,6 +210,13 @@ static void sending_pump(struct node *n)
     if (is_coming)
         return;
     list_remove(&base->in_node);
+    if (chunk_is_under_way(n, &job->request)) {
+        COVER("snapshot: a chunk is asked for that is still under way");
+        s->used_us = n->now_us;
+        sending_answer(n, &job->request, &(struct raft_snapshot_id){.index = 0}, (struct slice){0}); /* Raft asks again. */
+        mem_free(job);
+        return;
+    }
     if (sending_serve_ahead(n, &job->request)) {
         mem_free(job);
         return;

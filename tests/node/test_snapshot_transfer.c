@@ -90,6 +90,43 @@ TEST(two_members_that_lag_get_the_same_file)
     rig_free(r);
 }
 
+/* Chunks on their way to a node. */
+static int chunks_to(const struct rig *r, int slot)
+{
+    int count = 0;
+    for (int i = 0; i < RIG_LINKS; i++) {
+        const struct rig_link *l = &r->link[i];
+        for (int end = 0; end < 2; end++) {
+            for (const struct rig_message *m = l->is_used && l->is_up && l->host[end] == slot ? l->first[end] : NULL; m; m = m->next)
+                count += m->n > 100000;
+        }
+    }
+    return count;
+}
+
+/* A link takes longer than an election timeout for a chunk: Raft asks for it again and again, and it is sent once. */
+TEST(a_chunk_that_takes_long_is_not_sent_again)
+{
+    struct rig *r = cluster_of(3);
+    int leader = rig_leader(r);
+    lagging = (leader + 1) % 3;
+    kill_node(r, lagging);
+    write_big(r, leader);
+    take_snapshot(r, leader);
+    rig_start(r, lagging);
+    for (int round = 0; round < 100000 && chunks_to(r, lagging) == 0; round++) {
+        if (!rig_round(r))
+            r->now_us += 1000;
+    }
+    r->host[lagging].is_paused = true;
+    rig_run(r, 5000);
+    CHECK_EQ_INT(chunks_to(r, lagging), 1);
+    r->host[lagging].is_paused = false;
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
+    CHECK(rig_snapshot(r, lagging).index > 0);
+    rig_free(r);
+}
+
 /* The leader ends that sent it, and the next one has all of the log: that is faster than the rest of the snapshot, which nobody sends. What was
  * received is let go, and the node takes snapshots of its own again. */
 TEST(the_rest_of_a_snapshot_that_the_log_overtook_is_let_go)
