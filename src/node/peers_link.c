@@ -104,7 +104,7 @@ static void link_is_up(struct node *n, struct peer *p, int which, const struct p
         /* What is under way on the other link is of its former life: an acknowledgement of what that had on its disk may be one of what a
          * damaged disk has lost since, and Raft forgets those only with the bulk link (replication.c may_have_lost). */
         const int other = which == PEER_CONTROL ? PEER_BULK : PEER_CONTROL;
-        if (p->link[other].is_up)
+        if (p->link[other].is_up && !MUT(55))
             peers_hang_up(n, p, other, "its node was started again");
     }
     p->incarnation = theirs->incarnation;

@@ -399,19 +399,28 @@ bool rig_has_snapshots(struct rig *r)
     return true;
 }
 
+static uint64_t digest_of(struct rig *r, int slot)
+{
+    return keyspace_digest(node_keyspace(r->host[slot].node));
+}
+
+static bool are_two_equal(struct rig *r, int a, int b, bool has_data)
+{
+    struct node_status x = rig_status(r, a);
+    struct node_status y = rig_status(r, b);
+    return x.applied == y.applied && x.raft.commit == y.raft.commit && (!has_data || digest_of(r, a) == digest_of(r, b));
+}
+
 bool rig_is_equal(struct rig *r)
 {
-    int first = -1;
-    for (int i = 0; i < r->count; i++) {
-        if (!r->host[i].node)
-            continue;
-        if (first < 0)
-            first = i;
-        struct node_status a = rig_status(r, first);
-        struct node_status b = rig_status(r, i);
-        if (a.applied != b.applied || a.raft.commit != b.raft.commit ||
-            keyspace_digest(node_keyspace(r->host[first].node)) != keyspace_digest(node_keyspace(r->host[i].node)))
-            return false;
+    for (int has_data = 0; has_data < 2; has_data++) { /* a digest takes long */
+        int first = -1;
+        for (int i = 0; i < r->count; i++) {
+            if (r->host[i].node && first >= 0 && !are_two_equal(r, first, i, has_data))
+                return false;
+            if (r->host[i].node && first < 0)
+                first = i;
+        }
     }
     return true;
 }

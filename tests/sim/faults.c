@@ -274,6 +274,8 @@ static void fault_rot(struct sim *s, struct prng *p)
     uint32_t slot = (uint32_t)(s->seed % s->plan.host_count);
     if (!s->host[slot].node)
         return;
+    if (prng_chance(p, 500000)) /* then what it sent before is under way still, on connections that nobody ends */
+        strike_host(s, STRIKE_POWER, slot, 0);
     strike_host(s, STRIKE_ROT, slot, kind[prng_below(p, 3)]);
     world_at_first(&s->world, draw_exponential(p, 500000), faults_start_later, s, slot, 0);
 }

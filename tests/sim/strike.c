@@ -232,9 +232,16 @@ static void strike_disk_error(struct sim_host *h, enum strike_kind kind)
 }
 
 /* Bit rot at rest, found at the next start: only damage that can be told from a sector never written. */
+/* What rots is at rest: nobody uses it. */
+static void stop_for_rot(struct sim_host *h)
+{
+    if (h->node)
+        host_stop(h, HOST_KILL);
+}
+
 static void strike_rot(struct sim_host *h, enum sim_rot how)
 {
-    host_stop(h, HOST_KILL);
+    stop_for_rot(h);
     ghost_host_rots(h->sim->ghost, h->slot);
     if (sim_disk_corrupt_any(h->disk, how))
         world_count(rots[how].count);
@@ -242,7 +249,7 @@ static void strike_rot(struct sim_host *h, enum sim_rot how)
 
 static void strike_rot_end(struct sim_host *h, enum sim_rot how)
 {
-    host_stop(h, HOST_KILL);
+    stop_for_rot(h);
     ghost_host_rots(h->sim->ghost, h->slot);
     if (sim_disk_corrupt_newest(h->disk, how, 1))
         world_count("rot: the log's end");
@@ -282,8 +289,8 @@ static void strike_tell(struct sim_host *h, const char *line)
 /* The others are done to a disk, a link, a machine. */
 static bool needs_process(enum strike_kind kind)
 {
-    return kind == STRIKE_KILL || kind == STRIKE_POWER || kind == STRIKE_PAUSE || kind == STRIKE_ROT || kind == STRIKE_ROT_END || kind == STRIKE_ROT_RECEIVED ||
-           kind == STRIKE_END_IN || kind == STRIKE_TELL || kind == STRIKE_ASK;
+    return kind == STRIKE_KILL || kind == STRIKE_POWER || kind == STRIKE_PAUSE || kind == STRIKE_ROT_RECEIVED || kind == STRIKE_END_IN ||
+           kind == STRIKE_TELL || kind == STRIKE_ASK;
 }
 
 void strike(struct sim *s, const struct strike *what)
