@@ -166,7 +166,7 @@ static bool is_one_damaged(const struct sim *s)
     if (!h->node)
         return true;
     node_get_status(h->node, &status);
-    return status.raft.is_tainted;
+    return status.raft.is_tainted && status.raft.role != RAFT_LEADER; /* who leads has votes, its own as well */
 }
 
 bool churn_draw(struct sim *s, struct prng *p, uint32_t *slot, char *line, size_t size)

@@ -15,6 +15,8 @@ enum fault_class {
 
 struct faults {
     struct prng stream[FAULT_CLASSES];
+    uint64_t alone_until_us;     /* aim.c cuts off one node at a time, */
+    uint32_t alone;              /* this one */
 };
 
 /* Events for world_at_first: a node is started if it is down; all links are whole; a disk has room again. */

@@ -223,12 +223,12 @@ static void profile_cells(struct sim_plan *plan, struct prng *p)
     plan->has_big_values = prng_below(p, 3) == 0;
     plan->snapshot_log_bytes = (uint64_t)1 << (plan->has_big_values ? 15 + prng_below(p, 2) : 9 + prng_below(p, 5));
     plan->change_every_us = 30000 + prng_below(p, 200000);
-    plan->disk_full_every_us = 300000 + prng_below(p, 1500000);
-    plan->disk_stall_every_us = 200000 + prng_below(p, 1500000);
-    plan->sync_error_every_us = 200000 + prng_below(p, 1500000);
-    plan->log_damage_every_us = 100000 + prng_below(p, 1000000);
+    plan->disk_full_every_us = 300000 + prng_below(p, 3000000);
+    plan->disk_stall_every_us = 200000 + prng_below(p, 3000000);
+    plan->sync_error_every_us = 200000 + prng_below(p, 3000000);
+    plan->log_damage_every_us = prng_below(p, 2) ? 0 : 50000 + prng_below(p, 500000); /* while there is damage there are no changes (churn.c) */
     plan->aim_every_us = 1000 + prng_below(p, 6000);
-    plan->aims = (uint32_t)prng_below(p, 32);
+    plan->aims = (uint32_t)(prng_below(p, 256) | prng_below(p, 256)); /* most of them, seldom all */
     plan->leader_isolation_us = prng_below(p, 3) ? 0 : 100000 + prng_below(p, 2000000);
     plan->latency_us = 500 + prng_below(p, 20000);
     plan->disk_us = 50 + prng_below(p, 20000);

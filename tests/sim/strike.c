@@ -276,10 +276,12 @@ static void strike_tell(struct sim_host *h, const char *line)
 {
     struct sim *s = h->sim;
     uint64_t i = 0;
-    while (i < SIM_ADMINS && s->admin[i])
+    while (i < SIM_ADMINS && s->admin[i] && manual_output(s->admin[i]).n == 0)
         i++;
     if (i == SIM_ADMINS || !host_is_running(h) || h->fatal_reason)
         return;
+    if (s->admin[i]) /* has its answer */
+        manual_close(s->admin[i]);
     s->admin[i] = manual_open(s, h->slot);
     s->admin_life[i]++;
     manual_say(s->admin[i], line);

@@ -1,0 +1,267 @@
+#include "aim.h"
+
+#include "faults.h"
+#include "node/node_internal.h"
+#include "raft/raft_internal.h"
+
+/* Nothing is done to a node here that chance could not do to it; only the moment is chosen, by looking at it as no fault could. What two
+ * dimensions of the matrix need for long enough to meet is what the moments are: a candidate's vote is durable before its disk stalls, a
+ * node that receives a snapshot loses its leader before it has it all, a configuration that nobody else has comes back with its node. */
+
+/* What a node is in the middle of. */
+struct sight {
+    bool is_leader;
+    bool is_campaigning; /* pre-votes and votes */
+    bool is_joint;
+    bool is_certain;     /* its configuration is committed, whether it knows or not */
+    bool is_giving;      /* leadership, away */
+    bool is_receiving;
+    bool is_taking;
+    bool is_tainted;
+    bool is_full;
+    bool is_stalled;
+};
+
+static struct sight look(const struct sim *s, const struct sim_host *h)
+{
+    raft_index index;
+    const struct raft *r = h->node->raft;
+    bool is_joint = raft_get_conf(r, &index)->is_joint;
+    return (struct sight){
+        .is_leader = r->role == RAFT_LEADER,
+        .is_campaigning = r->role == RAFT_CANDIDATE || r->role == RAFT_PRE_CANDIDATE,
+        .is_joint = is_joint,
+        .is_certain = ghost_is_committed(s->ghost, h->slot, index),
+        .is_giving = r->transfer_to != 0,
+        .is_receiving = h->node->snapshots.receiving.id.index != 0,
+        .is_taking = h->node->snapshots.taking.phase != SNAPSHOT_IDLE,
+        .is_tainted = election_is_tainted(r),
+        .is_full = h->node->disk.is_full,
+        .is_stalled = h->disk_stalled_until_us > s->world.now_us,
+    };
+}
+
+/* Chances in millionths, each time it is looked; and which of them a run has. */
+enum aim { AIM_HAND_OVER = 1, AIM_DISK = 2, AIM_CUT = 4, AIM_CUT_CHANGE = 8, AIM_DAMAGED = 16, AIM_SNAPSHOT = 32, AIM_FULL = 64, AIM_ISLAND = 128 };
+
+static struct prng *stream(struct sim *s) { return &s->faults->stream[FAULT_AIM]; }
+
+static bool aims(struct sim *s, enum aim aim, uint32_t millionths)
+{
+    return (s->plan.aims & aim) != 0 && prng_chance(stream(s), millionths);
+}
+
+/* --- what is done ---------------------------------------------------------------------------------- */
+
+static void stall_disk(struct sim *s, uint32_t slot, uint64_t us)
+{
+    world_count("aimed: a disk stalls");
+    strike_host(s, STRIKE_DISK_STALL, slot, (int64_t)us);
+}
+
+static void fill_disk(struct sim *s, uint32_t slot, uint64_t us)
+{
+    world_count("aimed: a disk is full");
+    strike_host(s, STRIKE_DISK_ROOM, slot, 0);
+    world_at_first(&s->world, us, faults_room_later, s, slot, 0);
+}
+
+static uint64_t links_of(const struct sim *s, uint32_t slot)
+{
+    uint64_t links = 0;
+    for (uint32_t i = 0; i < s->plan.host_count; i++)
+        links |= i == slot ? 0 : strike_link(slot, i) | strike_link(i, slot);
+    return links;
+}
+
+static void join_later(struct world *w, void *ctx, uint64_t slot, uint64_t b)
+{
+    (void)w;
+    (void)b;
+    strike(ctx, &(struct strike){.kind = STRIKE_JOIN, .links = links_of(ctx, (uint32_t)slot)});
+}
+
+/* But for the links `spared`. One node at a time: the others are to get on meanwhile. False: another one is. */
+static bool cut_off(struct sim *s, uint32_t slot, uint64_t spared, uint64_t us)
+{
+    struct faults *f = s->faults;
+    if (f->alone_until_us > s->world.now_us)
+        return false;
+    f->alone_until_us = s->world.now_us + us;
+    f->alone = slot;
+    world_count("aimed: a node is cut off");
+    strike(s, &(struct strike){.kind = STRIKE_CUT, .links = links_of(s, slot) & ~spared});
+    world_at_first(&s->world, us, join_later, s, slot, 0);
+    return true;
+}
+
+/* Longer than the longest election timeout, so that it campaigns. */
+static void cut_off_to_campaign(struct sim *s, uint32_t slot)
+{
+    cut_off(s, slot, 0, 650000 + draw_exponential(stream(s), 600000));
+}
+
+/* Long enough for the others to agree on more than their logs keep. */
+static bool cut_off_to_lag(struct sim *s, uint32_t slot, uint64_t spared)
+{
+    uint64_t us = 1200000 + draw_exponential(stream(s), 1000000);
+    if (!cut_off(s, slot, spared, us))
+        return false;
+    if (aims(s, AIM_FULL, 400000)) /* keeps it from forgetting what it had */
+        fill_disk(s, slot, us + 300000 + draw_exponential(stream(s), 700000));
+    return true;
+}
+
+static void fail_disk(struct sim *s, uint32_t slot, enum strike_kind how)
+{
+    world_count("aimed: a disk fails");
+    strike_host(s, how, slot, 0);
+}
+
+static void spoil_disk(struct sim *s, uint32_t slot)
+{
+    struct prng *p = stream(s);
+    switch (prng_below(p, 5)) {
+    case 0: stall_disk(s, slot, 300000 + draw_exponential(p, 300000)); break;
+    case 1: fill_disk(s, slot, 200000 + draw_exponential(p, 600000)); break;
+    case 2: fail_disk(s, slot, STRIKE_SYNC_ERROR); break;
+    case 3: fail_disk(s, slot, prng_chance(p, 500000) ? STRIKE_READ_ERROR : STRIKE_WRITE_ERROR); break;
+    default: /* It hangs, and then it fails. */
+        stall_disk(s, slot, 300000 + draw_exponential(p, 600000));
+        fail_disk(s, slot, STRIKE_WRITE_ERROR);
+    }
+}
+
+static void tell(struct sim *s, uint32_t slot, const char *line)
+{
+    struct strike what = {.kind = STRIKE_TELL, .host = slot};
+    snprintf(what.line, sizeof what.line, "%s", line);
+    strike(s, &what);
+}
+
+static void ask_for_change(struct sim *s, uint32_t slot)
+{
+    struct strike what = {.kind = STRIKE_ASK};
+    if (!churn_draw(s, stream(s), &what.host, what.line, sizeof what.line))
+        return;
+    what.host = slot;
+    strike(s, &what);
+}
+
+/* --- at whom --------------------------------------------------------------------------------------- */
+
+/* A leader on an island, with a stranger at most, leads for an election timeout still. Whatever configuration it is asked for nobody else
+ * will ever have: it comes back with it when the others have agreed on other ones, and perhaps thrown their logs away. */
+static void aim_island(struct sim *s, uint32_t slot)
+{
+    uint32_t guest = (uint32_t)prng_below(stream(s), s->plan.host_count);
+    bool has_guest = guest != slot && !ghost_is_member(s->ghost, guest);
+    if (!cut_off_to_lag(s, slot, has_guest ? strike_link(slot, guest) | strike_link(guest, slot) : 0) || !has_guest)
+        return;
+    struct strike what = {.kind = STRIKE_ASK, .host = slot};
+    snprintf(what.line, sizeof what.line, "RAFT ADD LEARNER %s", s->host[guest].address);
+    strike(s, &what);
+}
+
+static bool is_alone(const struct sim *s, uint32_t slot)
+{
+    return s->faults->alone == slot && s->faults->alone_until_us > s->world.now_us;
+}
+
+static void aim_at_leader(struct sim *s, uint32_t slot, const struct sight *x)
+{
+    bool is_changing = !x->is_certain;
+    if (!x->is_giving && aims(s, AIM_HAND_OVER, x->is_tainted ? 50000 : is_changing && !x->is_joint ? 50000 : 3000)) {
+        world_count("aimed: a leader is told to hand over");
+        tell(s, slot, "RAFT TRANSFER");
+    }
+    if (is_changing && aims(s, AIM_CUT_CHANGE, x->is_joint ? 10000 : 50000))
+        cut_off_to_lag(s, slot, 0);
+    if (!is_changing && !x->is_joint && aims(s, AIM_ISLAND, 2000))
+        aim_island(s, slot);
+    bool is_asked = is_alone(s, slot) || (x->is_tainted && x->is_stalled);
+    if (is_asked && !is_changing && aims(s, AIM_ISLAND, 30000))
+        ask_for_change(s, slot);
+}
+
+/* Its log's end is damaged, and hasn't caught up. */
+static void aim_at_damaged(struct sim *s, const struct sim_host *h, const struct sight *x)
+{
+    const struct raft *r = h->node->raft;
+    struct prng *p = stream(s);
+    /* Who is elected has caught up as soon as its first entry is durable and committed: its disk must stall before, but behind its vote. */
+    bool has_voted = r->role == RAFT_CANDIDATE && raft_hard_state_after(r) == 0;
+    if (!x->is_stalled && (has_voted || x->is_leader) && aims(s, AIM_DAMAGED, 900000))
+        stall_disk(s, h->slot, 300000 + draw_exponential(p, 700000));
+    /* Good enough a log to campaign with, and a moment later it is like any other. */
+    if (r->role == RAFT_FOLLOWER && election_may_campaign(r) && aims(s, AIM_DAMAGED, 150000)) {
+        uint32_t leader = sim_leader(s);
+        bool is_alone = x->is_receiving || leader == UINT32_MAX || prng_chance(p, 500000);
+        cut_off_to_campaign(s, is_alone ? h->slot : leader);
+    }
+}
+
+static void aim_at_disk(struct sim *s, uint32_t slot, const struct sight *x)
+{
+    struct prng *p = stream(s);
+    bool is_rare = x->is_receiving || x->is_giving || (x->is_campaigning && x->is_taking);
+    bool is_sound = !x->is_stalled && !x->is_full && !x->is_tainted;
+    if (is_rare && is_sound && aims(s, AIM_DISK, x->is_campaigning ? 10000 : x->is_certain ? 30000 : 100000))
+        spoil_disk(s, slot);
+    /* Without room a snapshot is given up at the next call, and with a disk that does not answer it is not. */
+    if (x->is_full && (x->is_receiving || x->is_taking) && !x->is_stalled && aims(s, AIM_FULL, 300000)) {
+        stall_disk(s, slot, 500000 + draw_exponential(p, 500000));
+        if (prng_chance(p, 700000))
+            cut_off_to_campaign(s, slot);
+    }
+}
+
+static void aim_at_links(struct sim *s, uint32_t slot, const struct sight *x)
+{
+    bool is_settled = x->is_certain && !x->is_joint;
+    if (x->is_receiving && aims(s, AIM_CUT, is_settled ? 15000 : 150000))
+        cut_off_to_campaign(s, slot);
+    if (!x->is_receiving && !x->is_leader && !is_settled && aims(s, AIM_CUT_CHANGE, 10000))
+        cut_off_to_lag(s, slot, 0);
+}
+
+/* An administrator wants a snapshot just now. */
+static void aim_snapshot(struct sim *s, uint32_t slot, const struct sight *x)
+{
+    bool is_rare = x->is_giving || x->is_campaigning || (x->is_leader && !x->is_certain);
+    if (x->is_taking || x->is_receiving || !is_rare || !aims(s, AIM_SNAPSHOT, x->is_tainted || x->is_full || x->is_giving ? 100000 : 5000))
+        return;
+    world_count("aimed: a node is told to take a snapshot");
+    if (!x->is_stalled && prng_chance(stream(s), 200000))
+        stall_disk(s, slot, 100000 + draw_exponential(stream(s), 300000));
+    tell(s, slot, "RAFT SNAPSHOT");
+}
+
+static void aim_at(struct sim *s, struct sim_host *h)
+{
+    struct sight x = look(s, h);
+    if (x.is_tainted)
+        aim_at_damaged(s, h, &x);
+    if (x.is_leader)
+        aim_at_leader(s, h->slot, &x);
+    aim_at_disk(s, h->slot, &x);
+    aim_at_links(s, h->slot, &x);
+    aim_snapshot(s, h->slot, &x);
+}
+
+static void aim_look(struct world *w, void *ctx, uint64_t a, uint64_t b)
+{
+    struct sim *s = ctx;
+    (void)a;
+    (void)b;
+    if (s->is_calm)
+        return;
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        struct sim_host *h = &s->host[i];
+        if (host_is_running(h) && h->node->raft && !h->fatal_reason)
+            aim_at(s, h);
+    }
+    world_at_first(w, s->plan.aim_every_us, aim_look, s, 0, 0);
+}
+
+void aim_start(struct sim *s) { world_at_first(&s->world, s->plan.aim_every_us, aim_look, s, 0, 0); }
