@@ -74,6 +74,19 @@ static uint64_t links_of(const struct sim *s, uint32_t slot)
     return links;
 }
 
+static bool is_alone(const struct sim *s, uint32_t slot)
+{
+    return s->faults->alone == slot && s->faults->alone_until_us > s->world.now_us;
+}
+
+static void join_alone(struct sim *s)
+{
+    if (!is_alone(s, s->faults->alone))
+        return;
+    s->faults->alone_until_us = s->world.now_us;
+    strike(s, &(struct strike){.kind = STRIKE_JOIN, .links = links_of(s, s->faults->alone)});
+}
+
 static void join_later(struct world *w, void *ctx, uint64_t slot, uint64_t b)
 {
     (void)w;
@@ -95,10 +108,9 @@ static bool cut_off(struct sim *s, uint32_t slot, uint64_t spared, uint64_t us)
     return true;
 }
 
-/* Longer than the longest election timeout, so that it campaigns. */
-static void cut_off_to_campaign(struct sim *s, uint32_t slot)
+bool aim_cut_off(struct sim *s, uint32_t slot)
 {
-    cut_off(s, slot, 0, 650000 + draw_exponential(stream(s), 600000));
+    return cut_off(s, slot, 0, 650000 + draw_exponential(stream(s), 600000));
 }
 
 /* Long enough for the others to agree on more than their logs keep. */
@@ -118,6 +130,13 @@ static void fail_disk(struct sim *s, uint32_t slot, enum strike_kind how)
     strike_host(s, how, slot, 0);
 }
 
+/* And then it fails. */
+static void hang_disk(struct sim *s, uint32_t slot)
+{
+    stall_disk(s, slot, 500000 + draw_exponential(stream(s), 500000));
+    fail_disk(s, slot, STRIKE_WRITE_ERROR);
+}
+
 static void spoil_disk(struct sim *s, uint32_t slot)
 {
     struct prng *p = stream(s);
@@ -126,9 +145,7 @@ static void spoil_disk(struct sim *s, uint32_t slot)
     case 1: fill_disk(s, slot, 200000 + draw_exponential(p, 600000)); break;
     case 2: fail_disk(s, slot, STRIKE_SYNC_ERROR); break;
     case 3: fail_disk(s, slot, prng_chance(p, 500000) ? STRIKE_READ_ERROR : STRIKE_WRITE_ERROR); break;
-    default: /* It hangs, and then it fails. */
-        stall_disk(s, slot, 300000 + draw_exponential(p, 600000));
-        fail_disk(s, slot, STRIKE_WRITE_ERROR);
+    default: hang_disk(s, slot);
     }
 }
 
@@ -163,15 +180,10 @@ static void aim_island(struct sim *s, uint32_t slot)
     strike(s, &what);
 }
 
-static bool is_alone(const struct sim *s, uint32_t slot)
-{
-    return s->faults->alone == slot && s->faults->alone_until_us > s->world.now_us;
-}
-
 static void aim_at_leader(struct sim *s, uint32_t slot, const struct sight *x)
 {
     bool is_changing = !x->is_certain;
-    if (!x->is_giving && aims(s, AIM_HAND_OVER, x->is_tainted ? 50000 : is_changing && !x->is_joint ? 50000 : 3000)) {
+    if (!x->is_giving && aims(s, AIM_HAND_OVER, is_changing && !x->is_joint ? (x->is_tainted ? 200000 : 50000) : x->is_tainted ? 30000 : 3000)) {
         world_count("aimed: a leader is told to hand over");
         tell(s, slot, "RAFT TRANSFER");
     }
@@ -179,9 +191,24 @@ static void aim_at_leader(struct sim *s, uint32_t slot, const struct sight *x)
         cut_off_to_lag(s, slot, 0);
     if (!is_changing && !x->is_joint && aims(s, AIM_ISLAND, 2000))
         aim_island(s, slot);
-    bool is_asked = is_alone(s, slot) || (x->is_tainted && x->is_stalled);
-    if (is_asked && !is_changing && aims(s, AIM_ISLAND, 30000))
+    bool is_late = x->is_tainted && x->is_stalled; /* while its disk hangs the others agree without it */
+    if (!is_changing && ((is_alone(s, slot) && aims(s, AIM_ISLAND, 30000)) || (is_late && aims(s, AIM_DAMAGED, 60000))))
         ask_for_change(s, slot);
+}
+
+/* Its damaged log is good enough to campaign with, and a moment later perhaps like any other. It may win if the leader falls now, and can't lose
+ * if it is alone. */
+static void aim_to_campaign(struct sim *s, uint32_t slot, const struct sight *x)
+{
+    uint32_t leader = sim_leader(s);
+    bool is_rare = x->is_receiving || x->is_taking || x->is_joint || !x->is_certain;
+    bool is_own = is_rare && prng_chance(stream(s), 500000);
+    if ((!is_own && leader == UINT32_MAX) || is_alone(s, is_own ? slot : leader))
+        return;
+    join_alone(s); /* whoever it is has to wait */
+    aim_cut_off(s, is_own ? slot : leader);
+    if (is_own && x->is_taking)
+        stall_disk(s, slot, 600000 + draw_exponential(stream(s), 500000));
 }
 
 /* Its log's end is damaged, and hasn't caught up. */
@@ -192,35 +219,46 @@ static void aim_at_damaged(struct sim *s, const struct sim_host *h, const struct
     /* Who is elected has caught up as soon as its first entry is durable and committed: its disk must stall before, but behind its vote. */
     bool has_voted = r->role == RAFT_CANDIDATE && raft_hard_state_after(r) == 0;
     if (!x->is_stalled && (has_voted || x->is_leader) && aims(s, AIM_DAMAGED, 900000))
-        stall_disk(s, h->slot, 300000 + draw_exponential(p, 700000));
-    /* Good enough a log to campaign with, and a moment later it is like any other. */
-    if (r->role == RAFT_FOLLOWER && election_may_campaign(r) && aims(s, AIM_DAMAGED, 150000)) {
-        uint32_t leader = sim_leader(s);
-        bool is_alone = x->is_receiving || leader == UINT32_MAX || prng_chance(p, 500000);
-        cut_off_to_campaign(s, is_alone ? h->slot : leader);
-    }
+        stall_disk(s, h->slot, 400000 + draw_exponential(p, 700000));
+    if (x->is_leader && x->is_stalled)
+        join_alone(s); /* the others must be a majority: they agree on what its own disk does not hold */
+    if (r->role == RAFT_FOLLOWER && election_may_campaign(r) && aims(s, AIM_DAMAGED, 300000))
+        aim_to_campaign(s, h->slot, x);
+}
+
+/* The one whose log is damaged might be elected in its place. */
+static void aim_at_rival(struct sim *s, uint32_t slot)
+{
+    const struct sim_host *damaged = &s->host[s->seed % s->plan.host_count];
+    const struct raft *r = host_is_running(damaged) ? damaged->node->raft : NULL;
+    bool is_in_time = r && election_is_tainted(r) && r->role != RAFT_LEADER && election_may_campaign(r) && !is_alone(s, damaged->slot);
+    if (!is_in_time || is_alone(s, slot) || !aims(s, AIM_DAMAGED, 20000))
+        return;
+    join_alone(s);
+    aim_cut_off(s, slot);
 }
 
 static void aim_at_disk(struct sim *s, uint32_t slot, const struct sight *x)
 {
     struct prng *p = stream(s);
-    bool is_rare = x->is_receiving || x->is_giving || (x->is_campaigning && x->is_taking);
+    bool is_settled = x->is_certain && !x->is_joint;
+    bool is_rare = x->is_receiving || x->is_giving || (x->is_taking && (x->is_campaigning || !is_settled));
     bool is_sound = !x->is_stalled && !x->is_full && !x->is_tainted;
-    if (is_rare && is_sound && aims(s, AIM_DISK, x->is_campaigning ? 10000 : x->is_certain ? 30000 : 100000))
+    if (is_rare && is_sound && aims(s, AIM_DISK, x->is_campaigning ? 10000 : is_settled ? 30000 : 60000))
         spoil_disk(s, slot);
     /* Without room a snapshot is given up at the next call, and with a disk that does not answer it is not. */
     if (x->is_full && (x->is_receiving || x->is_taking) && !x->is_stalled && aims(s, AIM_FULL, 300000)) {
         stall_disk(s, slot, 500000 + draw_exponential(p, 500000));
         if (prng_chance(p, 700000))
-            cut_off_to_campaign(s, slot);
+            aim_cut_off(s, slot);
     }
 }
 
 static void aim_at_links(struct sim *s, uint32_t slot, const struct sight *x)
 {
     bool is_settled = x->is_certain && !x->is_joint;
-    if (x->is_receiving && aims(s, AIM_CUT, is_settled ? 15000 : 150000))
-        cut_off_to_campaign(s, slot);
+    if (x->is_receiving && aims(s, AIM_CUT, is_settled ? 15000 : 150000) && aim_cut_off(s, slot) && aims(s, AIM_DISK, 400000))
+        hang_disk(s, slot);
     if (!x->is_receiving && !x->is_leader && !is_settled && aims(s, AIM_CUT_CHANGE, 10000))
         cut_off_to_lag(s, slot, 0);
 }
@@ -228,8 +266,8 @@ static void aim_at_links(struct sim *s, uint32_t slot, const struct sight *x)
 /* An administrator wants a snapshot just now. */
 static void aim_snapshot(struct sim *s, uint32_t slot, const struct sight *x)
 {
-    bool is_rare = x->is_giving || x->is_campaigning || (x->is_leader && !x->is_certain);
-    if (x->is_taking || x->is_receiving || !is_rare || !aims(s, AIM_SNAPSHOT, x->is_tainted || x->is_full || x->is_giving ? 100000 : 5000))
+    bool is_rare = x->is_giving || x->is_campaigning || (x->is_leader && (!x->is_certain || x->is_tainted));
+    if (x->is_taking || x->is_receiving || !is_rare || !aims(s, AIM_SNAPSHOT, x->is_leader && (x->is_tainted || x->is_giving) ? 100000 : 5000))
         return;
     world_count("aimed: a node is told to take a snapshot");
     if (!x->is_stalled && prng_chance(stream(s), 200000))
@@ -242,6 +280,8 @@ static void aim_at(struct sim *s, struct sim_host *h)
     struct sight x = look(s, h);
     if (x.is_tainted)
         aim_at_damaged(s, h, &x);
+    else if (x.is_campaigning)
+        aim_at_rival(s, h->slot);
     if (x.is_leader)
         aim_at_leader(s, h->slot, &x);
     aim_at_disk(s, h->slot, &x);

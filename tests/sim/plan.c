@@ -226,7 +226,7 @@ static void profile_cells(struct sim_plan *plan, struct prng *p)
     plan->disk_full_every_us = 300000 + prng_below(p, 3000000);
     plan->disk_stall_every_us = 200000 + prng_below(p, 3000000);
     plan->sync_error_every_us = 200000 + prng_below(p, 3000000);
-    plan->log_damage_every_us = prng_below(p, 2) ? 0 : 50000 + prng_below(p, 500000); /* while there is damage there are no changes (churn.c) */
+    plan->log_damage_every_us = prng_below(p, 3) == 0 ? 0 : 50000 + prng_below(p, 500000); /* while there is damage there are no changes (churn.c) */
     plan->aim_every_us = 1000 + prng_below(p, 6000);
     plan->aims = (uint32_t)(prng_below(p, 256) | prng_below(p, 256)); /* most of them, seldom all */
     plan->leader_isolation_us = prng_below(p, 3) ? 0 : 100000 + prng_below(p, 2000000);

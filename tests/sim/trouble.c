@@ -12,8 +12,8 @@
  * behind other damage a node may not vote at all, and if the next configuration needs its vote the cluster stands still.
  * It waits a while for an occasion. */
 #define VOTERS_LEAST 3
-#define WAIT_US 10000
-#define WAITS_MOST 100
+#define WAIT_US 2000
+#define WAITS_MOST 1000
 
 /* Acknowledgements of what was lost may be under way still, or not read by a node that is paused: the ghost remembers one damage
  * (ghost_disk_rot), so the next one waits for them. */
@@ -45,40 +45,57 @@ static bool may_damage(const struct sim *s, const struct sim_host *h)
     return new_voters >= VOTERS_LEAST && (!conf->is_joint || old_voters >= VOTERS_LEAST);
 }
 
-/* No leader: behind a batch that holds a term and a vote, but no entries, a node may campaign with the damage. Or its configuration is
- * not committed. */
-static bool is_occasion(const struct sim *s, const struct sim_host *h)
+/* ONCE_VOTED: what is lost is a vote, and no entries: a node may campaign with that damage. ONCE_CHANGING: its configuration is joint, or not
+ * committed. */
+enum occasion { AT_ONCE, ONCE_VOTED, ONCE_CHANGING, OCCASIONS };
+
+static bool has_voted(const struct raft *r) { return r->leader == 0 && r->role != RAFT_LEADER && r->vote != 0 && raft_hard_state_after(r) == 0; }
+
+static bool is_occasion(const struct sim *s, const struct sim_host *h, enum occasion which)
 {
     raft_index index;
     if (!may_damage(s, h))
         return false;
-    (void)raft_get_conf(h->node->raft, &index);
-    return h->node->raft->leader == 0 || !ghost_is_committed(s->ghost, h->slot, index);
+    bool is_joint = raft_get_conf(h->node->raft, &index)->is_joint;
+    bool is_changing = is_joint || !ghost_is_committed(s->ghost, h->slot, index);
+    return which == AT_ONCE || (which == ONCE_VOTED ? has_voted(h->node->raft) : is_changing);
+}
+
+/* Who was voted for won't lead either, so that all begin again with the same logs. */
+static void cut_off_candidate(struct sim *s, raft_id id)
+{
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        if (s->host[i].node && s->host[i].node->raft && s->host[i].node->raft->options.id == id)
+            aim_cut_off(s, i);
+    }
 }
 
 static void damage_log(struct sim *s, struct prng *p, uint32_t slot)
 {
-    bool has_leader = s->host[slot].node->raft->leader != 0;
+    const struct raft *r = s->host[slot].node->raft;
+    bool is_voter_only = has_voted(r);
+    raft_id candidate = r->role == RAFT_FOLLOWER ? r->vote : 0;
     strike_host(s, STRIKE_ROT_END, slot, prng_chance(p, 500000) ? SIM_ROT_FLIP_BIT : SIM_ROT_GARBAGE);
+    if (is_voter_only && candidate != 0)
+        cut_off_candidate(s, candidate);
     /* The longer, the more it lags: perhaps it needs a snapshot. Without a leader it may be in time to be elected. */
-    uint64_t down_us = prng_chance(p, has_leader ? 500000 : 800000) ? 30000 : 800000;
+    uint64_t down_us = prng_chance(p, is_voter_only ? 800000 : 500000) ? 30000 : 800000;
     world_at_first(&s->world, draw_exponential(p, down_us), faults_start_later, s, slot, 0);
 }
 
-static void trouble_log_damage(struct world *w, void *ctx, uint64_t waits, uint64_t b)
+static void trouble_log_damage(struct world *w, void *ctx, uint64_t waits, uint64_t which)
 {
     struct sim *s = ctx;
     struct sim_host *h = &s->host[s->seed % s->plan.host_count];
     struct prng *p = &s->faults->stream[FAULT_LOG_DAMAGE];
-    (void)b;
     if (s->is_calm)
         return;
-    if (waits > 0 && !is_occasion(s, h)) {
-        world_at_first(w, WAIT_US, trouble_log_damage, s, waits - 1, 0);
+    if (waits > 0 && !is_occasion(s, h, (enum occasion)which)) {
+        world_at_first(w, WAIT_US, trouble_log_damage, s, waits - 1, which);
         return;
     }
-    waits = prng_chance(p, 700000) ? WAITS_MOST : 0;
-    world_at_first(w, APART_US + draw_exponential(p, s->plan.log_damage_every_us), trouble_log_damage, s, waits, 0);
+    uint64_t after_us = APART_US + draw_exponential(p, s->plan.log_damage_every_us);
+    world_at_first(w, after_us, trouble_log_damage, s, WAITS_MOST, prng_below(p, OCCASIONS));
     if (may_damage(s, h))
         damage_log(s, p, h->slot);
 }
@@ -99,7 +116,7 @@ static void trouble_watch(struct world *w, void *ctx, uint64_t a, uint64_t b)
 void trouble_start(struct sim *s)
 {
     if (s->plan.log_damage_every_us)
-        world_at_first(&s->world, draw_exponential(&s->faults->stream[FAULT_LOG_DAMAGE], s->plan.log_damage_every_us), trouble_log_damage, s, 0, 0);
+        world_at_first(&s->world, draw_exponential(&s->faults->stream[FAULT_LOG_DAMAGE], s->plan.log_damage_every_us), trouble_log_damage, s, 0, AT_ONCE);
     if (s->plan.aim_every_us) {
         aim_start(s);
         trouble_watch(&s->world, s, 0, 0);
