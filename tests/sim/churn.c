@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "trouble.h"
 
 /* Membership churn: hosts beyond the founders start blank, some of them with --join; commands that add, remove, replace, promote, demote,
  * transfer and cancel go to random nodes at any time, and what they answer must be true. A removed node ends by itself; its
@@ -169,13 +170,20 @@ static bool is_one_damaged(const struct sim *s)
     return status.raft.is_tainted && status.raft.role != RAFT_LEADER; /* who leads has votes, its own as well */
 }
 
+/* Nor does anybody leave so few voters that it may become the one that counts (trouble.c). */
+static bool leaves_too_few(const struct sim *s, const char *line)
+{
+    bool is_fewer = strncmp(line, "RAFT REMOVE", 11) == 0 || strncmp(line, "RAFT DEMOTE", 11) == 0;
+    return s->plan.log_damage_every_us && is_fewer && !trouble_has_voters(s, 4);
+}
+
 bool churn_draw(struct sim *s, struct prng *p, uint32_t *slot, char *line, size_t size)
 {
     if (!free_ask(s->churn) || is_one_damaged(s))
         return false;
     draw_command(s, p, line, size);
     *slot = (uint32_t)prng_below(p, s->plan.host_count);
-    return host_is_in_cluster(&s->host[*slot]);
+    return !leaves_too_few(s, line) && host_is_in_cluster(&s->host[*slot]);
 }
 
 /* The host whose address stands behind `word`; SIM_HOSTS: none does. */

@@ -7,10 +7,9 @@
 
 /* --- the log's end is damaged, at rest ----------------------------------------------------------- */
 
-/* Of one host of a run only (the fault atlas), the same that rots otherwise (faults.c). If it is a member, then only while the
- * configuration (a joint one: each half of it) has three voters or more: what a single one loses is lost. What is damaged is the newest batch, so that the log is SUSPECT:
- * behind other damage a node may not vote at all, and if the next configuration needs its vote the cluster stands still.
- * It waits a while for an occasion. */
+/* Of one host of a run only (the fault atlas), the same that rots otherwise (faults.c). If it is a member, then only while all configurations
+ * that may come into force have three voters or more: what a single one loses is lost, and behind some damage a node may not vote at all,
+ * so that a configuration that needs its vote stands still. It waits a while for an occasion. */
 #define VOTERS_LEAST 3
 #define WAIT_US 2000
 #define WAITS_MOST 1000
@@ -28,21 +27,37 @@ static bool is_anyone_paused(const struct sim *s)
     return false;
 }
 
+static uint32_t voters_of(const struct raft_conf *conf, uint32_t flag)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < conf->member_count; i++)
+        count += (conf->member[i].flags & flag) != 0;
+    return count;
+}
+
+bool trouble_has_voters(const struct sim *s, uint32_t least)
+{
+    for (uint32_t i = 0; i < s->plan.host_count; i++) {
+        const struct raft *r = s->host[i].node ? s->host[i].node->raft : NULL;
+        raft_index index;
+        if (!r && ghost_is_member(s->ghost, i))
+            return false; /* Who knows what its log holds. */
+        const struct raft_conf *conf = r ? raft_get_conf(r, &index) : NULL;
+        if (conf && conf->member_count > 0 &&
+            (voters_of(conf, RAFT_VOTER_NEW) < least || (conf->is_joint && voters_of(conf, RAFT_VOTER_OLD) < least)))
+            return false;
+    }
+    return true;
+}
+
 static bool may_damage(const struct sim *s, const struct sim_host *h)
 {
     raft_index index;
     if (!h->node || h->fatal_reason || !h->node->raft || is_anyone_paused(s))
         return false;
-    const struct raft_conf *conf = raft_get_conf(h->node->raft, &index);
-    if (!ghost_is_member(s->ghost, h->slot))
-        return !raft_conf_find(conf, h->node->identity.node_id);
-    uint32_t old_voters = 0;
-    uint32_t new_voters = 0;
-    for (uint32_t i = 0; i < conf->member_count; i++) {
-        old_voters += (conf->member[i].flags & RAFT_VOTER_OLD) != 0;
-        new_voters += (conf->member[i].flags & RAFT_VOTER_NEW) != 0;
-    }
-    return new_voters >= VOTERS_LEAST && (!conf->is_joint || old_voters >= VOTERS_LEAST);
+    if (!ghost_is_member(s->ghost, h->slot) && !raft_conf_find(raft_get_conf(h->node->raft, &index), h->node->identity.node_id))
+        return true;
+    return trouble_has_voters(s, VOTERS_LEAST);
 }
 
 /* ONCE_VOTED: what is lost is a vote, and no entries: a node may campaign with that damage. ONCE_CHANGING: its configuration is joint, or not
