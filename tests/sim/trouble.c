@@ -37,9 +37,11 @@ static uint32_t voters_of(const struct raft_conf *conf, uint32_t flag)
 
 bool trouble_has_voters(const struct sim *s, uint32_t least)
 {
+    bool is_formed = false;
     for (uint32_t i = 0; i < s->plan.host_count; i++) {
         const struct raft *r = s->host[i].node ? s->host[i].node->raft : NULL;
         raft_index index;
+        is_formed = is_formed || ghost_is_member(s->ghost, i);
         if (!r && ghost_is_member(s->ghost, i))
             return false; /* Who knows what its log holds. */
         const struct raft_conf *conf = r ? raft_get_conf(r, &index) : NULL;
@@ -47,7 +49,7 @@ bool trouble_has_voters(const struct sim *s, uint32_t least)
             (voters_of(conf, RAFT_VOTER_NEW) < least || (conf->is_joint && voters_of(conf, RAFT_VOTER_OLD) < least)))
             return false;
     }
-    return true;
+    return is_formed;
 }
 
 static bool may_damage(const struct sim *s, const struct sim_host *h)
