@@ -87,40 +87,53 @@ static void join_alone(struct sim *s)
     strike(s, &(struct strike){.kind = STRIKE_JOIN, .links = links_of(s, s->faults->alone)});
 }
 
-static void join_later(struct world *w, void *ctx, uint64_t slot, uint64_t b)
+/* The newest leader has thrown away what this node would need of its log. */
+static bool needs_snapshot(const struct sim *s, uint32_t slot)
 {
-    (void)w;
-    (void)b;
-    strike(ctx, &(struct strike){.kind = STRIKE_JOIN, .links = links_of(ctx, (uint32_t)slot)});
+    uint32_t leader = sim_leader(s);
+    const struct raft *r = s->host[slot].node ? s->host[slot].node->raft : NULL;
+    return r && leader != UINT32_MAX && leader != slot && s->host[leader].node->raft->log.first_index > r->commit + 1;
 }
 
-/* But for the links `spared`. One node at a time: the others are to get on meanwhile. False: another one is. */
-static bool cut_off(struct sim *s, uint32_t slot, uint64_t spared, uint64_t us)
+#define LAG_US 200000
+static void join_later(struct world *w, void *ctx, uint64_t slot, uint64_t lags)
+{
+    struct sim *s = ctx;
+    if (lags > 0 && !s->is_calm && is_alone(s, (uint32_t)slot) && !needs_snapshot(s, (uint32_t)slot)) {
+        s->faults->alone_until_us = w->now_us + LAG_US + 1;
+        world_at_first(w, LAG_US, join_later, s, slot, lags - 1);
+        return;
+    }
+    strike(s, &(struct strike){.kind = STRIKE_JOIN, .links = links_of(s, (uint32_t)slot)});
+}
+
+/* But for the links `spared`, for so long, and up to so many times LAG_US longer. One node at a time: the others are to get on meanwhile.
+ * False: another one is. */
+static bool cut_off(struct sim *s, uint32_t slot, uint64_t spared, uint64_t us, uint64_t lags)
 {
     struct faults *f = s->faults;
     if (f->alone_until_us > s->world.now_us)
         return false;
-    f->alone_until_us = s->world.now_us + us;
+    f->alone_until_us = s->world.now_us + us + 1;
     f->alone = slot;
     world_count("aimed: a node is cut off");
     strike(s, &(struct strike){.kind = STRIKE_CUT, .links = links_of(s, slot) & ~spared});
-    world_at_first(&s->world, us, join_later, s, slot, 0);
+    world_at_first(&s->world, us, join_later, s, slot, lags);
     return true;
 }
 
 bool aim_cut_off(struct sim *s, uint32_t slot)
 {
-    return cut_off(s, slot, 0, 650000 + draw_exponential(stream(s), 600000));
+    return cut_off(s, slot, 0, 650000 + draw_exponential(stream(s), 600000), 0);
 }
 
-/* Long enough for the others to agree on more than their logs keep. */
-static bool cut_off_to_lag(struct sim *s, uint32_t slot, uint64_t spared)
+/* Until the others have agreed on more than their logs keep, if they do; its disk has no room until later. */
+static bool cut_off_to_lag(struct sim *s, uint32_t slot, uint64_t spared, bool is_full)
 {
-    uint64_t us = 1200000 + draw_exponential(stream(s), 1000000);
-    if (!cut_off(s, slot, spared, us))
+    if (!cut_off(s, slot, spared, 1000000 + draw_exponential(stream(s), 300000), 10))
         return false;
-    if (aims(s, AIM_FULL, 400000)) /* keeps it from forgetting what it had */
-        fill_disk(s, slot, us + 300000 + draw_exponential(stream(s), 700000));
+    if (is_full || aims(s, AIM_FULL, 400000)) /* keeps it from forgetting what it had */
+        fill_disk(s, slot, 2000000 + draw_exponential(stream(s), 1000000));
     return true;
 }
 
@@ -173,7 +186,7 @@ static void aim_island(struct sim *s, uint32_t slot)
 {
     uint32_t guest = (uint32_t)prng_below(stream(s), s->plan.host_count);
     bool has_guest = guest != slot && !ghost_is_member(s->ghost, guest);
-    if (!cut_off_to_lag(s, slot, has_guest ? strike_link(slot, guest) | strike_link(guest, slot) : 0) || !has_guest)
+    if (!cut_off_to_lag(s, slot, has_guest ? strike_link(slot, guest) | strike_link(guest, slot) : 0, false) || !has_guest)
         return;
     struct strike what = {.kind = STRIKE_ASK, .host = slot};
     snprintf(what.line, sizeof what.line, "RAFT ADD LEARNER %s", s->host[guest].address);
@@ -188,7 +201,7 @@ static void aim_at_leader(struct sim *s, uint32_t slot, const struct sight *x)
         tell(s, slot, "RAFT TRANSFER");
     }
     if (is_changing && aims(s, AIM_CUT_CHANGE, x->is_joint ? 10000 : 50000))
-        cut_off_to_lag(s, slot, 0);
+        cut_off_to_lag(s, slot, 0, x->is_full);
     if (!is_changing && !x->is_joint && aims(s, AIM_ISLAND, 2000))
         aim_island(s, slot);
     bool is_late = x->is_tainted && x->is_stalled; /* while its disk hangs the others agree without it */
@@ -259,8 +272,8 @@ static void aim_at_links(struct sim *s, uint32_t slot, const struct sight *x)
     bool is_settled = x->is_certain && !x->is_joint;
     if (x->is_receiving && aims(s, AIM_CUT, is_settled ? 15000 : 150000) && aim_cut_off(s, slot) && aims(s, AIM_DISK, 400000))
         hang_disk(s, slot);
-    if (!x->is_receiving && !x->is_leader && !is_settled && aims(s, AIM_CUT_CHANGE, 10000))
-        cut_off_to_lag(s, slot, 0);
+    if (!x->is_receiving && !x->is_leader && !is_settled && aims(s, AIM_CUT_CHANGE, x->is_full ? 150000 : 10000))
+        cut_off_to_lag(s, slot, 0, x->is_full);
 }
 
 /* An administrator wants a snapshot just now. */

@@ -231,13 +231,22 @@ static void churn_return(struct world *w, void *ctx, uint64_t slot, uint64_t lif
     host_start(h);
 }
 
-/* Everybody it knew may be gone as well: then it can't learn that it was removed, and its operator must take it away. */
+/* It was left out, and everybody it knew may be gone as well: then it can't learn that, and its operator must take it away. Or it was taken
+ * in by a change that came to nothing, and nobody knows of it: at the end, when no change takes long any more, that is sure. */
+static bool is_left_out(const struct sim *s, uint32_t slot)
+{
+    const struct sim_host *h = &s->host[slot];
+    if (!h->node || h->fatal_reason)
+        return false;
+    bool is_forgotten = s->is_calm && node_raft(h->node) && !ghost_is_member(s->ghost, slot);
+    return is_forgotten || ghost_has_left(s->ghost, slot);
+}
+
 #define ALONE_US 3000000
 static void churn_take_away(struct sim *s, uint32_t slot)
 {
     struct sim_host *h = &s->host[slot];
-    bool has_left = h->node && !h->fatal_reason && ghost_has_left(s->ghost, slot);
-    if (!has_left) {
+    if (!is_left_out(s, slot)) {
         s->churn->left_us[slot] = 0;
         return;
     }
