@@ -193,10 +193,19 @@ static void aim_island(struct sim *s, uint32_t slot)
     strike(s, &what);
 }
 
+/* The less there is of a moment, the likelier. */
+static uint32_t hand_over_chance(const struct sight *x)
+{
+    bool is_final_uncommitted = !x->is_certain && !x->is_joint;
+    if (is_final_uncommitted)
+        return x->is_tainted ? 200000 : 50000;
+    return x->is_tainted ? 30000 : 3000;
+}
+
 static void aim_at_leader(struct sim *s, uint32_t slot, const struct sight *x)
 {
     bool is_changing = !x->is_certain;
-    if (!x->is_giving && aims(s, AIM_HAND_OVER, is_changing && !x->is_joint ? (x->is_tainted ? 200000 : 50000) : x->is_tainted ? 30000 : 3000)) {
+    if (!x->is_giving && aims(s, AIM_HAND_OVER, hand_over_chance(x))) {
         world_count("aimed: a leader is told to hand over");
         tell(s, slot, "RAFT TRANSFER");
     }
@@ -280,7 +289,8 @@ static void aim_at_links(struct sim *s, uint32_t slot, const struct sight *x)
 static void aim_snapshot(struct sim *s, uint32_t slot, const struct sight *x)
 {
     bool is_rare = x->is_giving || x->is_campaigning || (x->is_leader && (!x->is_certain || x->is_tainted));
-    if (x->is_taking || x->is_receiving || !is_rare || !aims(s, AIM_SNAPSHOT, x->is_leader && (x->is_tainted || x->is_giving) ? 100000 : 5000))
+    uint32_t chance = x->is_leader && (x->is_tainted || x->is_giving) ? 100000 : 5000;
+    if (x->is_taking || x->is_receiving || !is_rare || !aims(s, AIM_SNAPSHOT, chance))
         return;
     world_count("aimed: a node is told to take a snapshot");
     if (!x->is_stalled && prng_chance(stream(s), 200000))

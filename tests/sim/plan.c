@@ -233,7 +233,7 @@ static void profile_cells(struct sim_plan *plan, struct prng *p)
     plan->latency_us = 500 + prng_below(p, 20000);
     plan->disk_us = 50 + prng_below(p, 20000);
     plan->think_us += 100000;
-    plan->client_count = 10; /* a few may wait at nodes that were taken in and forgotten, up to the end */
+    plan->client_count = 10; /* a few wait at nodes that are cut off, or were taken in and forgotten; the others make the logs grow */
 }
 
 /* One node's disk rots, at every chance (the fault atlas: never another's); where there are snapshots it is the log's files that do. */

@@ -90,13 +90,13 @@ static void cut_off_candidate(struct sim *s, raft_id id)
 static void damage_log(struct sim *s, struct prng *p, uint32_t slot)
 {
     const struct raft *r = s->host[slot].node->raft;
-    bool is_voter_only = has_voted(r);
+    bool is_vote_lost = has_voted(r);
     raft_id candidate = r->role == RAFT_FOLLOWER ? r->vote : 0;
     strike_host(s, STRIKE_ROT_END, slot, prng_chance(p, 500000) ? SIM_ROT_FLIP_BIT : SIM_ROT_GARBAGE);
-    if (is_voter_only && candidate != 0)
+    if (is_vote_lost && candidate != 0)
         cut_off_candidate(s, candidate);
     /* The longer, the more it lags: perhaps it needs a snapshot. Without a leader it may be in time to be elected. */
-    uint64_t down_us = prng_chance(p, is_voter_only ? 800000 : 500000) ? 30000 : 800000;
+    uint64_t down_us = prng_chance(p, is_vote_lost ? 800000 : 500000) ? 30000 : 800000;
     world_at_first(&s->world, draw_exponential(p, down_us), faults_start_later, s, slot, 0);
 }
 
