@@ -198,10 +198,31 @@ static bool chunk_is_under_way(struct node *n, const struct raft_chunk_request *
            p->chunk.offset == request->offset && (request->id.index == 0 || request->id.index == p->chunk.index);
 }
 
+/* At once, whatever the rate: while a request waits Raft takes no answer (snapshot_on_ack), and a chunk whose answer comes meanwhile would be
+ * sent again, each time, on a link that is little faster than the rate. */
+static bool sending_refuse(struct node *n)
+{
+    struct snapshot_sending *s = &n->snapshots.sending;
+    for (struct list *at = s->requests.next; at != &s->requests; at = at->next) {
+        struct snapshot_job *job = job_of(CONTAINER_OF(at, struct node_job, in_node));
+        if (!chunk_is_under_way(n, &job->request))
+            continue;
+        COVER("snapshot: a chunk is asked for that is still under way");
+        list_remove(at);
+        s->used_us = n->now_us;
+        sending_answer(n, &job->request, &(struct raft_snapshot_id){.index = 0}, (struct slice){0}); /* Raft asks again. */
+        mem_free(job);
+        return true; /* The list may be another now. */
+    }
+    return false;
+}
+
 static void sending_pump(struct node *n)
 {
     struct snapshots *all = &n->snapshots;
     struct snapshot_sending *s = &all->sending;
+    while (sending_refuse(n)) {
+    }
     if (s->running || list_empty(&s->requests) || n->now_us < s->next_us)
         return;
     struct node_job *base = CONTAINER_OF(s->requests.next, struct node_job, in_node);
@@ -210,13 +231,6 @@ static void sending_pump(struct node *n)
     if (is_coming)
         return;
     list_remove(&base->in_node);
-    if (chunk_is_under_way(n, &job->request)) {
-        COVER("snapshot: a chunk is asked for that is still under way");
-        s->used_us = n->now_us;
-        sending_answer(n, &job->request, &(struct raft_snapshot_id){.index = 0}, (struct slice){0}); /* Raft asks again. */
-        mem_free(job);
-        return;
-    }
     if (sending_serve_ahead(n, &job->request)) {
         mem_free(job);
         return;

@@ -127,6 +127,57 @@ TEST(a_chunk_that_takes_long_is_not_sent_again)
     rig_free(r);
 }
 
+/* The chunk on its way to a node arrives little by little, within a second; false: there is none. */
+static bool bring_slowly(struct rig *r, int slot)
+{
+    for (int i = 0; i < RIG_LINKS; i++) {
+        struct rig_link *l = &r->link[i];
+        for (int end = 0; end < 2; end++) {
+            if (!l->is_used || !l->is_up || l->host[end] != slot || !l->first[end] || l->first[end]->n <= 100000)
+                continue;
+            struct rig_message *m = l->first[end];
+            CHECK(m->next == NULL);
+            l->first[end] = NULL;
+            l->last[end] = &l->first[end];
+            for (size_t ms = 0; ms < 1000; ms += 50) {
+                rig_run(r, 50);
+                node_link_progress(r->host[slot].node, l->id[end], ms * 100 + 1);
+            }
+            CHECK(l->is_up && l->first[end] == NULL);
+            l->first[end] = m;
+            l->last[end] = &m->next;
+            rig_run(r, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A link takes long for a chunk, though less than the rate lets pass until the next one: its answer comes when Raft has asked for the same
+ * chunk again, and that request would wait for the rate. The answer counts, or that chunk would be sent for ever. */
+TEST(a_chunk_takes_long_at_a_low_rate)
+{
+    struct rig *r = cluster_of(3);
+    int leader = rig_leader(r);
+    int sent = 0;
+    lagging = (leader + 1) % 3;
+    kill_node(r, lagging);
+    write_big(r, leader);
+    take_snapshot(r, leader);
+    r->host[leader].options.snapshot_transfer_rate = 200000; /* a chunk takes more than a second */
+    rig_start(r, lagging);
+    for (int ms = 0; ms < 10000 && sent < 10 && rig_snapshot(r, lagging).index == 0; ms++) {
+        for (int round = 0; round < 1000 && chunks_to(r, lagging) == 0 && rig_round(r); round++) {
+        }
+        sent += bring_slowly(r, lagging);
+        r->now_us += 1000;
+    }
+    CHECK_EQ_INT(sent, 3);
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
+    CHECK(rig_snapshot(r, lagging).index > 0);
+    rig_free(r);
+}
+
 /* The leader ends that sent it, and the next one has all of the log: that is faster than the rest of the snapshot, which nobody sends. What was
  * received is let go, and the node takes snapshots of its own again. */
 TEST(the_rest_of_a_snapshot_that_the_log_overtook_is_let_go)
