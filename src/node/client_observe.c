@@ -207,7 +207,8 @@ void client_show(struct client *c, const struct command_row *row, const struct c
     buf_append(&line, "\r\n", 2);
     for (struct list *at = monitors->next; at != monitors; at = at->next) {
         struct client *monitor = CONTAINER_OF(at, struct client, in_monitors);
-
+        if (monitor->is_killed)
+            continue;
         buf_append_slice(&monitor->output, buf_slice(&line));
         if (buf_size(&monitor->output) > (size_t)node_options(c->node)->client_output_limit) {
             COVER("client: a monitor does not read");

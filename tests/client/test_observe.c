@@ -230,6 +230,26 @@ TEST(debug_takes_the_threshold_of_packed_elements)
     fake_free(n);
 }
 
+/* What it did not read is bounded; the client that it watches goes on. */
+TEST(a_monitor_that_does_not_read_is_ended)
+{
+    struct node *n = fake_new();
+    struct client *slow = fake_client(n);
+    struct client *c = fake_client(n);
+    n->options.client_output_limit = 4096;
+    (void)fake_feed(slow, "MONITOR\r\n");
+    for (int i = 0; i < 200; i++) {
+        (void)fake_feed(c, "ECHO 12345678901234567890\r\n");
+        (void)fake_output(c);
+    }
+    CHECK_EQ_INT(client_get_state(slow), CLIENT_CLOSE_NOW);
+    CHECK(client_output(slow).n < 4096 + 200);
+    CHECK_EQ_INT(client_get_state(c), CLIENT_READ);
+    client_close(slow);
+    client_close(c);
+    fake_free(n);
+}
+
 TEST(a_monitor_sees_commands_but_no_secrets)
 {
     struct node *n = fake_new();

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "node/client_internal.h"
 #include "tests/client/fake_node.h"
 #include "tests/test.h"
 
@@ -123,6 +124,21 @@ TEST(watch)
     fake_decide_all(n);
     CHECK_EQ_STR(fake_output(c), "+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$1\r\n4\r\n");
     client_close(other);
+    CLOSE;
+}
+
+/* The names stand in the EXEC's entry: their size is bounded. */
+TEST(too_many_watched_keys_are_refused)
+{
+    OPEN;
+
+    c->watch_bytes = 64u * 1024u * 1024u - 20;
+    (void)fake_feed(c, "WATCH abcdefg\r\nWATCH a\r\nMULTI\r\nGET a\r\nEXEC\r\n");
+    fake_decide_all(n);
+    fake_poll(n);
+    fake_decide_all(n);
+    CHECK_CONTAINS(fake_output(c), "+OK\r\n-ERR too many watched keys\r\n+OK\r\n");
+    CHECK_EQ_INT(client_get_state(c), CLIENT_READ);
     CLOSE;
 }
 

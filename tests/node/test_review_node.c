@@ -1,7 +1,10 @@
 #include "rig.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "node/peer_message.h"
+#include "raft/message.h"
 #include "tests/test.h"
 
 /* Rules of the checklist with whole nodes: stalls, full disks, links that come back. */
@@ -32,6 +35,37 @@ TEST(a_leader_with_a_stalled_disk_lets_another_lead)
     r->host[stalled].is_disk_held = false;
     rig_run(r, 1000);
     CHECK_EQ_UINT(rig_status(r, stalled).applied, rig_status(r, follower).applied);
+    rig_disconnect(&c);
+    rig_free(r);
+}
+
+/* Nobody hears that it is to lead: after three election timeouts the leader steps down in any case. */
+static bool lose_timeout_now(struct rig *r, int from, int to, enum link_role role, struct slice message)
+{
+    struct peer_envelope envelope;
+    struct slice body;
+    (void)r;
+    (void)from;
+    (void)to;
+    (void)role;
+    bool is_raft = peer_envelope_decode(message, &envelope, &body) == ERR_OK && envelope.kind == PEER_RAFT;
+    return !is_raft || body.n < 2 || body.p[1] != RAFT_TIMEOUT_NOW;
+}
+
+TEST(a_leader_with_a_stalled_disk_steps_down)
+{
+    struct rig *r = rig_three();
+    int stalled = rig_leader(r);
+    struct rig_client c;
+    rig_connect(r, other_than(stalled, -1), &c);
+    r->filter = lose_timeout_now;
+    r->host[stalled].is_disk_held = true;
+    CHECK_EQ_STR(rig_ask(&c, "SET a 1\r\n", 1000), "+OK\r\n");
+    rig_run(r, 500);
+    CHECK(rig_status(r, stalled).raft.role == RAFT_LEADER); /* not yet */
+    rig_run(r, 1500);
+    CHECK(strstr(r->host[stalled].warning, "no longer leads") != NULL);
+    CHECK_EQ_STR(rig_ask(&c, "INCR a\r\n", 5000), ":2\r\n");
     rig_disconnect(&c);
     rig_free(r);
 }
