@@ -90,6 +90,7 @@ TEST(two_members_that_lag_get_the_same_file)
     rig_free(r);
 }
 
+#ifndef CORACLE_HOSTILE /* the state is hundreds of chunks there */
 /* Chunks on their way to a node. */
 static int chunks_to(const struct rig *r, int slot)
 {
@@ -178,30 +179,6 @@ TEST(a_chunk_takes_long_at_a_low_rate)
     rig_free(r);
 }
 
-/* The leader ends that sent it, and the next one has all of the log: that is faster than the rest of the snapshot, which nobody sends. What was
- * received is let go, and the node takes snapshots of its own again. */
-TEST(the_rest_of_a_snapshot_that_the_log_overtook_is_let_go)
-{
-    struct rig *r = cluster_of(3);
-    int leader = rig_leader(r);
-    lagging = (leader + 1) % 3;
-    int next = (leader + 2) % 3;
-    kill_node(r, lagging);
-    write_big(r, leader);
-    take_snapshot(r, leader);
-    r->host[leader].options.snapshot_transfer_rate = 200000;
-    rig_start(r, lagging);
-    REQUIRE(rig_until(r, is_receiving, 10000));
-    kill_node(r, leader);
-    REQUIRE(rig_until(r, rig_has_leader, 20000));
-    CHECK_EQ_INT(rig_leader(r), next);
-    REQUIRE(rig_until(r, rig_is_equal, 20000));
-    CHECK_EQ_UINT(rig_snapshot(r, lagging).index, 0);
-    CHECK(take_snapshot(r, lagging) > 0);
-    CHECK_EQ_UINT(rig_snapshot(r, lagging).taken, 1);
-    rig_free(r);
-}
-
 /* There is no room; while the file is removed, the leader sends its beginning once more. What comes then is not kept: with a chunk that waits
  * no other would ever be taken. */
 TEST(a_chunk_that_comes_while_the_rest_is_dropped)
@@ -230,6 +207,31 @@ TEST(a_chunk_that_comes_while_the_rest_is_dropped)
     REQUIRE(rig_until(r, rig_is_equal, 30000));
     CHECK(rig_snapshot(r, lagging).index > 0);
     CHECK_EQ_STR(h->fatal, "");
+    rig_free(r);
+}
+#endif
+
+/* The leader ends that sent it, and the next one has all of the log: that is faster than the rest of the snapshot, which nobody sends. What was
+ * received is let go, and the node takes snapshots of its own again. */
+TEST(the_rest_of_a_snapshot_that_the_log_overtook_is_let_go)
+{
+    struct rig *r = cluster_of(3);
+    int leader = rig_leader(r);
+    lagging = (leader + 1) % 3;
+    int next = (leader + 2) % 3;
+    kill_node(r, lagging);
+    write_big(r, leader);
+    take_snapshot(r, leader);
+    r->host[leader].options.snapshot_transfer_rate = 200000;
+    rig_start(r, lagging);
+    REQUIRE(rig_until(r, is_receiving, 10000));
+    kill_node(r, leader);
+    REQUIRE(rig_until(r, rig_has_leader, 20000));
+    CHECK_EQ_INT(rig_leader(r), next);
+    REQUIRE(rig_until(r, rig_is_equal, 20000));
+    CHECK_EQ_UINT(rig_snapshot(r, lagging).index, 0);
+    CHECK(take_snapshot(r, lagging) > 0);
+    CHECK_EQ_UINT(rig_snapshot(r, lagging).taken, 1);
     rig_free(r);
 }
 

@@ -146,7 +146,7 @@ TEST(a_change_that_came_out_differently_is_found)
     int writer = rig_leader(r);
     struct rig_client w;
     rig_connect(r, writer, &w);
-    for (int i = 0; i < 200 && !one_has_stopped(r); i++)
+    for (int i = 0; i < 9000 && !one_has_stopped(r); i++) /* twice VERIFY_EVERY */
         rig_ask(&w, "INCR n\r\n", 2000);
     rig_disconnect(&w);
     CHECK(strstr(r->host[bad].fatal, "running digest") != NULL);
