@@ -16,6 +16,7 @@ struct peer_link {
     uint64_t lost_us;   /* when it was last lost, or the peer became known */
     uint32_t backoff_us;
 };
+
 /* The chunk of a snapshot that it was sent last (snapshot_transfer.c X2). */
 struct peer_chunk {
     raft_index index;  /* of the snapshot */

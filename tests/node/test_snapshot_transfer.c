@@ -20,17 +20,12 @@ static void write_big(struct rig *r, int slot)
     rig_disconnect(&c);
 }
 
-static bool is_anyone_taking(struct rig *r)
+static bool is_nobody_taking(struct rig *r)
 {
     for (int i = 0; i < r->count; i++)
         if (r->host[i].node && rig_snapshot(r, i).is_running)
-            return true;
-    return false;
-}
-
-static bool is_nobody_taking(struct rig *r)
-{
-    return !is_anyone_taking(r);
+            return false;
+    return true;
 }
 
 static raft_index take_snapshot(struct rig *r, int slot)
@@ -62,6 +57,18 @@ static struct rig *cluster_of(int count)
     }
     REQUIRE(rig_until(r, rig_has_leader, 10000));
     rig_write_keys(r, rig_leader(r), 0, 10);
+    return r;
+}
+
+/* Of three, one (`lagging`) that is down needs the leader's snapshot. */
+static struct rig *cluster_with_a_laggard(int *leader)
+{
+    struct rig *r = cluster_of(3);
+    *leader = rig_leader(r);
+    lagging = (*leader + 1) % 3;
+    kill_node(r, lagging);
+    write_big(r, *leader);
+    take_snapshot(r, *leader);
     return r;
 }
 
@@ -108,12 +115,8 @@ static int chunks_to(const struct rig *r, int slot)
 /* A link takes longer than an election timeout for a chunk: Raft asks for it again and again, and it is sent once. */
 TEST(a_chunk_that_takes_long_is_not_sent_again)
 {
-    struct rig *r = cluster_of(3);
-    int leader = rig_leader(r);
-    lagging = (leader + 1) % 3;
-    kill_node(r, lagging);
-    write_big(r, leader);
-    take_snapshot(r, leader);
+    int leader;
+    struct rig *r = cluster_with_a_laggard(&leader);
     rig_start(r, lagging);
     for (int round = 0; round < 100000 && chunks_to(r, lagging) == 0; round++) {
         if (!rig_round(r))
@@ -158,13 +161,9 @@ static bool bring_slowly(struct rig *r, int slot)
  * chunk again, and that request would wait for the rate. The answer counts, or that chunk would be sent for ever. */
 TEST(a_chunk_takes_long_at_a_low_rate)
 {
-    struct rig *r = cluster_of(3);
-    int leader = rig_leader(r);
+    int leader;
+    struct rig *r = cluster_with_a_laggard(&leader);
     int sent = 0;
-    lagging = (leader + 1) % 3;
-    kill_node(r, lagging);
-    write_big(r, leader);
-    take_snapshot(r, leader);
     r->host[leader].options.snapshot_transfer_rate = 200000; /* a chunk takes more than a second */
     rig_start(r, lagging);
     for (int ms = 0; ms < 10000 && sent < 10 && rig_snapshot(r, lagging).index == 0; ms++) {
@@ -183,13 +182,9 @@ TEST(a_chunk_takes_long_at_a_low_rate)
  * no other would ever be taken. */
 TEST(a_chunk_that_comes_while_the_rest_is_dropped)
 {
-    struct rig *r = cluster_of(3);
-    int leader = rig_leader(r);
-    lagging = (leader + 1) % 3;
+    int leader;
+    struct rig *r = cluster_with_a_laggard(&leader);
     struct rig_host *h = &r->host[lagging];
-    kill_node(r, lagging);
-    write_big(r, leader);
-    take_snapshot(r, leader);
     rig_start(r, lagging);
     sim_disk_set_quota(h->disk, sim_disk_used(h->disk) + 65536);
     const struct snapshot_receiving *receiving = &h->node->snapshots.receiving;
@@ -215,13 +210,9 @@ TEST(a_chunk_that_comes_while_the_rest_is_dropped)
  * received is let go, and the node takes snapshots of its own again. */
 TEST(the_rest_of_a_snapshot_that_the_log_overtook_is_let_go)
 {
-    struct rig *r = cluster_of(3);
-    int leader = rig_leader(r);
-    lagging = (leader + 1) % 3;
+    int leader;
+    struct rig *r = cluster_with_a_laggard(&leader);
     int next = (leader + 2) % 3;
-    kill_node(r, lagging);
-    write_big(r, leader);
-    take_snapshot(r, leader);
     r->host[leader].options.snapshot_transfer_rate = 200000;
     rig_start(r, lagging);
     REQUIRE(rig_until(r, is_receiving, 10000));

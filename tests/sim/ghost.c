@@ -9,6 +9,7 @@
 #include "keyspace/keyspace_internal.h"
 #include "cells.h"
 #include "ghost_disk.h"
+#include "ghost_sessions.h"
 #include "keyspace/keyspace_running.h"
 #include "node/peer_message.h"
 #include "node/proposal.h"
@@ -56,12 +57,6 @@ struct ghost_host {
     raft_id id;                   /* of the data directory that is there; 0: none seen */
 };
 
-struct ghost_session { /* of a member, as the committed log says */
-    raft_id member;
-    uint64_t session;
-    bool is_open;
-    uint64_t last;
-};
 
 #define RUNNING_EVERY 4
 #define DIGEST_EVERY 256
@@ -71,7 +66,6 @@ struct ghost_samples { /* pairs (index, digest), one per stretch of `every` indi
     uint64_t capacity;
 };
 
-#define GHOST_SESSIONS 512
 #define LEADERS_MAX 65536
 struct ghost {
     struct sim *sim;
@@ -86,8 +80,7 @@ struct ghost {
     raft_id leader[LEADERS_MAX];  /* by term */
     uint64_t leader_changes;
     uint64_t changes_under_load;  /* with commands under way */
-    struct ghost_session session[GHOST_SESSIONS];
-    size_t session_count;
+    struct ghost_sessions sessions;
     struct ghost_samples running;
     struct ghost_samples digest;
     struct oracle *oracle;
@@ -398,58 +391,6 @@ static bool ghost_is_justified(const struct ghost *g, const struct raft_conf *co
     return (voters[0] == 0 || holders[0] > voters[0] / 2) && holders[1] > voters[1] / 2;
 }
 
-/* --- I12: in the committed log each session's commands stand once each, in order, without a gap --- */
-
-static struct ghost_session *ghost_session_of(struct ghost *g, raft_id member)
-{
-    for (size_t i = 0; i < g->session_count; i++) {
-        if (g->session[i].member == member)
-            return &g->session[i];
-    }
-    ASSERT(g->session_count < GHOST_SESSIONS);
-    g->session[g->session_count] = (struct ghost_session){.member = member};
-    return &g->session[g->session_count++];
-}
-
-/* Whether the command takes effect. */
-static bool ghost_check_session(struct ghost *g, const struct proposal *p, raft_index index)
-{
-    struct slice arg[3];
-    if (p->member == 0)
-        return true; /* of no session: a pulse */
-    struct ghost_session *s = ghost_session_of(g, p->member);
-    if (p->number == PROPOSAL_OPEN) {
-        if (p->session > s->session)
-            *s = (struct ghost_session){.member = p->member, .session = p->session, .is_open = true};
-    } else if (p->session != s->session || !s->is_open) {
-        return false;
-    } else if (p->number == PROPOSAL_CLOSE) {
-        s->is_open = false;
-    } else if (p->number == PROPOSAL_CANCEL && p->arg_count == 3 && proposal_args(p, arg) == ERR_OK) {
-        if (get_u64(arg[0].p) <= s->last + 1 && get_u64(arg[1].p) > s->last)
-            s->last = get_u64(arg[1].p);
-    } else if (p->seq != 0) {
-        if (p->seq != s->last + 1)
-            world_fail(&g->sim->world, "I12 entry %llu is command %llu of a session whose last one was %llu", (unsigned long long)index,
-                       (unsigned long long)p->seq, (unsigned long long)s->last);
-        s->last = p->seq;
-        return true;
-    }
-    return false;
-}
-
-/* A session ends with its member's membership: what was appended of it behind that takes no effect. */
-static void ghost_end_sessions(struct ghost *g, struct slice encoded)
-{
-    struct raft_conf conf;
-    if (raft_conf_decode(encoded, &conf) != ERR_OK)
-        return;
-    for (size_t i = 0; i < g->session_count; i++) {
-        if (!raft_conf_find(&conf, g->session[i].member))
-            g->session[i].is_open = false;
-    }
-}
-
 /* Each entry once, when it is first committed anywhere. */
 static void ghost_replay(struct ghost *g, raft_index index, raft_term term)
 {
@@ -457,9 +398,9 @@ static void ghost_replay(struct ghost *g, raft_index index, raft_term term)
     struct slice payload = {pair->payload, pair->payload_size};
     struct proposal p;
     if (pair->is_conf)
-        ghost_end_sessions(g, payload);
+        ghost_sessions_end(&g->sessions, payload);
     bool is_command = pair->payload && !pair->is_conf && proposal_decode(payload, &p) == ERR_OK;
-    bool takes_effect = is_command && ghost_check_session(g, &p, index);
+    bool takes_effect = is_command && ghost_sessions_take(&g->sessions, &g->sim->world, &p, index);
     oracle_entry(g->oracle, index, pair->time_ms, takes_effect ? &p : NULL);
 }
 
@@ -556,7 +497,7 @@ static void ghost_forget(struct ghost *g)
     g->pair_count = 0;
     g->running.capacity = g->digest.capacity = 0;
     g->committed.last = 0;
-    g->session_count = 0;
+    g->sessions.count = 0;
     memset(g->leader, 0, sizeof g->leader);
     ghost_conf_forget(g->conf);
 }

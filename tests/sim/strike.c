@@ -231,8 +231,7 @@ static void strike_disk_error(struct sim_host *h, enum strike_kind kind)
     }
 }
 
-/* Bit rot at rest, found at the next start: only damage that can be told from a sector never written. */
-/* What rots is at rest: nobody uses it. */
+/* Bit rot at rest, found at the next start: only damage that can be told from a sector never written. Nobody uses what is at rest. */
 static void stop_for_rot(struct sim_host *h)
 {
     if (h->node)
